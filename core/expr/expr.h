@@ -1,0 +1,66 @@
+/*
+ * expr.h - expressions: compile (lexer, parser, types) and run (kernels). Implements weir.expr/1 but for the
+ * context, which load/host.c adds.
+ *
+ * Compiled expressions are immutable: many lanes may run one at the same time. Memory of a run comes from
+ * mem_alloc by column, never by row.
+ */
+#ifndef WEIR_CORE_EXPR_H
+#define WEIR_CORE_EXPR_H
+
+#include <weir/expr.h>
+#include <weir/plugin.h>
+
+/* Where functions come from. */
+struct expr_env {
+    /* the scalar or aggregate component of a lower-case name, or NULL */
+    const struct weir_component *(*find)(void *arg, uint32_t kind, const char *name);
+    /* i-th known function name, for suggestions; NULL past the last */
+    const char *(*name)(void *arg, uint32_t i);
+    const struct weir_host *host; /* given to functions */
+    void *arg;
+};
+
+/* What a run needs besides the chunk. */
+struct expr_run {
+    int64_t time_us;   /* T: now() */
+    uint64_t batch;
+    uint64_t seed;
+    uint32_t partition;
+    uint32_t null_on_error; /* 1: failing rows give null and stay */
+    /* a failing row; DATA ends the evaluation. `which` is the chunk's input number. */
+    int32_t (*reject)(void *arg, uint32_t row, const char *reason, struct weir_error *error);
+    void *arg;
+};
+
+int32_t expr_compile(const struct expr_env *env, const char *text, const char *option,
+                     const struct weir_expr_input *inputs, uint32_t n_inputs, uint32_t expect,
+                     struct weir_expr **out, struct weir_error *error);
+void expr_free(struct weir_expr *expr);
+const struct ArrowSchema *expr_schema(const struct weir_expr *expr);
+int32_t expr_column(const struct weir_expr *expr);
+int32_t expr_deterministic(const struct weir_expr *expr);
+int32_t expr_reads(const struct weir_expr *expr, uint32_t input, uint32_t column);
+int32_t expr_eval(const struct expr_run *run, struct weir_expr *expr,
+                  const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                  struct ArrowArray *out, struct weir_error *error);
+int32_t expr_filter(const struct expr_run *run, struct weir_expr *expr,
+                    const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                    struct weir_error *error);
+int32_t expr_aggregate(const struct expr_env *env, const char *option, uint32_t n,
+                       const char *const *names, const char *const *texts,
+                       const struct weir_expr_input *input, const struct ArrowSchema *by,
+                       struct weir_aggregation **out, struct weir_error *error);
+void expr_aggregate_free(struct weir_aggregation *aggregation);
+const struct weir_aggregate_call *expr_aggregate_call(const struct weir_aggregation *a, uint32_t i);
+const struct ArrowSchema *expr_aggregate_schema(const struct weir_aggregation *a);
+int32_t expr_aggregate_finish(const struct expr_run *run, struct weir_aggregation *a,
+                              const struct ArrowArray *const *by,
+                              const struct ArrowArray *const *calls, uint32_t n,
+                              struct weir_rows *rows, struct ArrowArray *out,
+                              struct weir_error *error);
+/* The top-level conjuncts of a bool expression that are "column op literal", as texts, for pushdown: the
+ * i-th, or NULL. Owner: the expression. */
+const char *expr_conjunct(const struct weir_expr *expr, uint32_t i);
+
+#endif

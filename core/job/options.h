@@ -1,0 +1,45 @@
+/*
+ * options.h - the options of one instance, checked and typed by the plugin's tables.
+ */
+#ifndef WEIR_CORE_OPTIONS_H
+#define WEIR_CORE_OPTIONS_H
+
+#include <weir/host.h>
+
+#include "core/job/job.h"
+
+struct options;
+
+struct option_table {
+    const struct weir_option *options; /* stride options->size */
+    uint32_t n;
+    const char *owner; /* "socket", "format text", "sources": for messages */
+};
+
+/* Checks all members of instance->options (`format` as an object is merged: its members count as flat options)
+ * against the tables together: unknown keys with a suggestion, missing required ones, wrong types, bad
+ * choices, bad units; every mistake goes to the report. Defaults are applied. *out even with errors (then
+ * usable for what was right); NULL without memory. Owner: the caller. The job must outlive it. */
+struct options *options_build(const struct job *job, const struct job_instance *instance,
+                              const struct option_table *tables, uint32_t n_tables,
+                              struct report *report);
+void options_free(struct options *options);
+/* As weir_host.option and option_item. [any] */
+int32_t options_get(const struct options *options, const char *name, struct weir_value *out);
+int32_t options_item(const struct options *options, const char *name, uint64_t index,
+                     struct weir_value *out);
+int options_given(const struct options *options, const char *name); /* 1: by the job, not a default */
+/* Adds an error of a plugin (weir_error.option, offset) to the report at its place. */
+void options_report(const struct options *options, const struct job *job,
+                    const struct job_instance *instance, const struct weir_error *error,
+                    struct report *report);
+
+/* The options that the engine itself has for every source, operator and sink. */
+extern const struct option_table options_of_sources, options_of_operators, options_of_sinks;
+/* `format` itself, for components with WEIR_CAP_NEEDS_FORMAT. */
+extern const struct option_table options_of_formats;
+
+/* An instance's options without values of secrets, as JSON text (effective config). mem_alloc'ed. */
+char *options_json(const struct options *options);
+
+#endif
