@@ -1,9 +1,11 @@
 /*
  * weir/operator.h - an operator: bind once, then lanes that process chunks.
  *
- * `bind` fixes schemas, distribution and tables. Rows run through *lanes*: an operator without
- * state has one lane per partition; one that asks for a distribution has one per worker and
- * gets one key group after the other. In a lane the order of calls within a batch is always
+ * `bind` fixes schemas, distribution and tables. Rows run through *lanes*: an operator that takes
+ * rows as they come has a lane per *segment* (a partition's rows of a batch, cut after fixed
+ * numbers of source records so that segments can run side by side); one that asks for a
+ * distribution has one per worker and gets one key group after the other. Lanes are used again and
+ * again. In a lane the order of calls is always
  *
  *     begin  (process* end_input)*  advance
  *
@@ -13,8 +15,8 @@
  *     begin  combine*  combine_end  …  advance is not called there
  *
  * What combine emits (output WEIR_OUTPUT_EXCHANGE) has the exchange schema and is what process then
- * gets. combine_end also comes after fixed numbers of rows of a partition, so that it flushes
- * at the same rows whatever the chunks and workers are.
+ * gets. combine_end comes at the end of a segment (and of a key group, behind another exchange), so
+ * that it flushes at the same rows whatever the chunks and workers are.
  *
  * Determinism: given the same rows in the same order and the same state, an operator emits the same
  * rows in the same order. Time is the batch time T. One that can't promise this leaves out
@@ -88,17 +90,24 @@ struct weir_operator_plan {
     uint32_t spread;            /* with partitions: 0 = row i to i mod n; 1 = hash mod n */
     uint32_t flags;             /* WEIR_PLAN_… */
     uint32_t reserved;
+    uint64_t reads[16];         /* with READS_KNOWN: bit c of reads[i]: column c of input i is read;
+                                   columns from 63 on share bit 63 */
 };
 
 #define WEIR_PLAN_TICKING 1u         /* must run in every tick of the grid */
 #define WEIR_PLAN_ALL_GROUPS 2u      /* groups with state run also without rows */
 #define WEIR_PLAN_NONDETERMINISTIC 4u /* these options make it so, whatever the capability says */
+#define WEIR_PLAN_READS_KNOWN 8u     /* `reads` is filled: other columns need not be there */
+#define WEIR_PLAN_PASSES 16u         /* output columns that have the name of an input's column are
+                                        that column, passed on; they are read only if somebody
+                                        behind this operator reads them */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */
 
 struct weir_begin {
     uint32_t size;
-    uint32_t partition;         /* number of the partition, or of the key group */
+    uint32_t partition;         /* the key group; before an exchange a number made of the name of
+                                   the partition */
     uint64_t batch;
     int64_t time_us;            /* T */
     int64_t late_us;            /* W(n-1) of this operator, or WEIR_WATERMARK_NONE */

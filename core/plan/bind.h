@@ -1,0 +1,16 @@
+/*
+ * bind.h - one node: its instance created, its options checked, its streams bound.
+ */
+#ifndef WEIR_CORE_BIND_H
+#define WEIR_CORE_BIND_H
+
+#include "core/plan/plan.h"
+
+/* Each reports its mistakes and returns 1 if the node can be used by those behind it, else 0. */
+int node_open(struct plan *plan, struct plan_node *node, struct report *report);
+int node_bind_source(struct plan *plan, struct plan_node *node, struct report *report);
+int node_bind_operator(struct plan *plan, struct plan_node *node, struct report *report);
+int node_bind_sink(struct plan *plan, struct plan_node *node, struct report *report);
+void node_free(struct plan_node *node);
+
+#endif

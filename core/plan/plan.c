@@ -1,0 +1,299 @@
+/*
+ * plan.c - a job becomes a plan: instances in topological order, unions put in where a job names several
+ * inputs, nodes bound, stages numbered, pipes drawn.
+ *
+ * It is made twice where that lets a source read less: the first plan tells which columns of each source
+ * somebody reads (needs.c), the second one binds the formats to just those.
+ */
+#include "core/plan/plan.h"
+
+#include <stdlib.h>
+
+#include "core/data/array.h"
+#include "core/plan/bind.h"
+#include "core/plan/needs.h"
+
+/* ---- functions of expressions ---- */
+
+static const struct weir_component *env_find(void *arg, uint32_t kind, const char *name)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    const struct weir_component *component = NULL;
+    if (!registry_find(arg, kind, name)) return NULL;
+    return registry_open(arg, kind, name, &component, &error) == WEIR_OK ? component : NULL;
+}
+
+static const char *env_name(void *arg, uint32_t i)
+{
+    for (uint32_t k = 0; k < registry_components(arg); k++) {
+        const struct component_info *info = registry_component(arg, k);
+        if (info->kind != WEIR_KIND_SCALAR && info->kind != WEIR_KIND_AGGREGATE) continue;
+        if (i-- == 0) return info->name;
+    }
+    return NULL;
+}
+
+/* ---- nodes ---- */
+
+static struct plan_node *node_add(struct plan *plan, uint32_t kind,
+                                  const struct job_instance *instance)
+{
+    struct plan_node **nodes =
+        realloc(plan->nodes, (plan->n_nodes + 1) * sizeof *plan->nodes);
+    if (!nodes) return NULL;
+    plan->nodes = nodes;
+    struct plan_node *node = calloc(1, sizeof *node);
+    if (!node) return NULL;
+    node->kind = kind;
+    node->instance = instance;
+    node->name = instance ? instance->name : "union";
+    node->index = plan->n_nodes;
+    node->bytes_column = node->head_column = -1;
+    node->wanted = UINT64_MAX;
+    node->origin = kind == JOB_SOURCE;
+    for (int k = 0; k < 4; k++) node->pipe.root[k] = -1;
+    nodes[plan->n_nodes++] = node;
+    return node;
+}
+
+struct plan_node *plan_node(const struct plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->n_nodes; i++)
+        if (plan->nodes[i]->instance && strcmp(plan->nodes[i]->name, name) == 0)
+            return plan->nodes[i];
+    return NULL;
+}
+
+/* The stream that `from` names; NULL (reported) if the node behind it has no such output. */
+static struct plan_stream *find_stream(struct plan *plan, const struct job_instance *reader,
+                                       const struct job_from *from, struct report *report)
+{
+    struct plan_node *node = plan_node(plan, from->name);
+    if (!node) return NULL;
+    if (!from->output) return node->n_outputs ? &node->outputs[0] : NULL;
+    const char *names[4];
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < node->n_outputs; k++) {
+        if (!node->outputs[k].name) continue;
+        if (strcmp(node->outputs[k].name, from->output) == 0) return &node->outputs[k];
+        names[n++] = node->outputs[k].name;
+    }
+    const char *nearest = nearest_name(from->output, names, n);
+    report_add(report, REPORT_ERROR, from->place, reader->path,
+               "\"%s\" has no output \"%s\"%s%s%s", from->name, from->output,
+               nearest ? "; did you mean \"" : (n ? "" : ": it has its main output only"),
+               nearest ? nearest : "", nearest ? "\"?" : "");
+    return NULL;
+}
+
+static int keeps_apart(const struct plan_node *node)
+{
+    return node->kind == JOB_OPERATOR && node->component &&
+           (node->component->capabilities & WEIR_CAP_MANY_INPUTS);
+}
+
+static struct plan_stream *make_union(struct plan *plan, struct plan_stream **streams, uint32_t n,
+                                      struct plan_node *reader, struct report *report)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    /* the reader is the last node: the union goes before it */
+    struct plan_node *node = node_add(plan, JOB_OPERATOR, NULL);
+    if (!node) return NULL;
+    plan->nodes[plan->n_nodes - 2] = node;
+    plan->nodes[plan->n_nodes - 1] = reader;
+    node->index = plan->n_nodes - 2;
+    reader->index = plan->n_nodes - 1;
+    memcpy(node->inputs, streams, n * sizeof *streams);
+    node->n_inputs = n;
+    if (registry_open(plan->registry, WEIR_KIND_OPERATOR, "union", &node->component, &error) !=
+        WEIR_OK) {
+        report_add(report, REPORT_ERROR, reader->instance->place, reader->instance->path,
+                   "several inputs need the operator \"union\": %s", error.text);
+        return NULL;
+    }
+    if (!node_open(plan, node, report) || !node_bind_operator(plan, node, report)) return NULL;
+    return &node->outputs[0];
+}
+
+static int connect_inputs(struct plan *plan, struct plan_node *node, struct report *report)
+{
+    struct plan_stream *streams[16];
+    const struct job_instance *instance = node->instance;
+    if (instance->n_from > 16) {
+        report_add(report, REPORT_ERROR, instance->place, instance->path,
+                   "%u inputs are too many: 16 at most; put unions in between", instance->n_from);
+        return 0;
+    }
+    for (uint32_t i = 0; i < instance->n_from; i++) {
+        streams[i] = find_stream(plan, instance, &instance->from[i], report);
+        if (!streams[i]) return 0;
+    }
+    if (instance->n_from > 1 && !keeps_apart(node)) {
+        streams[0] = make_union(plan, streams, instance->n_from, node, report);
+        if (!streams[0]) return 0;
+        node->n_inputs = 1;
+    } else {
+        node->n_inputs = instance->n_from;
+    }
+    memcpy(node->inputs, streams, node->n_inputs * sizeof *streams);
+    return 1;
+}
+
+static int node_make(struct plan *plan, const struct job_instance *instance, uint64_t wanted,
+                     struct report *report)
+{
+    struct plan_node *node = node_add(plan, instance->kind, instance);
+    if (!node) return 0;
+    node->wanted = wanted;
+    int opened = node_open(plan, node, report);
+    if (instance->kind == JOB_SOURCE) return opened && node_bind_source(plan, node, report);
+    int connected = connect_inputs(plan, node, report);
+    if (!opened || !connected) return 0;
+    return instance->kind == JOB_SINK ? node_bind_sink(plan, node, report)
+                                      : node_bind_operator(plan, node, report);
+}
+
+/* Instances in an order in which each comes behind what it reads. job_read refused cycles. */
+static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *report)
+{
+    const struct job *job = plan->job;
+    char *made = calloc(job->n_instances ? job->n_instances : 1, 1);
+    int good = made != NULL;
+    for (uint32_t left = job->n_instances, before = left + 1; made && left && left < before;) {
+        before = left;
+        for (uint32_t i = 0; i < job->n_instances; i++) {
+            const struct job_instance *instance = &job->instances[i];
+            int ready = !made[i];
+            for (uint32_t k = 0; ready && k < instance->n_from; k++)
+                for (uint32_t j = 0; j < job->n_instances; j++)
+                    if (!made[j] && strcmp(job->instances[j].name, instance->from[k].name) == 0)
+                        ready = 0;
+            if (!ready) continue;
+            made[i] = 1;
+            left--;
+            if (!node_make(plan, instance, wanted ? wanted[i] : UINT64_MAX, report)) {
+                /* what reads it can't be checked further, but its own mistakes are found */
+                struct plan_node *node = plan_node(plan, instance->name);
+                if (node) node->n_outputs = 0;
+                good = 0;
+            }
+        }
+    }
+    free(made);
+    return good;
+}
+
+/* ---- what follows from the graph ---- */
+
+static void number_stages(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        struct plan_node *node = plan->nodes[i];
+        node->index = i;
+        uint32_t before = 0;
+        int flags_deterministic =
+            node->kind != JOB_OPERATOR ||
+            ((node->component->capabilities & WEIR_CAP_DETERMINISTIC) &&
+             !(node->bound.flags & WEIR_PLAN_NONDETERMINISTIC));
+        node->deterministic = flags_deterministic;
+        for (uint32_t k = 0; k < node->n_inputs; k++) {
+            const struct plan_node *input = node->inputs[k]->node;
+            if (input->stage > before) before = input->stage;
+            if (!input->deterministic) node->deterministic = 0;
+            node->inputs[k]->readers++;
+        }
+        node->stage = node->kind == JOB_OPERATOR && node->origin ? before + 1 : before;
+    }
+}
+
+static void warn(struct plan *plan, struct report *report)
+{
+    const struct job *job = plan->job;
+    struct place top = { job->file, 0, 0 };
+    if (!job->checkpoint)
+        report_add(report, REPORT_WARNING, top, "checkpoint",
+                   "there is no checkpoint: after a stop the job begins anew, at most once");
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        struct plan_node *node = plan->nodes[i];
+        if (node->kind == JOB_SINK || !node->instance || !node->n_outputs) continue;
+        if (node->outputs[0].readers == 0)
+            report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
+                       "nobody reads \"%s\": its rows go nowhere", node->name);
+    }
+}
+
+static int check_whole(struct plan *plan, struct report *report)
+{
+    const struct job *job = plan->job;
+    struct place place = job_place(job, "trigger", -1);
+    if (plan->ticking && job->trigger == TRIGGER_ASAP) {
+        report_add(report, REPORT_ERROR, place, "trigger",
+                   "a job whose operators speak in every batch needs an interval: use \"1s\" or so");
+        return 0;
+    }
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        struct plan_node *node = plan->nodes[i];
+        if (node->kind != JOB_SINK || node->deterministic ||
+            node->component->level == WEIR_SINK_TWO_PHASE)
+            continue;
+        report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
+                   "an operator before this sink is not deterministic: after a crash the sink may "
+                   "get other rows for the same batch");
+    }
+    return 1;
+}
+
+static struct plan *plan_build(const struct job *job, struct registry *registry,
+                               struct weir_sys *sys, struct journal *journal, uint64_t hash_seed,
+                               const uint64_t *wanted, struct report *report)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return NULL;
+    plan->job = job;
+    plan->sys = sys;
+    plan->registry = registry;
+    plan->journal = journal;
+    plan->env = (struct expr_env){ env_find, env_name, &weir_host_1, registry };
+    plan->store = store_create(hash_seed);
+    int good = plan->store && make_nodes(plan, wanted, report);
+    if (good) {
+        number_stages(plan);
+        good = check_whole(plan, report);
+    }
+    if (good && plan_pipes(plan, &error) != WEIR_OK) {
+        report_add(report, REPORT_ERROR, (struct place){ job->file, 0, 0 }, "", "%s", error.text);
+        good = 0;
+    }
+    if (good) return plan;
+    if (report->errors == 0)
+        report_add(report, REPORT_ERROR, (struct place){ job->file, 0, 0 }, "", "out of memory");
+    plan_destroy(plan);
+    return NULL;
+}
+
+struct plan *plan_create(const struct job *job, struct registry *registry, struct weir_sys *sys,
+                         struct journal *journal, uint64_t hash_seed, uint32_t flags,
+                         struct report *report)
+{
+    struct plan *plan = plan_build(job, registry, sys, journal, hash_seed, NULL, report);
+    if (!plan) return NULL;
+    uint64_t *wanted = calloc(job->n_instances ? job->n_instances : 1, sizeof *wanted);
+    if (wanted && plan_needs(plan, wanted)) {
+        struct plan *lean = plan_build(job, registry, sys, journal, hash_seed, wanted, report);
+        plan_destroy(plan);
+        plan = lean;
+    }
+    free(wanted);
+    if (plan && (flags & PLAN_CHECK)) warn(plan, report);
+    return plan;
+}
+
+void plan_destroy(struct plan *plan)
+{
+    if (!plan) return;
+    for (uint32_t i = plan->n_nodes; i-- > 0;) node_free(plan->nodes[i]);
+    free(plan->nodes);
+    store_destroy(plan->store);
+    free(plan);
+}

@@ -1,0 +1,327 @@
+/*
+ * run.h - a running job: public calls, and the structs that the rooms of run/ share.
+ *
+ *   batch.c       the loop: read → plan → process → deliver → checkpoint → commit
+ *   trigger.c     when a batch opens and closes, and its T
+ *   rate.c        PID rate control
+ *   read.c        sources: readers, segments, replay
+ *   pipe.c        lanes: chunks through operators up to the leaves; emit
+ *   exchange.c    rows to key groups and back together
+ *   stage.c       operators with a distribution, group by group
+ *   deliver.c     sinks on their threads
+ *   checkpoint.c  PLAN, STATE, DONE, JOB; positions; recovery; retention
+ *   reject.c      bad rows and dead letters
+ *   run.c         start and end
+ *
+ * Threads. The coordinator owns everything but: a segment while its task runs (that worker), a pipe and its
+ * outboxes while its task runs, a sink while its task runs (that sink's thread), the log (its thread). Counters
+ * marked atomic are changed by any of them.
+ */
+#ifndef WEIR_CORE_RUN_H
+#define WEIR_CORE_RUN_H
+
+#include <stdatomic.h>
+
+#include "core/data/chunk.h"
+#include "core/log/record.h"
+#include "core/plan/plan.h"
+
+#define RUN_GROUPS 256u
+#define SEGMENT_RECORDS 65536u
+
+struct run;
+struct batch;
+struct pipe;
+
+/* ---- rows on their way ---- */
+
+/* Rows of one chunk, by unit of the consumer: rows perm[offsets[u]] … of unit u. offsets NULL: all rows go to unit 0 in the
+ * chunk's own order; perm NULL with offsets: the chunk's rows are sorted by unit already. */
+struct packet {
+    struct weir_chunk *chunk;
+    uint32_t *offsets; /* RUN_GROUPS + 1 entries, mem_alloc'ed, perm behind them */
+    const uint32_t *perm;
+};
+
+/* What a pipe handed to one of its leaves, in order. */
+struct outbox {
+    struct packet *packets;
+    uint32_t n, capacity;
+    uint64_t rows, bytes;
+};
+
+void outbox_fini(struct outbox *box);
+int32_t outbox_add(struct outbox *box, struct packet packet); /* moves the packet, also on failure */
+void outbox_move(struct outbox *to, struct outbox *from);     /* appends all; FATAL can't happen: see .c */
+
+/* ---- lanes and pipes ---- */
+
+struct lane {
+    struct weir_context context; /* its owner is the lane */
+    struct pipe *pipe;
+    struct plan_node *node;      /* operator, or source (decode) */
+    const struct ArrowSchema *schemas[4]; /* of the outputs */
+    uint32_t n_outputs;
+    int32_t links[4];            /* first step of the pipe per output */
+    int32_t leaf;                /* combine lanes: their leaf's step; else -1 */
+    void *self;                  /* the plugin's */
+    struct weir_begin begin;
+    uint32_t begun;
+    const struct weir_chunk *current; /* chunk under way, for rejects */
+};
+
+/* The operators behind an origin, for one segment or one unit at a time. */
+struct pipe {
+    struct run *run;
+    struct plan_node *origin;
+    struct lane *lanes;      /* one per step; leaves with a combine side have one as well */
+    struct lane decode;      /* sources with a format */
+    struct outbox *outboxes; /* one per leaf */
+    struct batch *batch;
+    uint32_t partition;      /* for begin and chance */
+    const char *partition_name;
+    struct weir_bytes position; /* behind the rows under way, for dead letters */
+    struct rejects *rejects;
+    uint64_t rows_in, rows_bad;
+    int64_t watermark;       /* greatest proposal of its lanes */
+    struct pipe *next;       /* in the pool */
+};
+
+struct pipe *pipe_take(struct run *run, struct plan_node *origin, struct weir_error *error);
+void pipe_give(struct pipe *pipe); /* back to the pool; outboxes must have been moved away */
+void pipe_destroy(struct pipe *pipe);
+int32_t pipe_begin(struct pipe *pipe, struct batch *batch, uint32_t partition, const char *name,
+                   struct weir_error *error);
+/* Pushes a chunk (borrowed) to the readers of output `output` of the origin. */
+int32_t pipe_push(struct pipe *pipe, uint32_t output, struct weir_chunk *chunk,
+                  struct weir_error *error);
+int32_t pipe_decode(struct pipe *pipe, const struct ArrowArray *raw, struct weir_error *error);
+int32_t pipe_end(struct pipe *pipe, struct weir_error *error);
+/* Lane of an origin that is an operator: its emissions go to pipes[0] (or are spread over n_pipes). */
+struct origin_lane {
+    struct lane lane;
+    struct pipe **pipes;
+    uint32_t n_pipes;
+    uint64_t spread_row;
+};
+extern const struct context_ops run_ops;        /* lanes */
+extern const struct context_ops run_origin_ops; /* lanes of origin operators */
+int32_t lane_init(struct run *run, struct lane *lane, struct plan_node *node,
+                  const struct context_ops *ops, struct weir_error *error);
+void lane_fini(struct lane *lane);
+/* Makes the chunk of an emission and checks it. NULL chunk with OK: no rows. */
+int32_t emission_chunk(struct lane *lane, const struct weir_emission *emission,
+                       struct weir_chunk **out, struct weir_error *error);
+
+/* ---- exchange ---- */
+
+/* Rows of a chunk to the units of consumer `node`, input `input`. */
+int32_t exchange_scatter(struct run *run, const struct plan_node *node, uint32_t input,
+                         struct weir_chunk *chunk, struct outbox *box, struct weir_error *error);
+/* The rows of a packet that are unit u's, as a chunk of their own (compact: without selection). NULL with OK: none. */
+int32_t exchange_slice(const struct packet *packet, uint32_t unit, int compact,
+                       struct weir_chunk **out, struct weir_error *error);
+uint32_t packet_rows(const struct packet *packet, uint32_t unit);
+
+/* ---- sources ---- */
+
+struct block { /* one answer of next */
+    struct ArrowArray array;
+    uint64_t records;
+};
+
+struct reader;
+
+struct segment {
+    struct weir_task task;
+    struct weir_task done; /* posted to the coordinator */
+    struct reader *reader;
+    struct batch *batch;
+    struct pipe *pipe;     /* while open */
+    struct outbox *outboxes;
+    struct block *blocks;
+    uint32_t n_blocks, capacity;
+    uint64_t records;      /* so far */
+    int may_read;          /* 1: has the reader's token */
+    int finish;            /* 1: end it after what it has */
+    int ended;
+    int32_t result;
+    struct weir_error error;
+    struct segment *next;
+};
+
+/* One partition of a source. */
+struct reader {
+    struct run *run;
+    struct plan_node *node;
+    char *name;
+    uint32_t index;
+    int known;      /* named by `partitions` now */
+    int ended;
+    uint8_t *position; uint64_t position_length; /* where reading goes on */
+    /* of the batch that is being read */
+    uint8_t *from; uint64_t from_length;
+    uint64_t rows, bytes;
+    int moved, absent;
+    struct segment *first, *last, *open;
+    atomic_int tasks;
+    int pending;      /* answered PENDING: waits for a wake */
+    int stopped;      /* wants no more of this batch (limit, BATCH_END, absent, ended) */
+    int woken;
+    struct weir_buffer *spool; uint32_t n_spool; /* encoded blocks of this batch */
+    /* replay */
+    struct weir_bytes replay_to;
+    const struct record_move *replay;
+    uint32_t replay_block;
+};
+
+struct source {
+    struct plan_node *node;
+    struct reader **readers; /* in the order of `partitions` */
+    uint32_t n_readers;
+    uint32_t next_index;
+    int spooled;
+    int opened;
+    int batch_end;          /* a reader asked for the end of the batch */
+    atomic_llong budget;    /* records left in this batch */
+    double rate;            /* of rate control, 0: none */
+    struct rate *pid;
+    uint64_t rows_total;
+    int64_t wake_at;        /* mono, INT64_MAX: none */
+    struct weir_task wake_task;
+    atomic_int woken;
+    int64_t retry_at;
+};
+
+/* ---- a batch ---- */
+
+struct unit_result { /* outboxes of one unit of an origin */
+    struct outbox *leaves;
+    const char *name;
+};
+
+struct origin_result {
+    struct unit_result *units;
+    uint32_t n_units;
+    uint32_t visible; /* partitions that a user sees */
+    int absent;
+};
+
+struct batch {
+    struct run *run;
+    uint64_t id;
+    int64_t time_us;
+    int64_t late_us, evict_us; /* W(n-1), W(n) */
+    int64_t opened_mono;
+    int64_t closes_mono;       /* reading ends then; INT64_MAX */
+    atomic_int closing;
+    atomic_ullong bytes, rows; /* read */
+    int replay;
+    int empty;                 /* nothing was read */
+    struct origin_result *origins; /* by node index */
+    struct rejects *rejects;
+    int64_t *watermarks;       /* by node index: proposals */
+    uint64_t rows_in, rows_bad;
+    struct record_move *moves;
+    uint32_t n_moves;
+    int64_t started_mono;      /* processing began */
+    uint64_t *sink_rows;
+    int32_t result;            /* first failure of a task */
+    struct weir_error error;
+};
+
+/* ---- sinks ---- */
+
+struct sink {
+    struct run *run;
+    struct plan_node *node;
+    struct weir_context context;
+    struct weir_exec *exec;
+    struct weir_task task, done;
+    int phase;              /* what the task does: SINK_… */
+    int busy;
+    int opened;
+    int32_t result;
+    struct weir_error error;
+    struct batch *batch;    /* being delivered */
+    struct weir_chunk **chunks; uint32_t n_chunks; uint32_t partitions;
+    struct weir_buffer committable;
+    uint64_t committable_batch;
+    int has_committable;
+    struct weir_committable *recovered; uint32_t n_recovered;
+    uint32_t outcome;
+    uint64_t rows_total;
+    int64_t retry_at;
+    uint32_t attempts;
+};
+
+/* ---- the run ---- */
+
+struct run_hooks {
+    /* Nothing can happen before time passes or somebody outside acts: return 1 to stop the job. NULL: wait. */
+    int (*idle)(void *arg);
+    /* After STATE(n) and all commits of n. */
+    void (*batch_done)(void *arg, uint64_t batch);
+    void *arg;
+};
+
+struct run_options {
+    uint32_t workers;        /* 0: the job's, else the cores */
+    uint64_t max_batches;    /* 0: no limit; then stops as after SIGTERM */
+    uint32_t target_rows;    /* chunk size in tests; 0: default */
+    int replan;
+    const char *const *drop; uint32_t n_drop; /* instances whose state is dropped */
+    struct run_hooks hooks;
+};
+
+struct run_summary {
+    uint64_t batches, rows_in, rows_out, rows_rejected, rows_late;
+    uint64_t first_batch, last_batch;
+    int exit_status;
+};
+
+struct run {
+    struct weir_sys *sys;
+    struct registry *registry;
+    struct journal *journal;
+    const struct job *job;
+    struct plan *plan;
+    const struct run_options *options;
+    struct weir_exec *workers, *log_exec;
+    uint32_t n_workers;
+    struct pipe **pools;     /* by node index: free pipes */
+    void *pool_lock;         /* pthread_mutex_t */
+    struct source *sources; uint32_t n_sources;
+    struct sink *sinks; uint32_t n_sinks;
+    struct checkpoint *checkpoint; /* NULL without one */
+    struct trigger *trigger;
+    uint64_t hash_seed;
+    char job_id[40];
+    uint64_t next_batch;     /* id of the next batch to open */
+    int64_t last_time_us;    /* T of the last batch */
+    int64_t watermark_us;    /* W(next), global */
+    int64_t previous_watermark_us;
+    int64_t *watermarks;     /* by node index */
+    int stopping;            /* 1: drain, 2: now */
+    int failed;
+    int exit_status;
+    struct weir_error error;
+    char error_where[128];
+    uint64_t in_flight_limit; /* bytes */
+    atomic_ullong in_flight;
+    uint64_t *rejected_by_node;
+    struct run_summary summary;
+};
+
+/* Runs a job to its end. Returns the exit status (sysexits). The report gets what the start refuses. [the thread
+ * that made sys] */
+int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
+            struct journal *journal, const struct run_options *options, struct report *report,
+            struct run_summary *summary);
+
+/* Fails the run with a class of the error; the first failure wins. */
+void run_fail(struct run *run, const char *where, const struct weir_error *error);
+/* Runs callbacks until `ready(arg)` or the run has to stop now; 1: ready. */
+int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono);
+
+#endif
