@@ -57,7 +57,7 @@ static void any_double_comes_back_from_its_text(void **state)
     (void)state;
     for (i = 0; i < n; i++) {
         uint64_t bits = chance(&seed);
-        double value, back;
+        double value, back = 0;
         char text[32];
         uint32_t length;
         if (i % 4 == 1) bits = (bits & 0xfffff) | 0x3ff0000000000000ull; /* few digits of a kind */
