@@ -5,9 +5,9 @@
  * scripted peers, tasks on one thread in seeded order).
  *
  * Threads. The coordinator is the thread that made the sys; it alone calls sys_wait, sys_watch and
- * sys_signals, and it waits nowhere else. Work is *tasks* on *executors*: a task runs to completion and
- * never waits for another one. A task ends by posting (sys_post) a completion to the coordinator,
- * which runs it inside sys_wait.
+ * sys_signals, and it waits nowhere else. Work is *tasks* on *executors*: a task runs to completion
+ * and never waits for another one. A task ends by posting (sys_post) a completion to the
+ * coordinator, which runs it inside sys_wait.
  *
  * Results are 0 or a count >= 0, or a negative errno.
  *
@@ -61,8 +61,11 @@ struct weir_sys_ops {
     int64_t (*mono)(struct weir_sys *sys);
     void (*random)(struct weir_sys *sys, void *buffer, size_t n);
 
-    /* files; fd >= 0 */
+    /* files; fd >= 0. pread gives less than n at the end of the file, and pwrite where room or
+     * patience ran out: the next call tells why. A caller that needs all goes on until 0 or an
+     * error. */
     int (*open)(struct weir_sys *sys, const char *path, uint32_t flags);
+    /* ends a watch of it; fd is gone whatever is returned; standard streams stay open */
     int (*close)(struct weir_sys *sys, int fd);
     int64_t (*pread)(struct weir_sys *sys, int fd, void *buffer, size_t n, uint64_t offset);
     int64_t (*pwrite)(struct weir_sys *sys, int fd, const void *buffer, size_t n, uint64_t offset);
@@ -85,7 +88,8 @@ struct weir_sys_ops {
     int (*accept)(struct weir_sys *sys, int fd);
     int64_t (*recv)(struct weir_sys *sys, int fd, void *buffer, size_t n);
     int64_t (*send)(struct weir_sys *sys, int fd, const void *buffer, size_t n);
-    int (*poll)(struct weir_sys *sys, int fd, uint32_t events, int64_t timeout_us); /* for sink threads */
+    /* for sink threads: the events that are there, 0 at the timeout */
+    int (*poll)(struct weir_sys *sys, int fd, uint32_t events, int64_t timeout_us);
     int (*standard)(struct weir_sys *sys, int number); /* fd of stdin 0, stdout 1, stderr 2 */
 
     /* executors and the coordinator's loop */
@@ -96,7 +100,8 @@ struct weir_sys_ops {
     /* runs posted tasks and ready callbacks; returns after at least one, or at the deadline
      * (monotonic; INT64_MAX: none). Returns the number of callbacks run. */
     int (*wait)(struct weir_sys *sys, int64_t deadline_us);
-    /* one-shot readiness of fd (events SYS_READ, SYS_WRITE), [any]; runs `ready` in wait */
+    /* one-shot readiness of fd (events SYS_READ, SYS_WRITE), [any]; runs `ready` in wait. One watch
+     * per fd: a new one takes the place of the old one. */
     int (*watch)(struct weir_sys *sys, int fd, uint32_t events, sys_ready_fn ready, void *arg);
     void (*unwatch)(struct weir_sys *sys, int fd);
     /* how often SIGTERM or SIGINT came; *hangups: how often SIGHUP */
@@ -107,7 +112,8 @@ struct weir_sys {
     const struct weir_sys_ops *ops;
 };
 
-/* The real one. Owner: the caller, until sys_destroy. NULL with errno set without memory or loop. */
+/* The real one. Owner: the caller, until sys_destroy. NULL with errno set without memory or loop.
+ * */
 struct weir_sys *sys_real_create(void);
 
 #define sys_destroy(s) ((s)->ops->destroy(s))
@@ -146,9 +152,11 @@ struct weir_sys *sys_real_create(void);
 #define sys_unwatch(s, fd) ((s)->ops->unwatch(s, fd))
 #define sys_signals(s, h) ((s)->ops->signals(s, h))
 
-/* Makes a directory and its parents through the seam; 0 or negative errno. [any] */
+/* Makes a directory and its parents through the seam, and makes them durable; 0 or negative errno.
+ * [any] */
 int sys_mkdirs(struct weir_sys *sys, const char *path, uint32_t mode);
-/* Reads a whole file of at most `limit` bytes (-EFBIG above) into malloc'ed, NUL-terminated memory. */
+/* Reads a whole file of at most `limit` bytes (-EFBIG above) into malloc'ed, NUL-terminated memory.
+ * */
 int sys_read_file(struct weir_sys *sys, const char *path, size_t limit, char **out, size_t *length);
 
 #endif
