@@ -9,6 +9,8 @@
 
 #include "core/log/log.h"
 
+#define RECORD_VERSION 1u /* of all four payloads, for log_append */
+
 struct record_module { const char *name; const char *hash; }; /* sha256 hex */
 struct record_table { const char *name; const char *signature; }; /* "instance/table" */
 
