@@ -1,0 +1,110 @@
+/*
+ * host_expr.c - weir.expr/1: core/expr with the context that it leaves out.
+ *
+ * Compiling takes functions from context->env. Running takes batch, time, seed and partition from the lane, and sends
+ * failing rows to reject: with the chunk of input context->error_input, so that the dead letter holds the
+ * row. Results of aggregates have no input row; they are rejected as a record without bytes.
+ */
+#include "core/load/services.h"
+
+struct run_arg {
+    struct weir_context *lane;
+    const struct weir_chunk *chunk; /* NULL: results of aggregates */
+};
+
+static int32_t run_reject(void *arg, uint32_t row, const char *reason, struct weir_error *error)
+{
+    const struct run_arg *a = arg;
+    const struct context_ops *ops = a->lane->ops;
+    if (a->chunk && ops && ops->reject)
+        return ops->reject(a->lane, a->chunk, row, WEIR_REJECT_EXPRESSION, reason, error);
+    if (!a->chunk && ops && ops->reject_bytes) {
+        static const uint8_t nothing;
+        return ops->reject_bytes(a->lane, (struct weir_bytes){ &nothing, 0 },
+                                 WEIR_REJECT_EXPRESSION, reason, error);
+    }
+    return weir_fail(error, WEIR_DATA, "%s", reason);
+}
+
+static struct expr_run run_of(const struct weir_context *lane, struct run_arg *arg)
+{
+    return (struct expr_run){
+        .time_us = lane->time_us,
+        .batch = lane->batch,
+        .seed = lane->seed,
+        .partition = lane->partition,
+        .null_on_error = lane->null_on_error,
+        .reject = run_reject,
+        .arg = arg,
+    };
+}
+
+static int32_t no_env(struct weir_error *error)
+{
+    return weir_fail(error, WEIR_UNSUPPORTED, "expressions are compiled in `bind` only");
+}
+
+static int32_t host_compile(struct weir_context *context, const char *text, const char *option,
+                            const struct weir_expr_input *inputs, uint32_t n_inputs,
+                            uint32_t expect, struct weir_expr **out, struct weir_error *error)
+{
+    *out = NULL;
+    if (!context || !context->env) return no_env(error);
+    return expr_compile(context->env, text, option, inputs, n_inputs, expect, out, error);
+}
+
+static int32_t host_eval(struct weir_context *lane, struct weir_expr *expr,
+                         const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                         struct ArrowArray *out, struct weir_error *error)
+{
+    struct run_arg arg = { lane, chunks[lane->error_input] };
+    struct expr_run run = run_of(lane, &arg);
+    return expr_eval(&run, expr, chunks, rows, out, error);
+}
+
+static int32_t host_filter(struct weir_context *lane, struct weir_expr *expr,
+                           const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                           struct weir_error *error)
+{
+    struct run_arg arg = { lane, chunks[lane->error_input] };
+    struct expr_run run = run_of(lane, &arg);
+    return expr_filter(&run, expr, chunks, rows, error);
+}
+
+static int32_t host_aggregate(struct weir_context *context, const char *option, uint32_t n,
+                              const char *const *names, const char *const *texts,
+                              const struct weir_expr_input *input, const struct ArrowSchema *by,
+                              struct weir_aggregation **out, struct weir_error *error)
+{
+    *out = NULL;
+    if (!context || !context->env) return no_env(error);
+    return expr_aggregate(context->env, option, n, names, texts, input, by, out, error);
+}
+
+static int32_t host_aggregate_finish(struct weir_context *lane, struct weir_aggregation *aggregation,
+                                     const struct ArrowArray *const *by,
+                                     const struct ArrowArray *const *calls, uint32_t n,
+                                     struct weir_rows *rows, struct ArrowArray *out,
+                                     struct weir_error *error)
+{
+    struct run_arg arg = { lane, NULL };
+    struct expr_run run = run_of(lane, &arg);
+    return expr_aggregate_finish(&run, aggregation, by, calls, n, rows, out, error);
+}
+
+const struct weir_expr_table weir_expr_1 = {
+    .size = sizeof weir_expr_1,
+    .compile = host_compile,
+    .free = expr_free,
+    .schema = expr_schema,
+    .column = expr_column,
+    .deterministic = expr_deterministic,
+    .reads = expr_reads,
+    .eval = host_eval,
+    .filter = host_filter,
+    .aggregate = host_aggregate,
+    .aggregate_free = expr_aggregate_free,
+    .aggregate_call = expr_aggregate_call,
+    .aggregate_schema = expr_aggregate_schema,
+    .aggregate_finish = host_aggregate_finish,
+};
