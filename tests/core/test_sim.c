@@ -328,6 +328,44 @@ static void destroying_an_executor_runs_what_is_queued(void **state)
     sim_disk_destroy(disk);
 }
 
+struct chain {
+    struct weir_task task;
+    struct weir_sys *sys;
+    struct weir_exec *exec;
+    unsigned left, *run;
+};
+
+static void chain_run(struct weir_task *task)
+{
+    struct chain *chain = (struct chain *)task;
+
+    ++*chain->run;
+    if (--chain->left > 0)
+        sys_submit(chain->sys, chain->exec, task);
+}
+
+static void tasks_that_submit_themselves_again_are_not_lost(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct sim_disk *disk = sim_disk_create();
+        struct weir_sys *sys = sim_create(disk, START, seed);
+        struct weir_exec *exec = sys_exec_create(sys, "two", 2);
+        struct chain chains[3];
+        unsigned run = 0;
+
+        for (int i = 0; i < 3; i++) {
+            chains[i] = (struct chain){{chain_run, NULL}, sys, exec, 4, &run};
+            sys_submit(sys, exec, &chains[i].task);
+        }
+        assert_int_equal(sys_wait(sys, sys_mono(sys) + 1), 0);
+        assert_int_equal(run, 12);
+        sys_exec_destroy(sys, exec);
+        sys_destroy(sys);
+        sim_disk_destroy(disk);
+    }
+}
+
 static void a_wait_jumps_to_its_deadline_and_both_clocks_go_along(void **state)
 {
     struct sim_disk *disk = sim_disk_create();
@@ -372,6 +410,7 @@ static void a_planned_signal_ends_a_wait_without_deadline(void **state)
     assert_int_equal(sys_wait(sys, INT64_MAX), 0); /* nothing can come any more */
     assert_true(sim_stuck(sys));
     assert_true(sim_killed(sys));
+    assert_int_equal(sys_mkdir(sys, "a", 0755), -EIO);
     sys_destroy(sys);
     sim_disk_destroy(disk);
 }
@@ -493,6 +532,7 @@ int main(void)
         cmocka_unit_test(one_seed_gives_one_order_and_others_others),
         cmocka_unit_test(tasks_and_posts_run_to_their_end_after_a_kill),
         cmocka_unit_test(destroying_an_executor_runs_what_is_queued),
+        cmocka_unit_test(tasks_that_submit_themselves_again_are_not_lost),
         cmocka_unit_test(a_wait_jumps_to_its_deadline_and_both_clocks_go_along),
         cmocka_unit_test(a_planned_signal_ends_a_wait_without_deadline),
         cmocka_unit_test(a_peer_is_accepted_read_in_pieces_and_written_to),

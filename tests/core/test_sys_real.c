@@ -468,8 +468,13 @@ static void a_closed_watch_never_fires_for_the_next_owner(void **state)
     assert_int_equal(sys_send(sys, other, "a", 1), 1);
     assert_true(sys_poll(sys, again, SYS_READ, 60 * SECOND) > 0);
     assert_int_equal(sys_wait(sys, sys_mono(sys)), 0);
-    assert_int_equal(old, 0);
     sys_close(sys, again);
+    again = sys_open(sys, path_of("f"), SYS_READ | SYS_WRITE | SYS_CREATE);
+    assert_int_equal(sys_watch(sys, again, SYS_READ, count_ready, &old), 0); /* always ready */
+    sys_close(sys, again);
+    assert_int_equal(sys_wait(sys, sys_mono(sys)), 0);
+    unlink(path_of("f"));
+    assert_int_equal(old, 0);
     sys_close(sys, other);
     sys_close(sys, client);
 }
