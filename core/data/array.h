@@ -8,6 +8,9 @@
 
 #include <weir/data.h>
 
+/* Once, by main, before threads start: freed memory stays with the process, within bounds, so that the
+ * next chunk does not fault its pages in anew. */
+void mem_setup(void);
 /* Memory of the host table: counted; may be made to fail at the n-th call by tests. */
 void *mem_alloc(uint64_t bytes);
 void *mem_realloc(void *p, uint64_t bytes);

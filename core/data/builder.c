@@ -29,6 +29,7 @@ struct weir_builder {
     uint32_t n_children;
     uint32_t nullable;
     uint32_t root;
+    uint32_t room; /* rows that fit into `values`, and into `valid` where there is one */
     struct pile valid, values, bytes;
     struct weir_builder *children;
 };
@@ -61,34 +62,60 @@ static int32_t last_offset(const struct weir_builder *b)
     return b->values.data ? ((const int32_t *)(void *)b->values.data)[b->rows] : 0;
 }
 
-/* Room for one more row: of validity if `null` or if there is some already, and of values. */
-static inline int32_t row_need(struct weir_builder *b, int null)
+/* Rows for which n bytes of values have room. */
+static uint64_t rows_in(const struct weir_builder *b, uint64_t n)
+{
+    switch (b->type) {
+    case WEIR_TYPE_STRUCT: return NODE_ROWS_MAX;
+    case WEIR_TYPE_BOOL: return n * 8;
+    case WEIR_TYPE_UTF8:
+    case WEIR_TYPE_BINARY:
+    case WEIR_TYPE_LIST: return n / 4 ? n / 4 - 1 : 0;
+    default: return n / weir_type_width(b->type);
+    }
+}
+
+static uint64_t bytes_for(const struct weir_builder *b, uint64_t rows)
+{
+    if (b->type == WEIR_TYPE_STRUCT) return 0;
+    if (b->type == WEIR_TYPE_BOOL) return bits_bytes(rows);
+    if (has_offsets(b)) return (rows + 1) * 4;
+    return rows * weir_type_width(b->type);
+}
+
+static int32_t row_grow(struct weir_builder *b, int null)
 {
     const uint64_t rows = (uint64_t)b->rows + 1;
-    int32_t rc = WEIR_OK;
+    uint64_t room;
+    int32_t rc;
     if (rows > NODE_ROWS_MAX) return WEIR_DATA;
     if (null || b->valid.data) {
         const int fresh = !b->valid.data;
         rc = pile_need(&b->valid, bits_bytes(rows));
-        if (!rc && fresh) {
+        if (rc) return rc;
+        if (fresh) {
             memset(b->valid.data, 0, b->valid.capacity);
             bits_fill(b->valid.data, 0, b->rows);
+            b->room = 0; /* until the values are there, too */
         }
     }
-    if (rc) return rc;
-    switch (b->type) {
-    case WEIR_TYPE_STRUCT: return WEIR_OK;
-    case WEIR_TYPE_BOOL: return pile_need(&b->values, bits_bytes(rows));
-    case WEIR_TYPE_UTF8:
-    case WEIR_TYPE_BINARY:
-    case WEIR_TYPE_LIST: {
+    if (b->type != WEIR_TYPE_STRUCT) {
         const int fresh = !b->values.data;
-        rc = pile_need(&b->values, (rows + 1) * 4);
-        if (!rc && fresh) memset(b->values.data, 0, 4);
-        return rc;
+        rc = pile_need(&b->values, bytes_for(b, rows));
+        if (rc) return rc;
+        if (fresh && has_offsets(b)) memset(b->values.data, 0, 4);
     }
-    default: return pile_need(&b->values, rows * weir_type_width(b->type));
-    }
+    room = rows_in(b, b->values.capacity);
+    if (b->valid.data && room > b->valid.capacity * 8) room = b->valid.capacity * 8;
+    b->room = (uint32_t)(room < NODE_ROWS_MAX ? room : NODE_ROWS_MAX);
+    return WEIR_OK;
+}
+
+/* Room for one more row: of validity if `null` or if there is some already, and of values. */
+static inline int32_t row_need(struct weir_builder *b, int null)
+{
+    if (b->rows < b->room && (!null || b->valid.data)) return WEIR_OK;
+    return row_grow(b, null);
 }
 
 static inline void bit_put(uint8_t *bits, uint32_t row, uint32_t bit)
@@ -395,18 +422,16 @@ static void move_buffers(struct weir_builder *b, struct ArrowArray *out)
 {
     struct array_node *node = array_node_of(out);
     const uint64_t rows = b->rows;
-    uint64_t values = rows * weir_type_width(b->type);
     uint32_t i;
-    if (has_offsets(b)) values = (rows + 1) * 4;
-    else if (b->type == WEIR_TYPE_BOOL) values = bits_bytes(rows);
     for (i = 0; i < b->n_children; i++) move_buffers(&b->children[i], out->children[i]);
     pile_move(&b->bytes, (uint64_t)(has_offsets(b) ? last_offset(b) : 0), &node->memory[2],
               &node->buffers[2]);
-    pile_move(&b->values, values, &node->memory[1], &node->buffers[1]);
+    pile_move(&b->values, bytes_for(b, rows), &node->memory[1], &node->buffers[1]);
     pile_move(&b->valid, bits_bytes(rows), &node->memory[0], &node->buffers[0]);
     if (!b->nulls) node->buffers[0] = NULL; /* nulls that were cut again */
     out->null_count = b->nulls;
     b->rows = 0;
+    b->room = 0;
     b->nulls = 0;
 }
 

@@ -3,13 +3,17 @@
  *
  * Float to text is the shortest decimal that reads back as the same double, in the form of Java and
  * Spark: plain from 1e-3 to below 1e7, else one digit, point, digits, E, exponent; at least one
- * digit behind the point. Two ways:
+ * digit behind the point. Three ways:
  *
  *  1. Most values that people have are decimals of at most 15 digits. If r = round(v * 10^k) is
  *     below 10^15 and r / 10^k == v (r and 10^k are exact, so the division is rounded once), then
  *     r / 10^k reads back as v. Two decimals of at most 15 digits never share a double, so the
  *     first k that fits gives the shortest.
- *  2. Else printf's exact digits, 15 to 17 of them, until one reads back; for subnormals, whose
+ *  2. Else, from 1e-6 to below 1e15, 16 or 17 digits are needed, and 128 bits are enough to be
+ *     exact: v = m / 2^s, so the integer r nearest to v * 10^k reads back as v if r * 2^s is
+ *     within 10^k / 2 of m * 10^k, half the way to the next double (below a power of two: a
+ *     quarter). There s <= 72, k <= 22 and m * 10^k < 2^127.
+ *  3. Else printf's exact digits, 15 to 17 of them, until one reads back; for subnormals, whose
  *     doubles are farther apart, from 2 on. (One digit is never tried: two are shown anyhow, and
  *     4.9E-324 is nearer than 5.0E-324.)
  *
@@ -67,6 +71,35 @@ static uint32_t short_digits(double v, char digits[20], int32_t *exponent)
 }
 
 /* Way 2. */
+static uint32_t middle_digits(double v, char digits[20], int32_t *exponent)
+{
+    unsigned __int128 scale = 1, product, middle, difference;
+    uint64_t bits, m, r;
+    int32_t x = -7, k, i;
+    uint32_t s, n;
+    double bound = 1e-6;
+    if (v < 1e-6 || v >= 1e15) return 0;
+    memcpy(&bits, &v, sizeof bits);
+    m = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+    s = (uint32_t)(1075 - (int32_t)(bits >> 52 & 0x7ff));
+    for (; v >= bound; bound *= 10) x++; /* v is about 10^x; one off costs one round more */
+    k = 15 - x;
+    for (i = 0; i < k; i++) scale *= 10;
+    for (; k <= 22; k++, scale *= 10) {
+        product = scale * m;
+        r = (uint64_t)((product + ((unsigned __int128)1 << (s - 1))) >> s);
+        middle = (unsigned __int128)r << s;
+        difference = middle > product ? middle - product : product - middle;
+        if (m == 1ull << 52 && middle < product) difference *= 2;
+        if (2 * difference > scale || (2 * difference == scale && m & 1)) continue;
+        n = put_unsigned(r, digits);
+        *exponent = (int32_t)n - 1 - k;
+        return n;
+    }
+    return 0;
+}
+
+/* Way 3. */
 static uint32_t long_digits(double v, char digits[20], int32_t *exponent)
 {
     uint32_t precision = v < DBL_MIN ? 2 : 15;
@@ -100,6 +133,7 @@ uint32_t text_of_float(double value, char out[32])
     if (isinf(value)) return n + put(out + n, "Infinity", 9) - 1;
     if (v == 0) return n + put(out + n, "0.0", 4) - 1;
     count = short_digits(v, digits, &exponent);
+    if (!count) count = middle_digits(v, digits, &exponent);
     if (!count) count = long_digits(v, digits, &exponent);
     while (count > 1 && digits[count - 1] == '0') count--;
     if (exponent >= -3 && exponent < 7) {

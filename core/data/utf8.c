@@ -16,7 +16,7 @@ static uint64_t load(const uint8_t *p)
     return v;
 }
 
-/* Bytes of ASCII at the front, in steps of 32 and then 8 (not to the byte). */
+/* Bytes of ASCII at the front. */
 static uint64_t ascii_run(const uint8_t *p, uint64_t n)
 {
     uint64_t i = 0;
@@ -25,6 +25,7 @@ static uint64_t ascii_run(const uint8_t *p, uint64_t n)
         if (all & HIGH) break;
     }
     while (i + 8 <= n && !(load(p + i) & HIGH)) i += 8;
+    while (i < n && p[i] < 0x80) i++;
     return i;
 }
 
@@ -53,8 +54,7 @@ int utf8_valid(const uint8_t *bytes, uint64_t n)
     uint64_t i = 0;
     while (i < n) {
         if (bytes[i] < 0x80) {
-            uint64_t run = ascii_run(bytes + i, n - i);
-            i += run ? run : 1;
+            i += ascii_run(bytes + i, n - i);
         } else {
             uint32_t length = sequence(bytes + i, n - i);
             if (!length) return 0;

@@ -72,6 +72,40 @@ static void any_double_comes_back_from_its_text(void **state)
     }
 }
 
+/* The three ways to the digits give what printf's shortest form that reads back would. */
+static void the_digits_are_the_nearest_of_their_length(void **state)
+{
+    uint64_t seed = 17, i;
+    (void)state;
+    for (i = 0; i < 100000; i++) {
+        double value = (double)(chance(&seed) >> 11) / (double)(1ull << 53);
+        char text[32], want[40], got[40];
+        double scale;
+        int precision;
+        for (scale = 1; chance(&seed) % 20; scale *= 10) continue;
+        value = i % 64 == 0 ? 1.0 / (double)(1ull << i / 64 % 64) : value * scale * 1e-7;
+        if (value == 0) continue;
+        for (precision = 2; precision < 17; precision++) {
+            snprintf(want, sizeof want, "%.*e", precision - 1, value);
+            if (strtod(want, NULL) == value) break;
+        }
+        snprintf(want, sizeof want, "%.*e", precision - 1, value);
+        text_of_float(value, text);
+        snprintf(got, sizeof got, "%.*e", precision - 1, strtod(text, NULL));
+        assert_string_equal(got, want);
+        if (i % 64 && strtod(text, NULL) == value) { /* same number of digits */
+            int digits = 0, c, zeros = 0, any = 0;
+            for (c = 0; text[c] && text[c] != 'E'; c++)
+                if (text[c] >= '0' && text[c] <= '9') {
+                    any |= text[c] != '0';
+                    digits += any;
+                    zeros = text[c] == '0' ? zeros + 1 : 0;
+                }
+            if (digits - (zeros < digits ? zeros : 0) > precision) fail_msg("%s for %s", text, want);
+        }
+    }
+}
+
 static void no_shorter_text_would_do(void **state)
 {
     uint64_t seed = 7, i;
@@ -366,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(floats_are_shown_as_java_does),
         TEST(any_double_comes_back_from_its_text),
+        TEST(the_digits_are_the_nearest_of_their_length),
         TEST(no_shorter_text_would_do),
         TEST(only_decimal_text_is_a_float),
         TEST(long_decimals_are_rounded_exactly),
