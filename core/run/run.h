@@ -52,7 +52,7 @@ struct outbox {
 
 void outbox_fini(struct outbox *box);
 int32_t outbox_add(struct outbox *box, struct packet packet); /* moves the packet, also on failure */
-void outbox_move(struct outbox *to, struct outbox *from);     /* appends all; FATAL can't happen: see .c */
+int32_t outbox_move(struct outbox *to, struct outbox *from);  /* appends all of `from`, which is empty then */
 
 /* ---- lanes and pipes ---- */
 
@@ -103,6 +103,7 @@ struct origin_lane {
     struct pipe **pipes;
     uint32_t n_pipes;
     uint64_t spread_row;
+    struct origin_lane *next; /* in the pool */
 };
 extern const struct context_ops run_ops;        /* lanes */
 extern const struct context_ops run_origin_ops; /* lanes of origin operators */
@@ -136,15 +137,18 @@ struct segment {
     struct weir_task task;
     struct weir_task done; /* posted to the coordinator */
     struct reader *reader;
+    struct source *source;
     struct batch *batch;
     struct pipe *pipe;     /* while open */
+    struct rejects *rejects;
+    uint64_t rows_in, rows_bad;
+    uint64_t bytes;        /* of blocks not yet processed */
     struct outbox *outboxes;
     struct block *blocks;
     uint32_t n_blocks, capacity;
     uint64_t records;      /* so far */
     int may_read;          /* 1: has the reader's token */
     int finish;            /* 1: end it after what it has */
-    int ended;
     int32_t result;
     struct weir_error error;
     struct segment *next;
@@ -157,8 +161,13 @@ struct reader {
     char *name;
     uint32_t index;
     int known;      /* named by `partitions` now */
+    int final;      /* ended, and its source will never name another one */
     int ended;
     uint8_t *position; uint64_t position_length; /* where reading goes on */
+    uint8_t *committed; uint64_t committed_length; /* behind the last batch with a STATE */
+    int committed_ended;
+    uint32_t rank; /* in the list of partitions */
+    int was_known;
     /* of the batch that is being read */
     uint8_t *from; uint64_t from_length;
     uint64_t rows, bytes;
@@ -168,21 +177,24 @@ struct reader {
     int pending;      /* answered PENDING: waits for a wake */
     int stopped;      /* wants no more of this batch (limit, BATCH_END, absent, ended) */
     int woken;
-    struct weir_buffer *spool; uint32_t n_spool; /* encoded blocks of this batch */
+    struct weir_buffer spool; /* of this batch: {records u64, weir.block/1} … */
     /* replay */
     struct weir_bytes replay_to;
     const struct record_move *replay;
-    uint32_t replay_block;
+    uint64_t replay_at; /* in spool */
 };
 
 struct source {
+    struct run *run;
     struct plan_node *node;
     struct reader **readers; /* in the order of `partitions` */
     uint32_t n_readers;
     uint32_t next_index;
+    uint32_t n_known;
+    int listed;
+    int relist;             /* woken: partitions may be others now */
     int spooled;
     int opened;
-    int batch_end;          /* a reader asked for the end of the batch */
     atomic_llong budget;    /* records left in this batch */
     double rate;            /* of rate control, 0: none */
     struct rate *pid;
@@ -190,14 +202,28 @@ struct source {
     int64_t wake_at;        /* mono, INT64_MAX: none */
     struct weir_task wake_task;
     atomic_int woken;
-    int64_t retry_at;
 };
 
 /* ---- a batch ---- */
 
+/* What a partition contributed to a batch. */
+struct move {
+    struct source *source;
+    char *partition;
+    uint8_t *from, *until;
+    uint64_t from_length, until_length;
+    uint64_t rows, bytes;
+    int ended;
+    struct weir_buffer spool;
+    struct extent extent; /* of the spool, once written */
+    int written;
+};
+
 struct unit_result { /* outboxes of one unit of an origin */
     struct outbox *leaves;
-    const char *name;
+    struct rejects *rejects;
+    uint64_t rows_in, rows_bad;
+    char *name;
 };
 
 struct origin_result {
@@ -213,6 +239,8 @@ struct batch {
     int64_t time_us;
     int64_t late_us, evict_us; /* W(n-1), W(n) */
     int64_t opened_mono;
+    int64_t tick_us;           /* ticking: closes at this wall time; INT64_MIN */
+    int polled;                /* ticking: asked once more after its tick */
     int64_t closes_mono;       /* reading ends then; INT64_MAX */
     atomic_int closing;
     atomic_ullong bytes, rows; /* read */
@@ -221,13 +249,16 @@ struct batch {
     struct origin_result *origins; /* by node index */
     struct rejects *rejects;
     int64_t *watermarks;       /* by node index: proposals */
+    int *absent;               /* by node index: its outputs are absent */
     uint64_t rows_in, rows_bad;
-    struct record_move *moves;
+    struct move *moves;
     uint32_t n_moves;
+    const struct record_plan *plan; /* of a replay */
     int64_t started_mono;      /* processing began */
     uint64_t *sink_rows;
     int32_t result;            /* first failure of a task */
     struct weir_error error;
+    char where[128];
 };
 
 /* ---- sinks ---- */
@@ -238,7 +269,9 @@ struct sink {
     struct weir_context context;
     struct weir_exec *exec;
     struct weir_task task, done;
-    int phase;              /* what the task does: SINK_… */
+    struct weir_identity identity;
+    void *format_lane;
+    int phase;              /* what the task does */
     int busy;
     int opened;
     int32_t result;
@@ -290,16 +323,20 @@ struct run {
     struct weir_exec *workers, *log_exec;
     uint32_t n_workers;
     struct pipe **pools;     /* by node index: free pipes */
+    struct origin_lane **origin_pools; /* by node index: free lanes */
     void *pool_lock;         /* pthread_mutex_t */
     struct source *sources; uint32_t n_sources;
     struct sink *sinks; uint32_t n_sinks;
     struct checkpoint *checkpoint; /* NULL without one */
-    struct trigger *trigger;
+    int64_t zero_us;         /* ticking: origin of the grid */
+    int64_t interval_us;     /* 0: none */
+    int64_t opened_wall;     /* when the last batch was opened; INT64_MIN: none yet */
     uint64_t hash_seed;
     char job_id[40];
     uint64_t next_batch;     /* id of the next batch to open */
     int64_t last_time_us;    /* T of the last batch */
     int64_t watermark_us;    /* W(next), global */
+    int64_t next_watermark_us; /* what STATE of the batch under way records */
     int64_t previous_watermark_us;
     int64_t *watermarks;     /* by node index */
     int stopping;            /* 1: drain, 2: now */
@@ -307,6 +344,9 @@ struct run {
     int exit_status;
     struct weir_error error;
     char error_where[128];
+    struct batch *reading;   /* the batch that sources read for */
+    int whole_partitions;    /* some operator sees empty partitions */
+    uint64_t batch_bytes;    /* a batch ends after so many bytes read */
     uint64_t in_flight_limit; /* bytes */
     atomic_ullong in_flight;
     uint64_t *rejected_by_node;
@@ -321,6 +361,8 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
 
 /* Fails the run with a class of the error; the first failure wins. */
 void run_fail(struct run *run, const char *where, const struct weir_error *error);
+/* Notes signals: a first one drains, a second one stops now. */
+void run_signals(struct run *run);
 /* Runs callbacks until `ready(arg)` or the run has to stop now; 1: ready. */
 int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono);
 

@@ -19,15 +19,17 @@ extern "C" {
 
 #define WEIR_FRAME_START 1u /* the bytes begin the partition */
 #define WEIR_FRAME_END 2u   /* nothing follows them: a last record may lack its separator */
+#define WEIR_FRAME_INSIDE 4u /* weir.format/1 only. In: the bytes begin inside a record over max_record.
+                               Out: what was skipped ends inside one; pass it in with the next */
 
 struct weir_frame {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t flags;    /* WEIR_FRAME_INSIDE, or 0 */
     uint64_t end;      /* bytes of whole records, the head included */
     uint64_t head_end; /* with START: the first bytes that are head; else 0 */
     uint64_t records;  /* whole records; 0 where the format didn't count (max_records unlimited) */
-    uint64_t skipped;  /* bytes of [end, end + skipped) that belong to a record over max_record: the
-                          caller rejects them (WEIR_REJECT_TOO_LONG) and goes on behind them */
+    uint64_t skipped;  /* set by the host: bytes of [end, end + skipped) belong to a record over
+                          max_record, which the host has rejected (once): go on behind them */
 };
 
 struct weir_decode_bind {

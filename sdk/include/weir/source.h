@@ -57,6 +57,7 @@ struct weir_next {
 #define WEIR_NEXT_END 1u    /* the partition will never have more */
 #define WEIR_NEXT_ABSENT 2u /* the stream is absent in this batch */
 #define WEIR_NEXT_MORE 4u   /* there is more at once: call again without waiting */
+#define WEIR_NEXT_LAST 16u /* with END: the source will never name another partition */
 #define WEIR_NEXT_BATCH_END 8u /* the source wants the batch to end here for this partition */
 
 struct weir_next_result {

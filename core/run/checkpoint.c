@@ -1,0 +1,520 @@
+/*
+ * checkpoint.c - writing: PLAN, STATE, DONE, JOB; bases in turn; what the log may forget.
+ *
+ * Invariants:
+ *  1. PLAN(n) is appended after STATE(n-1); nothing outside sees a row of n before PLAN(n) is durable.
+ *  2. STATE(n) holds, besides what n changed, whole groups in turn, about as many bytes again. So every group has a
+ *     base that is not older than (size of state / change per batch) batches, and the log stays
+ *     within a small multiple of the state.
+ *  3. The log is needed from the oldest of: each group's newest base, the newest map of positions, the newest
+ *     JOB. What is older goes after STATE is durable.
+ */
+#include "core/run/checkpoint.h"
+
+#include <stdlib.h>
+
+#include "core/data/block.h"
+#include "core/run/cp.h"
+#include "core/run/read.h"
+#include "core/run/reject.h"
+
+#define INLINE_BYTES (64u << 10)
+#define MAP_EVERY 64u
+#define FULL_RETRY_US 1000000
+
+/* ---- the log's thread ---- */
+
+static void log_task(struct weir_task *task)
+{
+    struct log_work *work = (struct log_work *)(void *)task;
+    weir_error_init(&work->error);
+    work->result = work->fn(work, &work->error);
+    sys_post(work->run->sys, &work->done);
+}
+
+static void log_done(struct weir_task *task)
+{
+    struct log_work *work = (struct log_work *)(void *)((char *)task - offsetof(struct log_work,
+                                                                               done));
+    work->busy = 0;
+}
+
+static int work_ready(void *arg)
+{
+    return !((struct log_work *)arg)->busy;
+}
+
+static int never(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* Runs fn on the log's thread, again and again while the disk is full. */
+static int32_t log_run(struct run *run, struct log_work *work)
+{
+    int warned = 0;
+    work->run = run;
+    work->task.run = log_task;
+    work->done.run = log_done;
+    for (;;) {
+        work->busy = 1;
+        sys_submit(run->sys, run->log_exec, &work->task);
+        while (!work_ready(work)) {
+            sys_wait(run->sys, INT64_MAX);
+            run_signals(run);
+        }
+        if (work->result != WEIR_RETRY) break;
+        if (!warned++)
+            journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)work->batch->id,
+                        "the checkpoint can't be written; the job waits: %s", work->error.text);
+        run_await(run, never, NULL, sys_mono(run->sys) + FULL_RETRY_US);
+        if (run->stopping > 1) return WEIR_CANCELLED;
+    }
+    if (warned && work->result == WEIR_OK)
+        journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)work->batch->id,
+                    "the checkpoint can be written again; the job goes on");
+    if (work->result != WEIR_OK) run_fail(run, "checkpoint", &work->error);
+    return work->result;
+}
+
+/* ---- JOB ---- */
+
+static int32_t append_job(struct checkpoint *cp, struct run *run, struct weir_error *error)
+{
+    struct weir_buffer payload = { 0 };
+    struct record_module modules[64];
+    struct record_table *tables = NULL;
+    struct record_job job = { .text = cp->job_text, .hash_seed = cp->seed, .zero_us = cp->zero_us,
+                              .weir_version = weir_host_1.version, .modules = modules };
+    for (uint32_t i = 0; i < run->plan->n_nodes && job.n_modules < 64; i++) {
+        const struct weir_component *component = run->plan->nodes[i]->component;
+        modules[job.n_modules++] = (struct record_module){
+            component->name, registry_hash(run->registry, component)
+        };
+    }
+    int32_t result = cp_signatures(run, &tables, &job.n_tables);
+    job.tables = tables;
+    if (result == WEIR_OK) result = record_job_encode(&job, &payload);
+    if (result == WEIR_OK)
+        result = log_append(cp->log, LOG_JOB, 1, 0,
+                            (struct weir_bytes){ payload.data, payload.length }, error);
+    else
+        weir_fail(error, result, "out of memory");
+    if (result == WEIR_OK) cp->job_sequence = log_last_sequence(cp->log);
+    cp_signatures_free(tables, job.n_tables);
+    mem_free(payload.data);
+    return result;
+}
+
+/* ---- PLAN ---- */
+
+static int32_t write_spools(struct checkpoint *cp, struct batch *batch, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < batch->n_moves; i++) {
+        struct move *move = &batch->moves[i];
+        if (move->written || move->spool.length == 0) continue;
+        struct weir_bytes bytes = { move->spool.data, move->spool.length };
+        int32_t result = log_extent_write(cp->log, EXTENT_SPOOL, bytes, &move->extent, error);
+        if (result != WEIR_OK) return result;
+        move->written = 1;
+    }
+    return WEIR_OK;
+}
+
+static int32_t encode_plan(struct run *run, struct batch *batch, struct weir_buffer *out)
+{
+    struct checkpoint *cp = run->checkpoint;
+    struct record_plan plan = { .time_us = batch->time_us, .late_us = batch->late_us };
+    const char *absent[64];
+    plan.moves = calloc(batch->n_moves ? batch->n_moves : 1, sizeof *plan.moves);
+    if (!plan.moves) return WEIR_FATAL;
+    for (uint32_t i = 0; i < batch->n_moves; i++) {
+        struct move *move = &batch->moves[i];
+        plan.moves[plan.n_moves++] = (struct record_move){
+            .source = move->source->node->name,
+            .partition = move->partition,
+            .from = { move->from, move->from_length },
+            .until = { move->until, move->until_length },
+            .rows = move->rows,
+            .bytes = move->bytes,
+            .ended = (uint32_t)move->ended,
+            .n_spool = (uint32_t)move->written,
+            .spool = &move->extent
+        };
+    }
+    plan.absent = absent;
+    for (uint32_t i = 0; i < run->n_sources && plan.n_absent < 64; i++)
+        if (batch->origins[run->sources[i].node->index].absent)
+            absent[plan.n_absent++] = run->sources[i].node->name;
+    plan.n_forgotten = cp->n_forgotten;
+    plan.forgotten = cp->forgotten;
+    int32_t result = record_plan_encode(&plan, out);
+    free(plan.moves);
+    return result;
+}
+
+static int32_t plan_work(struct log_work *work, struct weir_error *error)
+{
+    struct run *run = work->run;
+    struct checkpoint *cp = run->checkpoint;
+    struct batch *batch = work->batch;
+    if (!work->appended) {
+        struct weir_buffer payload = { 0 };
+        int32_t result = write_spools(cp, batch, error);
+        if (result == WEIR_OK && cp->job_changed) result = append_job(cp, run, error);
+        if (result == WEIR_OK) {
+            cp->job_changed = 0;
+            result = encode_plan(run, batch, &payload);
+        }
+        if (result == WEIR_OK)
+            result = log_append(cp->log, LOG_PLAN, 1, batch->id,
+                                (struct weir_bytes){ payload.data, payload.length }, error);
+        mem_free(payload.data);
+        if (result != WEIR_OK) return result;
+        work->appended = 1;
+    }
+    return log_sync(cp->log, error);
+}
+
+int32_t checkpoint_plan(struct run *run, struct batch *batch)
+{
+    struct log_work work = { .fn = plan_work, .batch = batch };
+    if (!run->checkpoint) return WEIR_OK;
+    cp_find_forgotten(run);
+    int32_t result = log_run(run, &work);
+    if (result == WEIR_OK) cp_forget(run);
+    for (uint32_t i = 0; i < batch->n_moves; i++) {
+        mem_free(batch->moves[i].spool.data);
+        memset(&batch->moves[i].spool, 0, sizeof batch->moves[i].spool);
+    }
+    return result;
+}
+
+/* ---- STATE: pieces ---- */
+
+struct pieces {
+    struct weir_buffer bytes;
+    struct cp_piece *items;
+    uint32_t n, capacity;
+};
+
+static int32_t capture(struct pieces *pieces, struct plan_node *node, uint32_t table,
+                       uint32_t group, int base, struct weir_error *error)
+{
+    uint64_t before = pieces->bytes.length;
+    int is_base = 0;
+    int32_t result =
+        store_capture(node->tables, table, group, base, &pieces->bytes, &is_base, error);
+    if (result != WEIR_OK || pieces->bytes.length == before) return result;
+    if (pieces->n == pieces->capacity) {
+        uint32_t capacity = pieces->capacity ? pieces->capacity * 2 : 64;
+        struct cp_piece *items = realloc(pieces->items, capacity * sizeof *items);
+        if (!items) return weir_fail(error, WEIR_FATAL, "out of memory");
+        pieces->items = items;
+        pieces->capacity = capacity;
+    }
+    pieces->items[pieces->n++] = (struct cp_piece){ node, table, group, is_base, before,
+                                                    pieces->bytes.length - before };
+    return WEIR_OK;
+}
+
+static int32_t capture_changes(struct run *run, struct pieces *pieces, uint32_t from,
+                               uint32_t until, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        struct plan_node *node = run->plan->nodes[i];
+        if (!node->stateful) continue;
+        for (uint32_t g = from; g < until; g++) {
+            if (!store_group_changed(node->tables, g)) continue;
+            for (uint32_t t = 0; t < store_tables(node->tables); t++) {
+                int32_t result = capture(pieces, node, t, g, 0, error);
+                if (result != WEIR_OK) return result;
+            }
+        }
+    }
+    return WEIR_OK;
+}
+
+struct capture_task {
+    struct weir_task task, done;
+    struct run *run;
+    struct pieces pieces;
+    uint32_t from, until;
+    uint32_t *left;
+    int32_t result;
+    struct weir_error error;
+};
+
+static void capture_run(struct weir_task *t)
+{
+    struct capture_task *task = (struct capture_task *)(void *)t;
+    weir_error_init(&task->error);
+    task->result =
+        capture_changes(task->run, &task->pieces, task->from, task->until, &task->error);
+    sys_post(task->run->sys, &task->done);
+}
+
+static void capture_done(struct weir_task *t)
+{
+    struct capture_task *task =
+        (struct capture_task *)(void *)((char *)t - offsetof(struct capture_task, done));
+    --*task->left;
+}
+
+static int32_t pieces_append(struct pieces *to, struct pieces *from)
+{
+    uint64_t shift = to->bytes.length;
+    struct cp_piece *items = realloc(to->items, (to->n + from->n + 1) * sizeof *items);
+    if (!items) return WEIR_FATAL;
+    to->items = items;
+    to->capacity = to->n + from->n + 1;
+    if (from->bytes.length &&
+        buffer_add(&to->bytes, from->bytes.data, from->bytes.length) != WEIR_OK)
+        return WEIR_FATAL;
+    for (uint32_t i = 0; i < from->n; i++) {
+        items[to->n] = from->items[i];
+        items[to->n++].at += shift;
+    }
+    return WEIR_OK;
+}
+
+static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct weir_error *error)
+{
+    enum { TASKS = 8 };
+    struct capture_task *tasks = calloc(TASKS, sizeof *tasks);
+    uint32_t left = TASKS;
+    int32_t result = WEIR_OK;
+    if (!tasks) return weir_fail(error, WEIR_FATAL, "out of memory");
+    for (uint32_t i = 0; i < TASKS; i++) {
+        tasks[i] = (struct capture_task){ .run = run, .left = &left,
+                                          .from = i * (RUN_GROUPS / TASKS),
+                                          .until = (i + 1) * (RUN_GROUPS / TASKS) };
+        tasks[i].task.run = capture_run;
+        tasks[i].done.run = capture_done;
+        sys_submit(run->sys, run->workers, &tasks[i].task);
+    }
+    while (left) sys_wait(run->sys, INT64_MAX);
+    for (uint32_t i = 0; i < TASKS; i++) {
+        if (result == WEIR_OK && tasks[i].result != WEIR_OK) {
+            *error = tasks[i].error;
+            result = tasks[i].result;
+        }
+        if (result == WEIR_OK) result = pieces_append(pieces, &tasks[i].pieces);
+        mem_free(tasks[i].pieces.bytes.data);
+        free(tasks[i].pieces.items);
+    }
+    free(tasks);
+    return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
+}
+
+/* Whole groups in turn until they weigh as much as the changes. */
+static int32_t capture_bases(struct run *run, struct pieces *pieces, struct weir_error *error)
+{
+    struct checkpoint *cp = run->checkpoint;
+    uint64_t want = pieces->bytes.length, start = want;
+    uint32_t n = cp->n_groups;
+    for (uint32_t k = 0; k < n && want && pieces->bytes.length - start < want; k++) {
+        struct cp_group *group = &cp->groups[cp->cursor];
+        cp->cursor = (cp->cursor + 1) % n;
+        if (!group->base_sequence && !store_group_live(group->node->tables, group->group)) continue;
+        int32_t result = capture(pieces, group->node, group->table, group->group, 1, error);
+        if (result != WEIR_OK) return result;
+    }
+    return WEIR_OK;
+}
+
+/* ---- STATE: the record ---- */
+
+struct state_work {
+    struct log_work work;
+    struct pieces pieces;
+    struct weir_buffer dead;
+    struct extent state_extent, dead_extent;
+    int wrote_state, wrote_dead;
+};
+
+static struct record_piece *record_pieces(struct state_work *s)
+{
+    struct record_piece *out = calloc(s->pieces.n ? s->pieces.n : 1, sizeof *out);
+    for (uint32_t i = 0; out && i < s->pieces.n; i++) {
+        const struct cp_piece *piece = &s->pieces.items[i];
+        const uint8_t *bytes = s->pieces.bytes.data + piece->at;
+        out[i].table = cp_group_of(s->work.run->checkpoint, piece->node, piece->table,
+                                   piece->group)->name;
+        out[i].group = piece->group;
+        out[i].base = (uint32_t)piece->base;
+        if (!s->wrote_state) {
+            out[i].bytes = (struct weir_bytes){ bytes, piece->length };
+            continue;
+        }
+        out[i].extent = s->state_extent;
+        out[i].extent.offset += piece->at;
+        out[i].extent.length = piece->length;
+        out[i].extent.crc = crc32c(0, bytes, piece->length);
+    }
+    return out;
+}
+
+static struct record_sink *record_sinks(struct run *run, struct batch *batch, uint32_t *n)
+{
+    struct record_sink *out = calloc(run->n_sinks ? run->n_sinks : 1, sizeof *out);
+    *n = 0;
+    for (uint32_t i = 0; out && i < run->n_sinks; i++) {
+        struct sink *sink = &run->sinks[i];
+        if (batch->absent[sink->node->index]) continue;
+        struct record_sink *record = &out[(*n)++];
+        record->name = sink->node->name;
+        record->rows = batch->sink_rows[sink->node->index];
+        record->outcome = sink->has_committable ? SINK_COMMITTABLE : SINK_FINISHED;
+        if (sink->has_committable)
+            record->committable =
+                (struct weir_bytes){ sink->committable.data, sink->committable.length };
+    }
+    return out;
+}
+
+static int32_t append_state(struct state_work *s, struct weir_error *error)
+{
+    struct run *run = s->work.run;
+    struct checkpoint *cp = run->checkpoint;
+    struct batch *batch = s->work.batch;
+    struct weir_buffer payload = { 0 };
+    struct record_state state = { .watermark_us = run->next_watermark_us,
+                                  .dead_letters = rejects_count(batch->rejects),
+                                  .n_dead = (uint32_t)s->wrote_dead,
+                                  .dead = &s->dead_extent,
+                                  .n_pieces = s->pieces.n };
+    state.sinks = record_sinks(run, batch, &state.n_sinks);
+    state.pieces = record_pieces(s);
+    state.has_map = cp->with_map;
+    int32_t result = state.sinks && state.pieces ? WEIR_OK : WEIR_FATAL;
+    if (result == WEIR_OK && cp->with_map) result = cp_map(run, &state.map, &state.n_map);
+    if (result == WEIR_OK) result = record_state_encode(&state, &payload);
+    if (result == WEIR_OK)
+        result = log_append(cp->log, LOG_STATE, 1, batch->id,
+                            (struct weir_bytes){ payload.data, payload.length }, error);
+    free(state.sinks);
+    free(state.pieces);
+    free(state.map);
+    mem_free(payload.data);
+    return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
+}
+
+static int32_t state_work(struct log_work *work, struct weir_error *error)
+{
+    struct state_work *s = (struct state_work *)(void *)work;
+    struct checkpoint *cp = work->run->checkpoint;
+    int32_t result;
+    if (!work->appended) {
+        if (s->pieces.bytes.length > INLINE_BYTES && !s->wrote_state) {
+            struct weir_bytes all = { s->pieces.bytes.data, s->pieces.bytes.length };
+            result = log_extent_write(cp->log, EXTENT_STATE, all, &s->state_extent, error);
+            if (result != WEIR_OK) return result;
+            s->wrote_state = 1;
+        }
+        if (s->dead.length && !s->wrote_dead) {
+            struct weir_bytes all = { s->dead.data, s->dead.length };
+            result = log_extent_write(cp->log, EXTENT_DEAD, all, &s->dead_extent, error);
+            if (result != WEIR_OK) return result;
+            s->wrote_dead = 1;
+        }
+        if (cp->with_map && cp->job_sequence &&
+            log_last_sequence(cp->log) - cp->job_sequence > 4 * MAP_EVERY) {
+            result = append_job(cp, work->run, error);
+            if (result != WEIR_OK) return result;
+        }
+        result = append_state(s, error);
+        if (result != WEIR_OK) return result;
+        work->appended = 1;
+    }
+    return log_sync(cp->log, error);
+}
+
+/* Dead letters of a batch: a head that tells the batch, then blocks. */
+static int32_t dead_extent(struct batch *batch, struct weir_buffer *out, struct weir_error *error)
+{
+    uint64_t head[3] = { CP_DEAD_MAGIC, batch->id, 0 };
+    if (rejects_count(batch->rejects) == 0) return WEIR_OK;
+    if (buffer_add(out, head, sizeof head) != WEIR_OK)
+        return weir_fail(error, WEIR_FATAL, "out of memory");
+    int32_t result = rejects_block(batch->rejects, batch->id, out, error);
+    head[2] = out->length - sizeof head;
+    memcpy(out->data, head, sizeof head);
+    return result;
+}
+
+static void log_dead(struct run *run, struct batch *batch)
+{
+    uint64_t n = rejects_count(batch->rejects);
+    if (n && !run->checkpoint)
+        journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)batch->id,
+                    "%llu rows were rejected; without a checkpoint they are only counted",
+                    (unsigned long long)n);
+}
+
+static int32_t forget_work(struct log_work *work, struct weir_error *error)
+{
+    return cp_retain(work->run->checkpoint, error);
+}
+
+int32_t checkpoint_state(struct run *run, struct batch *batch)
+{
+    struct checkpoint *cp = run->checkpoint;
+    struct state_work s = { .work = { .fn = state_work, .batch = batch } };
+    struct weir_error error = WEIR_ERROR_INIT;
+    log_dead(run, batch);
+    if (!cp) return WEIR_OK;
+    cp->with_map = cp->map_sequence == 0 || ++cp->since_map >= MAP_EVERY;
+    int32_t result = batch->rows_in >= 4096
+                         ? capture_parallel(run, &s.pieces, &error)
+                         : capture_changes(run, &s.pieces, 0, RUN_GROUPS, &error);
+    if (result == WEIR_OK) result = capture_bases(run, &s.pieces, &error);
+    if (result == WEIR_OK) result = dead_extent(batch, &s.dead, &error);
+    if (result != WEIR_OK) run_fail(run, "checkpoint", &error);
+    if (result == WEIR_OK) result = cp_take_moves(run, batch);
+    if (result == WEIR_OK) result = log_run(run, &s.work);
+    if (result == WEIR_OK) {
+        uint64_t sequence = log_last_sequence(cp->log);
+        for (uint32_t i = 0; i < s.pieces.n; i++)
+            cp_note_piece(cp, &s.pieces.items[i], sequence,
+                          s.wrote_state ? s.state_extent.file : UINT32_MAX);
+        if (cp->with_map) cp->map_sequence = sequence, cp->since_map = 0;
+        if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
+        struct log_work forget = { .fn = forget_work, .batch = batch };
+        if (cp->with_map) result = log_run(run, &forget);
+    }
+    mem_free(s.pieces.bytes.data);
+    mem_free(s.dead.data);
+    free(s.pieces.items);
+    return result;
+}
+
+/* ---- DONE ---- */
+
+static int32_t done_work(struct log_work *work, struct weir_error *error)
+{
+    struct run *run = work->run;
+    for (uint32_t i = 0; i < run->n_sinks; i++) {
+        struct weir_buffer payload = { 0 };
+        struct record_done done = { run->sinks[i].node->name };
+        if (!run->sinks[i].has_committable) continue;
+        int32_t result = record_done_encode(&done, &payload);
+        if (result == WEIR_OK)
+            result = log_append(run->checkpoint->log, LOG_DONE, 1,
+                                run->sinks[i].committable_batch,
+                                (struct weir_bytes){ payload.data, payload.length }, error);
+        mem_free(payload.data);
+        if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    }
+    return WEIR_OK;
+}
+
+int32_t checkpoint_done(struct run *run, struct batch *batch)
+{
+    struct log_work work = { .fn = done_work, .batch = batch };
+    int any = 0;
+    for (uint32_t i = 0; i < run->n_sinks; i++) any |= run->sinks[i].has_committable;
+    if (!run->checkpoint || !any) return WEIR_OK;
+    return log_run(run, &work);
+}

@@ -1,0 +1,116 @@
+/*
+ * cp.h - what checkpoint.c (writing) and recover.c (reading) share.
+ */
+#ifndef WEIR_CORE_CP_H
+#define WEIR_CORE_CP_H
+
+#include "core/run/run.h"
+
+#define CP_DEAD_MAGIC 0x3144414544524557ull /* "WERDEAD1" */
+
+/* A call on the log's thread. */
+struct log_work {
+    struct weir_task task, done;
+    struct run *run;
+    struct batch *batch;
+    int32_t (*fn)(struct log_work *work, struct weir_error *error);
+    int appended; /* the record is in the log's memory: only sync is left */
+    int busy;
+    int32_t result;
+    struct weir_error error;
+};
+
+/* One table of one key group: where its newest base is. */
+struct cp_group {
+    struct plan_node *node;
+    uint32_t table, group;
+    const char *name;       /* "instance/table" */
+    uint64_t base_sequence; /* 0: never captured */
+    uint32_t file;          /* least extent file needed; UINT32_MAX: none */
+};
+
+struct cp_piece {
+    struct plan_node *node;
+    uint32_t table, group;
+    int base;
+    uint64_t at, length; /* in the bytes of the capture */
+};
+
+/* A piece of the log, kept until the tables are there. */
+struct cp_stored {
+    char *table;
+    uint32_t group, base;
+    uint8_t *bytes; /* NULL: extent */
+    uint64_t length;
+    struct extent extent;
+    uint64_t sequence;
+};
+
+struct cp_position {
+    char *source, *partition;
+    uint8_t *bytes;
+    uint64_t length;
+    int ended;
+};
+
+struct cp_committable {
+    char *sink;
+    uint64_t batch;
+    uint8_t *bytes;
+    uint64_t length;
+};
+
+struct cp_dead {
+    uint32_t file;
+    uint64_t length;
+    int64_t time_us;
+};
+
+struct checkpoint {
+    struct log *log;
+    struct weir_sys *sys;
+    struct journal *journal;
+    const struct job *job;
+    char *job_text;       /* of the job that runs */
+    int job_changed;      /* JOB is to be written before the next PLAN */
+    uint64_t seed;
+    int64_t zero_us;
+    uint64_t job_sequence, map_sequence;
+    uint32_t since_map;
+    int with_map;
+    struct cp_group *groups; uint32_t n_groups, cursor;
+    char **names; uint32_t n_names;
+    struct record_move *forgotten; uint32_t n_forgotten;
+    struct cp_dead *dead; uint32_t n_dead;
+    int64_t dead_size, dead_age_us;
+
+    /* what was read at opening */
+    int has_job;
+    char *logged_text;
+    struct record_table *tables; uint32_t n_tables;
+    uint64_t next_batch;
+    int any_batch;
+    int64_t last_time_us, watermark_us, previous_watermark_us;
+    uint8_t *plan_payload; uint64_t plan_length; uint64_t plan_batch; int has_plan;
+    struct record_plan plan; struct record_arena *plan_arena;
+    struct cp_position *positions; uint32_t n_positions, positions_capacity;
+    struct cp_stored *pieces; uint32_t n_pieces, pieces_capacity;
+    struct cp_committable *committables; uint32_t n_committables;
+};
+
+/* tables of the plan and their signatures; FATAL without memory */
+int32_t cp_signatures(struct run *run, struct record_table **out, uint32_t *n);
+void cp_signatures_free(struct record_table *tables, uint32_t n);
+struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node, uint32_t table,
+                             uint32_t group);
+void cp_note_piece(struct checkpoint *cp, const struct cp_piece *piece, uint64_t sequence,
+                   uint32_t file);
+void cp_note_dead(struct checkpoint *cp, const struct extent *extent, int64_t time_us);
+int32_t cp_retain(struct checkpoint *cp, struct weir_error *error);
+/* positions */
+void cp_find_forgotten(struct run *run);
+void cp_forget(struct run *run);
+int32_t cp_take_moves(struct run *run, struct batch *batch); /* readers' committed positions */
+int32_t cp_map(struct run *run, struct record_move **out, uint32_t *n);
+
+#endif

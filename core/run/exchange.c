@@ -1,0 +1,162 @@
+/*
+ * exchange.c - rows to key groups and back together.
+ *
+ * The producer sorts the rows of a chunk by group with one counting sort (stable, so within a group rows
+ * keep their order). A chunk with many rows is gathered into that order while it is hot, so a group later
+ * reads a short contiguous run of it; a small one goes by reference with the sorted row numbers as
+ * selections. The consumer can't tell: it gets chunks with ascending selections. GATHER_ROWS is the
+ * size from which gathering paid when it was measured (weir-bench exchange).
+ */
+#include "core/run/run.h"
+
+#include <stdlib.h>
+
+#include "core/state/hash.h"
+
+#define GATHER_ROWS 1024u
+
+static uint32_t iota[WEIR_CHUNK_MAX_ROWS];
+
+__attribute__((constructor)) static void fill_iota(void)
+{
+    for (uint32_t i = 0; i < WEIR_CHUNK_MAX_ROWS; i++) iota[i] = i;
+}
+
+static uint64_t *hash_chunk(struct run *run, const struct plan_node *node, uint32_t input,
+                           const struct weir_chunk *chunk)
+{
+    const struct weir_distribution *d = &node->bound.distribution[input];
+    const struct ArrowSchema *types[16];
+    const struct ArrowArray *columns[16];
+    uint64_t *hash = mem_alloc((uint64_t)chunk->rows * 8 + 8);
+    if (!hash) return NULL;
+    for (uint32_t c = 0; c < d->n_columns; c++) {
+        types[c] = chunk->schema->children[d->columns[c]];
+        columns[c] = chunk->array->children[d->columns[c]];
+    }
+    hash_columns(run->hash_seed, types, columns, d->n_columns, chunk->selection, chunk->selected,
+                 hash);
+    return hash;
+}
+
+/* Row numbers sorted by group, stable; offsets[257] in front. */
+static uint32_t *sort_rows(const struct weir_chunk *chunk, const uint64_t *hash)
+{
+    uint32_t *offsets = mem_alloc(((uint64_t)RUN_GROUPS + 1 + chunk->selected) * 4);
+    uint32_t at[RUN_GROUPS] = { 0 };
+    if (!offsets) return NULL;
+    uint32_t *perm = offsets + RUN_GROUPS + 1;
+    for (uint32_t i = 0; i < chunk->selected; i++) at[hash_group(hash[weir_row(chunk, i)])]++;
+    uint32_t sum = 0;
+    for (uint32_t g = 0; g < RUN_GROUPS; g++) {
+        uint32_t n = at[g];
+        offsets[g] = at[g] = sum;
+        sum += n;
+    }
+    offsets[RUN_GROUPS] = sum;
+    for (uint32_t i = 0; i < chunk->selected; i++) {
+        uint32_t row = weir_row(chunk, i);
+        perm[at[hash_group(hash[row])]++] = row;
+    }
+    return offsets;
+}
+
+static struct weir_chunk *gather(const struct weir_chunk *chunk, const uint32_t *perm,
+                                 const uint64_t *hash, struct weir_error *error)
+{
+    struct ArrowArray array = { 0 };
+    uint64_t *sorted = mem_alloc((uint64_t)chunk->selected * 8 + 8);
+    if (!sorted) return NULL;
+    if (array_take(chunk->schema, chunk->array, perm, chunk->selected, &array, error) != WEIR_OK) {
+        mem_free(sorted);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < chunk->selected; i++) sorted[i] = hash[perm[i]];
+    struct weir_chunk *out = chunk_create(chunk->schema, &array, NULL, 0);
+    if (!out) {
+        mem_free(sorted);
+        return NULL;
+    }
+    chunk_set_hash(out, sorted);
+    out->batch = chunk->batch;
+    out->partition = chunk->partition;
+    return out;
+}
+
+static int32_t add_single(struct run *run, const struct plan_node *node, uint32_t input,
+                          struct weir_chunk *chunk, struct outbox *box, struct weir_error *error)
+{
+    struct weir_chunk *whole = chunk;
+    if (node->bound.distribution[input].n_columns > 0) {
+        uint64_t *hash = hash_chunk(run, node, input, chunk);
+        whole = hash ? chunk_view(chunk, chunk->selection, chunk->selected, 1) : NULL;
+        if (!whole) {
+            mem_free(hash);
+            return weir_fail(error, WEIR_FATAL, "out of memory");
+        }
+        chunk_set_hash(whole, hash);
+    } else {
+        chunk_retain(whole);
+    }
+    if (outbox_add(box, (struct packet){ whole, NULL, NULL }) == WEIR_OK) return WEIR_OK;
+    return weir_fail(error, WEIR_FATAL, "out of memory");
+}
+
+int32_t exchange_scatter(struct run *run, const struct plan_node *node, uint32_t input,
+                         struct weir_chunk *chunk, struct outbox *box, struct weir_error *error)
+{
+    struct packet packet = { 0 };
+    if (node->bound.distribution[input].kind != WEIR_DISTRIBUTE_HASHED)
+        return add_single(run, node, input, chunk, box, error);
+    uint64_t *hash = hash_chunk(run, node, input, chunk);
+    packet.offsets = hash ? sort_rows(chunk, hash) : NULL;
+    if (!packet.offsets) goto fail;
+    const uint32_t *perm = packet.offsets + RUN_GROUPS + 1;
+    if (chunk->selected >= GATHER_ROWS) {
+        packet.chunk = gather(chunk, perm, hash, error);
+        mem_free(hash);
+        hash = NULL;
+    } else {
+        packet.chunk = chunk_view(chunk, chunk->selection, chunk->selected, 1);
+        packet.perm = perm;
+        if (packet.chunk) chunk_set_hash(packet.chunk, hash);
+        if (packet.chunk) hash = NULL;
+    }
+    if (!packet.chunk) goto fail;
+    if (outbox_add(box, packet) == WEIR_OK) return WEIR_OK;
+    return weir_fail(error, WEIR_FATAL, "out of memory");
+fail:
+    mem_free(hash);
+    mem_free(packet.offsets);
+    return weir_fail(error, WEIR_FATAL, "out of memory");
+}
+
+uint32_t packet_rows(const struct packet *packet, uint32_t unit)
+{
+    if (!packet->offsets) return unit == 0 ? packet->chunk->selected : 0;
+    return packet->offsets[unit + 1] - packet->offsets[unit];
+}
+
+int32_t exchange_slice(const struct packet *packet, uint32_t unit, int compact,
+                       struct weir_chunk **out, struct weir_error *error)
+{
+    uint32_t n = packet_rows(packet, unit);
+    struct weir_chunk *slice;
+    *out = NULL;
+    if (n == 0) return WEIR_OK;
+    if (!packet->offsets) {
+        slice = packet->chunk;
+        chunk_retain(slice);
+    } else {
+        const uint32_t *rows = (packet->perm ? packet->perm : iota) + packet->offsets[unit];
+        slice = chunk_view(packet->chunk, rows, n, 0);
+    }
+    if (slice && compact && slice->selection) {
+        struct weir_chunk *whole = chunk_compact(slice, error);
+        chunk_release(slice);
+        slice = whole;
+    }
+    if (!slice) return weir_fail(error, WEIR_FATAL, "out of memory");
+    *out = slice;
+    return WEIR_OK;
+}

@@ -1,0 +1,923 @@
+/*
+ * read.c - sources: partitions become readers, what they read becomes segments.
+ *
+ * A segment is SEGMENT_RECORDS consecutive records of a partition within a batch (the last one has
+ * fewer). Reading a partition is serial: one task at a time holds the reader's token, calls `next` until the
+ * segment is full, passes the token on with a new segment, and then runs its own rows through the
+ * operators. So partitions and segments run side by side on the workers, while rows are still hot.
+ *
+ * Invariants:
+ *  1. Segments are cut by number of records since the batch began, never by blocks, time or memory; so
+ *     the same range of positions gives the same segments on a replay.
+ *  2. Only the holder of the token touches position, counts and flags of a reader; the coordinator does so when
+ *     no task of the reader is under way.
+ *  3. A reader that answered PENDING is called again only after a wake, or at the next batch.
+ */
+#include "core/run/read.h"
+
+#include <stdlib.h>
+
+#include "core/data/block.h"
+#include "core/run/reject.h"
+
+#define BLOCK_BYTES (1u << 20)       /* asked of `next` at once */
+#define SEGMENT_BYTES (16u << 20)    /* then a segment processes what it has before it reads on */
+
+static const struct weir_source *source_table(const struct reader *reader)
+{
+    return reader->node->component->table;
+}
+
+static struct source *source_of(const struct reader *reader)
+{
+    for (uint32_t i = 0; i < reader->run->n_sources; i++)
+        if (reader->run->sources[i].node == reader->node) return &reader->run->sources[i];
+    abort();
+}
+
+/* ---- the contexts of sources ---- */
+
+static void woken(struct weir_task *task)
+{
+    struct source *source = (struct source *)(void *)((char *)task - offsetof(struct source,
+                                                                             wake_task));
+    atomic_store(&source->woken, 0);
+    source->relist = 1;
+    for (uint32_t i = 0; i < source->n_readers; i++) source->readers[i]->woken = 1;
+}
+
+static void source_wake(struct weir_context *context)
+{
+    struct source *source = context->owner;
+    if (atomic_exchange(&source->woken, 1)) return;
+    sys_post(context->sys, &source->wake_task);
+}
+
+static void source_wake_after(struct weir_context *context, int64_t delay_us)
+{
+    struct source *source = context->owner;
+    source->wake_at = sys_mono(context->sys) + (delay_us > 0 ? delay_us : 0);
+}
+
+static int32_t source_cancelled(struct weir_context *context)
+{
+    (void)context;
+    return 0;
+}
+
+static int32_t frame_plain(const struct plan_node *node, struct weir_bytes bytes, uint32_t flags,
+                           uint64_t max_records, struct weir_frame *out, struct weir_error *error)
+{
+    const struct weir_format *format = node->format->table;
+    memset(out, 0, sizeof *out);
+    out->size = sizeof *out;
+    int32_t result =
+        format->frame(node->format_self, bytes, flags & ~WEIR_FRAME_INSIDE, max_records, out, error);
+    if (result == WEIR_OK && (out->end > bytes.length || out->head_end > out->end))
+        return weir_fail(error, WEIR_FATAL, "format \"%s\" framed beyond its bytes",
+                         node->format->name);
+    return result;
+}
+
+/* The host's `frame`: the format's own, and records over max_record skipped. */
+static int32_t source_frame(struct weir_context *context, struct weir_bytes bytes, uint32_t flags,
+                            uint64_t max_records, struct weir_frame *out, struct weir_error *error)
+{
+    struct source *source = context->owner;
+    const struct plan_node *node = source->node;
+    if (!node->format) return weir_fail(error, WEIR_UNSUPPORTED, "the source has no format");
+    int inside = (flags & WEIR_FRAME_INSIDE) != 0;
+    int32_t result = frame_plain(node, bytes, flags, inside ? 1 : max_records, out, error);
+    if (result != WEIR_OK) return result;
+    if (inside) { /* up to the next separator, which ends the long record */
+        out->skipped = out->end ? out->end : bytes.length;
+        out->flags = out->end || (flags & WEIR_FRAME_END) ? 0 : WEIR_FRAME_INSIDE;
+        out->end = out->head_end = out->records = 0;
+    } else if (out->end == 0 && bytes.length > node->max_record) {
+        out->skipped = bytes.length;
+        out->flags = WEIR_FRAME_INSIDE;
+    }
+    return WEIR_OK;
+}
+
+const struct context_ops source_ops = { .wake = source_wake,
+                                        .wake_after = source_wake_after,
+                                        .cancelled = source_cancelled,
+                                        .frame = source_frame };
+
+/* ---- readers ---- */
+
+int32_t reader_set_position(struct reader *reader, const uint8_t *bytes, uint64_t n)
+{
+    if (n > WEIR_POSITION_MAX) return WEIR_DATA;
+    uint8_t *copy = malloc(n + 1);
+    if (!copy) return WEIR_FATAL;
+    if (n) memcpy(copy, bytes, n);
+    free(reader->position);
+    reader->position = copy;
+    reader->position_length = n;
+    return WEIR_OK;
+}
+
+struct reader *reader_get(struct source *source, const char *name, int make)
+{
+    for (uint32_t i = 0; i < source->n_readers; i++)
+        if (strcmp(source->readers[i]->name, name) == 0) return source->readers[i];
+    if (!make) return NULL;
+    struct reader **readers =
+        realloc(source->readers, (source->n_readers + 1) * sizeof *readers);
+    if (!readers) return NULL;
+    source->readers = readers;
+    struct reader *reader = calloc(1, sizeof *reader);
+    if (!reader || !(reader->name = strdup(name))) {
+        free(reader);
+        return NULL;
+    }
+    reader->run = source->run;
+    reader->node = source->node;
+    reader->index = source->next_index++;
+    readers[source->n_readers++] = reader;
+    return reader;
+}
+
+static void segment_free(struct segment *segment)
+{
+    if (!segment) return;
+    for (uint32_t i = 0; i < segment->n_blocks; i++) array_release(&segment->blocks[i].array);
+    free(segment->blocks);
+    if (segment->outboxes) {
+        for (uint32_t i = 0; i < segment->reader->node->pipe.n_leaves; i++)
+            outbox_fini(&segment->outboxes[i]);
+        free(segment->outboxes);
+    }
+    rejects_free(segment->rejects);
+    if (segment->pipe) pipe_destroy(segment->pipe);
+    free(segment);
+}
+
+static void reader_drop_batch(struct reader *reader)
+{
+    while (reader->first) {
+        struct segment *next = reader->first->next;
+        segment_free(reader->first);
+        reader->first = next;
+    }
+    reader->last = reader->open = NULL;
+    mem_free(reader->spool.data);
+    memset(&reader->spool, 0, sizeof reader->spool);
+    free(reader->from);
+    reader->from = NULL;
+    reader->rows = reader->bytes = 0;
+    reader->moved = reader->absent = reader->stopped = 0;
+    reader->replay = NULL;
+    memset(&reader->replay_to, 0, sizeof reader->replay_to);
+}
+
+static void reader_free(struct reader *reader)
+{
+    reader_drop_batch(reader);
+    free(reader->name);
+    free(reader->position);
+    free(reader->committed);
+    free(reader);
+}
+
+void reader_forget(struct source *source, const char *name)
+{
+    for (uint32_t i = 0; i < source->n_readers; i++) {
+        if (strcmp(source->readers[i]->name, name) != 0) continue;
+        reader_free(source->readers[i]);
+        memmove(&source->readers[i], &source->readers[i + 1],
+                (source->n_readers - i - 1) * sizeof *source->readers);
+        source->n_readers--;
+        return;
+    }
+}
+
+void source_fini(struct source *source)
+{
+    for (uint32_t i = 0; i < source->n_readers; i++) reader_free(source->readers[i]);
+    free(source->readers);
+    source->readers = NULL;
+    source->n_readers = 0;
+}
+
+int32_t source_open(struct source *source, struct weir_error *error)
+{
+    const struct weir_source *table = source->node->component->table;
+    source->wake_task.run = woken;
+    int32_t result = table->open ? table->open(source->node->self, error) : WEIR_OK;
+    source->opened = result == WEIR_OK;
+    return result;
+}
+
+/* ---- segments: on a worker ---- */
+
+static struct segment *segment_create(struct reader *reader, struct batch *batch);
+static void segment_done(struct weir_task *task);
+
+static int32_t add_block(struct segment *segment, struct weir_next_result *out,
+                         struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    const struct plan_node *node = reader->node;
+    const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
+    if (segment->n_blocks == segment->capacity) {
+        uint32_t capacity = segment->capacity ? segment->capacity * 2 : 8;
+        struct block *blocks = realloc(segment->blocks, capacity * sizeof *blocks);
+        if (!blocks) goto fail;
+        segment->blocks = blocks;
+        segment->capacity = capacity;
+    }
+    if (array_validate(schema, &out->array, 0, error) != WEIR_OK) {
+        array_release(&out->array);
+        return WEIR_FATAL;
+    }
+    struct block *block = &segment->blocks[segment->n_blocks++];
+    block->array = out->array;
+    block->records = node->format && !(node->component->capabilities & WEIR_CAP_RECORDS)
+                         ? out->records
+                         : (uint64_t)out->array.length;
+    uint64_t bytes = array_bytes(schema, &out->array);
+    segment->records += block->records;
+    segment->bytes += bytes;
+    reader->rows += block->records;
+    reader->bytes += bytes;
+    atomic_fetch_add(&segment->batch->bytes, bytes);
+    atomic_fetch_add(&segment->batch->rows, block->records);
+    atomic_fetch_sub(&segment->source->budget, (long long)block->records);
+    return WEIR_OK;
+fail:
+    array_release(&out->array);
+    return weir_fail(error, WEIR_FATAL, "out of memory");
+}
+
+static int32_t move_to(struct reader *reader, struct weir_bytes position, struct weir_error *error)
+{
+    if (position.length == reader->position_length &&
+        (position.length == 0 || memcmp(position.data, reader->position, position.length) == 0))
+        return WEIR_OK;
+    if (!reader->moved) { /* where the batch began */
+        reader->from = malloc(reader->position_length + 1);
+        if (!reader->from) return weir_fail(error, WEIR_FATAL, "out of memory");
+        if (reader->position_length)
+            memcpy(reader->from, reader->position, reader->position_length);
+        reader->from_length = reader->position_length;
+        reader->moved = 1;
+    }
+    int32_t result = reader_set_position(reader, position.data, position.length);
+    if (result == WEIR_DATA)
+        return weir_fail(error, WEIR_FATAL, "source \"%s\" gave a position of %llu bytes; %u are the "
+                         "limit", reader->node->name, (unsigned long long)position.length,
+                         WEIR_POSITION_MAX);
+    return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
+}
+
+static int at_replay_end(const struct reader *reader)
+{
+    return reader->replay && reader->position_length == reader->replay_to.length &&
+           (reader->position_length == 0 ||
+            memcmp(reader->position, reader->replay_to.data, reader->position_length) == 0);
+}
+
+/* One block of a spooled batch instead of a call of `next`. */
+static int32_t replay_block(struct segment *segment, struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    struct weir_next_result out = { .size = sizeof out };
+    struct ArrowSchema schema = { 0 };
+    uint64_t left = reader->spool.length - reader->replay_at, used;
+    const uint8_t *at = reader->spool.data + reader->replay_at;
+    if (left == 0) {
+        reader->stopped = 1;
+        return move_to(reader, reader->replay->until, error);
+    }
+    if (left < 8) return weir_fail(error, WEIR_DATA, "the spool of the batch is cut short");
+    memcpy(&out.records, at, 8);
+    struct weir_bytes all = { at + 8, left - 8 };
+    if (block_decode(all, UINT64_MAX, &schema, &out.array, &used, error) != WEIR_OK)
+        return WEIR_DATA;
+    schema_release(&schema);
+    reader->replay_at += 8 + used;
+    return add_block(segment, &out, error);
+}
+
+static int32_t call_next(struct segment *segment, struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    struct batch *batch = segment->batch;
+    struct weir_next in = { .size = sizeof in,
+                            .partition_index = reader->index,
+                            .partition = reader->name,
+                            .max_rows = SEGMENT_RECORDS - segment->records,
+                            .max_bytes = BLOCK_BYTES,
+                            .deadline_us = sys_now(reader->run->sys) + 100000,
+                            .batch_time_us = batch->time_us,
+                            .batch = batch->id };
+    struct weir_next_result out = { .size = sizeof out };
+    long long budget = atomic_load(&segment->source->budget);
+    if (budget < (long long)in.max_rows) in.max_rows = budget > 0 ? (uint64_t)budget : 0;
+    in.from = (struct weir_bytes){ reader->position, reader->position_length };
+    if (reader->replay) in.replay_to = reader->replay_to;
+    if (in.max_rows == 0) {
+        reader->stopped = 1;
+        return WEIR_OK;
+    }
+    reader->woken = 0;
+    int32_t result = source_table(reader)->next(reader->node->self, &in, &out, error);
+    if (result != WEIR_OK) {
+        array_release(&out.array);
+        return result;
+    }
+    int has_rows = out.array.release != NULL;
+    if (has_rows) result = add_block(segment, &out, error);
+    if (result == WEIR_OK && out.position.data) result = move_to(reader, out.position, error);
+    if (out.flags & WEIR_NEXT_END) reader->ended = reader->stopped = 1;
+    if ((out.flags & WEIR_NEXT_LAST) && reader->ended) reader->final = 1;
+    if (out.flags & WEIR_NEXT_ABSENT) reader->absent = reader->stopped = 1;
+    if (out.flags & WEIR_NEXT_BATCH_END) reader->stopped = 1;
+    if (!has_rows && !(out.flags & (WEIR_NEXT_END | WEIR_NEXT_ABSENT | WEIR_NEXT_MORE |
+                                    WEIR_NEXT_BATCH_END)))
+        reader->pending = 1;
+    return result;
+}
+
+/* Fills the segment while it has the token. */
+static int32_t segment_read(struct segment *segment, struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    struct batch *batch = segment->batch;
+    reader->pending = 0;
+    while (segment->records < SEGMENT_RECORDS && segment->bytes < SEGMENT_BYTES) {
+        if (reader->stopped || reader->pending) break;
+        if (atomic_load(&batch->closing) && !reader->replay) break;
+        if (reader->run->stopping > 1 || reader->run->failed) break;
+        int32_t result;
+        if (reader->replay && reader->spool.data) {
+            result = replay_block(segment, error);
+        } else if (at_replay_end(reader)) {
+            reader->stopped = 1;
+            break;
+        } else {
+            result = call_next(segment, error);
+        }
+        if (result == WEIR_PENDING) {
+            reader->pending = 1;
+            break;
+        }
+        if (result != WEIR_OK) return result;
+        if (!reader->spool.data && at_replay_end(reader)) reader->stopped = 1;
+    }
+    return WEIR_OK;
+}
+
+static int32_t spool_blocks(struct segment *segment, struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    const struct plan_node *node = reader->node;
+    const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
+    for (uint32_t i = 0; i < segment->n_blocks; i++) {
+        struct block *block = &segment->blocks[i];
+        struct weir_chunk header = { .size = sizeof header,
+                                     .rows = (uint32_t)block->array.length,
+                                     .selected = (uint32_t)block->array.length,
+                                     .array = &block->array,
+                                     .schema = schema };
+        if (buffer_add(&reader->spool, &block->records, 8) != WEIR_OK)
+            return weir_fail(error, WEIR_FATAL, "out of memory");
+        int32_t result = block_encode(&header, BLOCK_COMPRESS, &reader->spool, error);
+        if (result != WEIR_OK) return result;
+    }
+    return WEIR_OK;
+}
+
+static int32_t segment_process(struct segment *segment, struct weir_error *error)
+{
+    struct reader *reader = segment->reader;
+    struct plan_node *node = reader->node;
+    int32_t result = WEIR_OK;
+    if (!segment->pipe) {
+        segment->pipe = pipe_take(reader->run, node, error);
+        if (!segment->pipe) return WEIR_FATAL;
+        result = pipe_begin(segment->pipe, segment->batch,
+                            crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
+    }
+    for (uint32_t i = 0; i < segment->n_blocks; i++) {
+        struct block *block = &segment->blocks[i];
+        if (result != WEIR_OK) {
+            array_release(&block->array);
+        } else if (node->format) {
+            result = pipe_decode(segment->pipe, &block->array, error);
+            array_release(&block->array);
+        } else {
+            struct weir_chunk *chunk =
+                chunk_create(&node->outputs[0].schema, &block->array, NULL, 0);
+            if (!chunk) {
+                result = weir_fail(error, WEIR_FATAL, "out of memory");
+                continue;
+            }
+            chunk->batch = segment->batch->id;
+            chunk->partition = segment->pipe->partition;
+            segment->pipe->rows_in += chunk->selected;
+            result = pipe_push(segment->pipe, 0, chunk, error);
+            chunk_release(chunk);
+        }
+    }
+    segment->n_blocks = 0;
+    segment->bytes = 0;
+    return result;
+}
+
+static int32_t segment_finish(struct segment *segment, struct weir_error *error)
+{
+    struct pipe *pipe = segment->pipe;
+    uint32_t n = segment->reader->node->pipe.n_leaves;
+    int32_t result = pipe_end(pipe, error);
+    if (result != WEIR_OK) return result;
+    segment->outboxes = calloc(n ? n : 1, sizeof *segment->outboxes);
+    if (!segment->outboxes) return weir_fail(error, WEIR_FATAL, "out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        segment->outboxes[i] = pipe->outboxes[i];
+        atomic_fetch_add(&segment->reader->run->in_flight, pipe->outboxes[i].bytes);
+        memset(&pipe->outboxes[i], 0, sizeof pipe->outboxes[i]);
+    }
+    segment->rejects = pipe->rejects;
+    pipe->rejects = NULL;
+    segment->rows_in = pipe->rows_in;
+    segment->rows_bad = pipe->rows_bad;
+    pipe_give(pipe);
+    segment->pipe = NULL;
+    return WEIR_OK;
+}
+
+/* Hands the token to a new segment of the same reader. */
+static void pass_token(struct segment *segment)
+{
+    struct reader *reader = segment->reader;
+    segment->finish = 1;
+    reader->open = NULL;
+    if (reader->stopped || reader->pending) return;
+    if (atomic_load(&segment->batch->closing) && !reader->replay) return;
+    struct segment *next = segment_create(reader, segment->batch);
+    if (!next) return; /* the coordinator kicks the reader again */
+    next->may_read = 1;
+    atomic_fetch_add(&reader->tasks, 1);
+    sys_submit(reader->run->sys, reader->run->workers, &next->task);
+}
+
+static void check_memory(struct segment *segment)
+{
+    struct run *run = segment->reader->run;
+    if (atomic_load(&run->in_flight) > run->in_flight_limit ||
+        atomic_load(&segment->batch->bytes) > run->batch_bytes)
+        atomic_store(&segment->batch->closing, 1);
+}
+
+static void segment_run(struct weir_task *task)
+{
+    struct segment *segment = (struct segment *)(void *)task;
+    struct reader *reader = segment->reader;
+    struct weir_error *error = &segment->error;
+    int read = segment->may_read;
+    int32_t result = WEIR_OK;
+    weir_error_init(error);
+    segment->may_read = 0;
+    if (read) {
+        result = segment_read(segment, error);
+        if (result == WEIR_OK && segment->source->spooled && !segment->batch->replay)
+            result = spool_blocks(segment, error);
+        check_memory(segment);
+        if (result == WEIR_OK && segment->records >= SEGMENT_RECORDS) pass_token(segment);
+        if (reader->ended) segment->finish = 1;
+    }
+    if (result == WEIR_OK && (segment->n_blocks || segment->finish))
+        result = segment_process(segment, error);
+    if (result == WEIR_OK && segment->finish) result = segment_finish(segment, error);
+    segment->result = result;
+    sys_post(reader->run->sys, &segment->done);
+}
+
+static struct segment *segment_create(struct reader *reader, struct batch *batch)
+{
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (!segment) return NULL;
+    segment->reader = reader;
+    segment->source = source_of(reader);
+    segment->batch = batch;
+    segment->task.run = segment_run;
+    segment->done.run = segment_done;
+    if (reader->last) reader->last->next = segment;
+    if (!reader->first) reader->first = segment;
+    reader->last = reader->open = segment;
+    return segment;
+}
+
+/* ---- on the coordinator ---- */
+
+static void segment_done(struct weir_task *task)
+{
+    struct segment *segment =
+        (struct segment *)(void *)((char *)task - offsetof(struct segment, done));
+    struct reader *reader = segment->reader;
+    struct batch *batch = segment->batch;
+    atomic_fetch_sub(&reader->tasks, 1);
+    if (segment->result == WEIR_RETRY) {
+        journal_add(reader->run->journal, WEIR_LOG_WARN, reader->node->name, (int64_t)batch->id,
+                    "reading \"%s\" failed, trying again: %s", reader->name, segment->error.text);
+        reader->pending = 1;
+        int64_t delay = segment->error.retry_after_ms ? segment->error.retry_after_ms * 1000 : 1000000;
+        segment->source->wake_at = sys_mono(reader->run->sys) + delay;
+    } else if (segment->result != WEIR_OK && batch->result == WEIR_OK) {
+        batch->result = segment->result;
+        batch->error = segment->error;
+        snprintf(batch->where, sizeof batch->where, "%s", reader->node->name);
+        atomic_store(&batch->closing, 1);
+    }
+    if (reader->ended || segment->finish) {
+        if (reader->open == segment) reader->open = NULL;
+    }
+    read_kick(reader->run);
+}
+
+static void reader_kick(struct reader *reader)
+{
+    struct batch *batch = reader->run->reading;
+    if (atomic_load(&reader->tasks) > 0 || reader->stopped || reader->ended) return;
+    if (!reader->known && !reader->replay) return;
+    if (reader->pending && !reader->woken) return;
+    if (!reader->open && !segment_create(reader, batch)) return;
+    reader->woken = 0;
+    reader->pending = 0;
+    reader->open->may_read = 1;
+    atomic_fetch_add(&reader->tasks, 1);
+    sys_submit(reader->run->sys, reader->run->workers, &reader->open->task);
+}
+
+static void wake_due(struct run *run)
+{
+    int64_t now = sys_mono(run->sys);
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        struct source *source = &run->sources[i];
+        if (source->wake_at > now) continue;
+        source->wake_at = INT64_MAX;
+        source->relist = 1;
+        for (uint32_t k = 0; k < source->n_readers; k++) source->readers[k]->woken = 1;
+    }
+}
+
+void read_kick(struct run *run)
+{
+    struct batch *batch = run->reading;
+    uint32_t active = 0, limit = run->n_workers * 2 + 2;
+    if (!batch || run->failed || run->stopping > 1) return;
+    if (atomic_load(&batch->closing) && !batch->replay) return;
+    wake_due(run);
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        struct source *source = &run->sources[i];
+        for (uint32_t k = 0; k < source->n_readers && active < limit; k++) {
+            struct reader *reader = source->readers[k];
+            reader_kick(reader);
+            if (atomic_load(&reader->tasks) > 0) active++;
+        }
+    }
+}
+
+int64_t read_next_wake(const struct run *run)
+{
+    int64_t at = INT64_MAX;
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        if (run->sources[i].wake_at < at) at = run->sources[i].wake_at;
+    return at;
+}
+
+int read_idle(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++)
+            if (atomic_load(&run->sources[i].readers[k]->tasks) > 0) return 0;
+    return 1;
+}
+
+int read_exhausted(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
+            const struct reader *reader = run->sources[i].readers[k];
+            if (atomic_load(&reader->tasks) > 0) return 0;
+            if (!reader->known && !reader->replay) continue;
+            if (!reader->stopped && !reader->ended && (!reader->pending || reader->woken)) return 0;
+        }
+    return 1;
+}
+
+int read_all_ended(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        int final = 0;
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
+            const struct reader *reader = run->sources[i].readers[k];
+            if (reader->known && !reader->ended) return 0;
+            if (reader->final) final = 1;
+        }
+        if (!final) return 0;
+    }
+    return 1;
+}
+
+/* ---- partitions ---- */
+
+static int32_t partition_add(struct weir_names *names, const char *name)
+{
+    struct source *source = (struct source *)(void *)names;
+    if (!name || !name[0]) return WEIR_CONFIG;
+    struct reader *reader = reader_get(source, name, 1);
+    if (!reader) return WEIR_FATAL;
+    if (reader->known) return WEIR_CONFIG;
+    reader->known = 1;
+    reader->rank = source->n_known++;
+    return WEIR_OK;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct reader *x = *(struct reader *const *)a, *y = *(struct reader *const *)b;
+    return x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+static int32_t list_partitions(struct run *run, struct source *source, int64_t time_us,
+                               struct weir_error *error)
+{
+    const struct weir_source *table = source->node->component->table;
+    struct weir_partitions list = { .size = sizeof list, .batch_time_us = time_us,
+                                    .names = (struct weir_names *)(void *)source,
+                                    .add = partition_add };
+    if (source->listed && run->job->trigger == TRIGGER_AVAILABLE_NOW) return WEIR_OK;
+    source->n_known = 0;
+    for (uint32_t k = 0; k < source->n_readers; k++) {
+        source->readers[k]->was_known = source->readers[k]->known;
+        source->readers[k]->known = 0;
+        source->readers[k]->rank = UINT32_MAX;
+    }
+    int32_t result = table->partitions(source->node->self, &list, error);
+    if (result == WEIR_RETRY) { /* as the batch before */
+        for (uint32_t k = 0; k < source->n_readers; k++)
+            source->readers[k]->known = source->readers[k]->was_known;
+        return WEIR_RETRY;
+    }
+    if (result != WEIR_OK) return result;
+    source->listed = 1;
+    qsort(source->readers, source->n_readers, sizeof *source->readers, by_rank);
+    return WEIR_OK;
+}
+
+static int32_t relist(struct run *run, struct source *source)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    source->relist = 0;
+    int32_t result = list_partitions(run, source, run->reading->time_us, &error);
+    if (result == WEIR_OK) return WEIR_OK;
+    if (result == WEIR_RETRY) {
+        journal_add(run->journal, WEIR_LOG_WARN, source->node->name, (int64_t)run->reading->id,
+                    "partitions can't be listed, trying again: %s", error.text);
+        return WEIR_OK;
+    }
+    weir_fail(&error, result, "its partitions can't be listed");
+    run_fail(run, source->node->name, &error);
+    return result;
+}
+
+void read_relist(struct run *run)
+{
+    if (!run->reading || run->reading->replay) return;
+    wake_due(run);
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        if (run->sources[i].relist && relist(run, &run->sources[i]) != WEIR_OK) return;
+}
+
+void read_poll_all(struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        run->sources[i].relist = 1;
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++)
+            run->sources[i].readers[k]->woken = 1;
+    }
+}
+
+int read_moved(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++)
+            if (run->sources[i].readers[k]->moved || run->sources[i].readers[k]->rows) return 1;
+    return 0;
+}
+
+int32_t read_begin(struct run *run, struct batch *batch)
+{
+    run->reading = batch;
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        struct source *source = &run->sources[i];
+        int32_t result = relist(run, source);
+        if (result != WEIR_OK) return result;
+        for (uint32_t k = 0; k < source->n_readers; k++) {
+            struct reader *reader = source->readers[k];
+            reader->stopped = reader->ended;
+            reader->pending = 0;
+            reader->absent = 0;
+        }
+    }
+    read_kick(run);
+    return WEIR_OK;
+}
+
+void read_close(struct run *run)
+{
+    struct batch *batch = run->reading;
+    atomic_store(&batch->closing, 1);
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
+            struct reader *reader = run->sources[i].readers[k];
+            struct segment *open = reader->open;
+            if (atomic_load(&reader->tasks) > 0 || !open) continue;
+            reader->open = NULL;
+            if (!open->pipe) continue; /* it never got a row */
+            open->finish = 1;
+            open->may_read = 0;
+            atomic_fetch_add(&reader->tasks, 1);
+            sys_submit(run->sys, run->workers, &open->task);
+        }
+}
+
+int read_closed(void *arg)
+{
+    struct run *run = arg;
+    if (!read_idle(run)) return 0;
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
+            struct reader *reader = run->sources[i].readers[k];
+            if (reader->open && reader->open->pipe) {
+                read_close(run);
+                return 0;
+            }
+        }
+    return 1;
+}
+
+/* ---- replay ---- */
+
+int32_t read_replay(struct run *run, struct batch *batch, const struct record_plan *plan)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    run->reading = batch;
+    for (uint32_t i = 0; i < plan->n_moves; i++) {
+        const struct record_move *move = &plan->moves[i];
+        struct source *source = NULL;
+        for (uint32_t k = 0; k < run->n_sources; k++)
+            if (strcmp(run->sources[k].node->name, move->source) == 0) source = &run->sources[k];
+        struct reader *reader = source ? reader_get(source, move->partition, 1) : NULL;
+        if (!reader) {
+            weir_fail(&error, WEIR_CONFIG, "the log names source \"%s\", which the job does not have",
+                      move->source);
+            run_fail(run, move->source, &error);
+            return WEIR_CONFIG;
+        }
+        reader->stopped = reader->pending = reader->ended = 0;
+        reader->replay = move;
+        reader->replay_to = move->until;
+        reader->replay_at = 0;
+        if (reader_set_position(reader, move->from.data, move->from.length) != WEIR_OK)
+            return WEIR_FATAL;
+    }
+    for (uint32_t k = 0; k < run->n_sources; k++) {
+        atomic_store(&run->sources[k].budget, INT64_MAX);
+        for (uint32_t r = 0; r < run->sources[k].n_readers; r++)
+            if (!run->sources[k].readers[r]->replay) run->sources[k].readers[r]->stopped = 1;
+    }
+    read_kick(run);
+    return WEIR_OK;
+}
+
+/* ---- bringing together ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(struct reader *const *)a)->name, (*(struct reader *const *)b)->name);
+}
+
+/* All segments of a reader as one unit. */
+static int32_t collect_reader(struct batch *batch, struct reader *reader, struct unit_result *unit)
+{
+    uint32_t leaves = reader->node->pipe.n_leaves;
+    unit->name = strdup(reader->name);
+    unit->leaves = calloc(leaves ? leaves : 1, sizeof *unit->leaves);
+    if (!unit->leaves || !unit->name) return WEIR_FATAL;
+    for (struct segment *s = reader->first; s; s = s->next) {
+        for (uint32_t i = 0; s->outboxes && i < leaves; i++)
+            if (outbox_move(&unit->leaves[i], &s->outboxes[i]) != WEIR_OK) return WEIR_FATAL;
+        if (rejects_merge(&batch->rejects, &s->rejects) != WEIR_OK) return WEIR_FATAL;
+        batch->rows_in += s->rows_in;
+        batch->rows_bad += s->rows_bad;
+    }
+    return WEIR_OK;
+}
+
+/* 1 if the partition belongs to the batch: the same answer when it is replayed. */
+static int takes_part(const struct run *run, const struct reader *reader)
+{
+    if (reader->moved || reader->replay || reader->rows) return 1;
+    return run->whole_partitions && reader->known && !reader->ended && !run->reading->replay;
+}
+
+static uint8_t *copy_bytes(const uint8_t *bytes, uint64_t n)
+{
+    uint8_t *copy = malloc(n + 1);
+    if (copy && n) memcpy(copy, bytes, n);
+    return copy;
+}
+
+static int32_t take_move(struct batch *batch, struct source *source, struct reader *reader)
+{
+    struct move *moves = realloc(batch->moves, (batch->n_moves + 1) * sizeof *moves);
+    if (!moves) return WEIR_FATAL;
+    batch->moves = moves;
+    struct move *move = &moves[batch->n_moves++];
+    memset(move, 0, sizeof *move);
+    move->source = source;
+    move->partition = strdup(reader->name);
+    move->until = copy_bytes(reader->position, reader->position_length);
+    move->until_length = reader->position_length;
+    move->from = reader->from ? reader->from
+                              : copy_bytes(reader->position, reader->position_length);
+    move->from_length = reader->from ? reader->from_length : reader->position_length;
+    reader->from = NULL;
+    move->rows = reader->rows;
+    move->bytes = reader->bytes;
+    move->ended = reader->ended;
+    move->spool = reader->spool;
+    memset(&reader->spool, 0, sizeof reader->spool);
+    return move->partition && move->until && move->from ? WEIR_OK : WEIR_FATAL;
+}
+
+static int is_absent(const struct run *run, const struct source *source, int answered, int rows)
+{
+    const struct record_plan *plan = run->reading->plan;
+    if (!plan) return answered && !rows;
+    for (uint32_t i = 0; i < plan->n_absent; i++)
+        if (strcmp(plan->absent[i], source->node->name) == 0) return 1;
+    return 0;
+}
+
+static int32_t collect_source(struct run *run, struct batch *batch, struct source *source)
+{
+    struct origin_result *origin = &batch->origins[source->node->index];
+    struct reader **sorted = calloc(source->n_readers ? source->n_readers : 1, sizeof *sorted);
+    uint32_t n = 0;
+    int absent = 0, rows = 0;
+    if (!sorted) return WEIR_FATAL;
+    for (uint32_t k = 0; k < source->n_readers; k++) {
+        struct reader *reader = source->readers[k];
+        if (reader->absent) absent = 1;
+        if (takes_part(run, reader)) sorted[n++] = reader;
+        if (reader->rows) rows = 1;
+    }
+    qsort(sorted, n, sizeof *sorted, by_name);
+    origin->units = calloc(n ? n : 1, sizeof *origin->units);
+    int32_t result = origin->units ? WEIR_OK : WEIR_FATAL;
+    for (uint32_t k = 0; k < n && result == WEIR_OK; k++) {
+        origin->n_units = k + 1;
+        result = collect_reader(batch, sorted[k], &origin->units[k]);
+        if (result == WEIR_OK) result = take_move(batch, source, sorted[k]);
+        source->rows_total += sorted[k]->rows;
+    }
+    origin->visible = n;
+    origin->absent = is_absent(run, source, absent, rows);
+    for (uint32_t k = 0; k < source->n_readers; k++) reader_drop_batch(source->readers[k]);
+    free(sorted);
+    return result;
+}
+
+int32_t read_collect(struct run *run, struct batch *batch)
+{
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < run->n_sources && result == WEIR_OK; i++)
+        result = collect_source(run, batch, &run->sources[i]);
+    run->reading = NULL;
+    return result;
+}
+
+/* Takes back what was read for a batch that will not be: positions are as after the last one. */
+void read_drop(struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (uint32_t k = 0; k < run->sources[i].n_readers; k++)
+        {
+            struct reader *reader = run->sources[i].readers[k];
+            if (reader->from) {
+                free(reader->position);
+                reader->position = reader->from;
+                reader->position_length = reader->from_length;
+                reader->from = NULL;
+            }
+            reader_drop_batch(reader);
+        }
+    run->reading = NULL;
+}

@@ -1,0 +1,365 @@
+/*
+ * run.c - start and end of a job: everything that is there once, and what is waited for.
+ *
+ * Start: checkpoint (lock, log) → plan → state and positions from the log → workers, log thread, sinks →
+ * what recovery owes (commits, the pending batch) → the loop. End: the same backwards, also from a start
+ * that failed half way.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/run/batch.h"
+#include "core/run/checkpoint.h"
+#include "core/run/deliver.h"
+#include "core/run/rate.h"
+#include "core/run/read.h"
+#include "core/run/run.h"
+#include "core/run/stage.h"
+#include "core/run/trigger.h"
+
+#define BATCH_BYTES (256ull << 20)
+
+void run_fail(struct run *run, const char *where, const struct weir_error *error)
+{
+    if (run->failed) return;
+    run->failed = 1;
+    run->error = *error;
+    if (!run->error.text[0]) snprintf(run->error.text, sizeof run->error.text, "no reason given");
+    snprintf(run->error_where, sizeof run->error_where, "%s", where);
+    run->exit_status = error->error_class == WEIR_CONFIG         ? 78
+                       : strcmp(where, "checkpoint") == 0 ? 74
+                                                          : 70;
+    journal_add(run->journal, WEIR_LOG_ERROR, where, -1, "%s", run->error.text);
+}
+
+void run_signals(struct run *run)
+{
+    uint32_t hangups, n = sys_signals(run->sys, &hangups);
+    int want = n > 1 ? 2 : (int)n;
+    if (want <= run->stopping) return;
+    run->stopping = want;
+    journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
+                want == 1 ? "stopping: the batch under way is finished first (a second signal stops "
+                            "now)"
+                          : "stopping now");
+}
+
+int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono)
+{
+    for (;;) {
+        run_signals(run);
+        if (ready(arg)) return 1;
+        if (run->stopping > 1 || run->failed) return 0;
+        if (sys_mono(run->sys) >= deadline_mono) return 0;
+        int64_t wake = read_next_wake(run);
+        int n = sys_wait(run->sys, wake < deadline_mono ? wake : deadline_mono);
+        if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < deadline_mono &&
+            sys_mono(run->sys) < wake && run->options->hooks.idle(run->options->hooks.arg))
+            run->stopping = run->stopping ? run->stopping : 1;
+    }
+}
+
+/* ---- start ---- */
+
+static uint32_t count_kind(const struct plan *plan, uint32_t kind)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) n += plan->nodes[i]->kind == kind;
+    return n;
+}
+
+static int32_t make_sources(struct run *run)
+{
+    run->sources = calloc(count_kind(run->plan, JOB_SOURCE) + 1, sizeof *run->sources);
+    if (!run->sources) return WEIR_FATAL;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        struct plan_node *node = run->plan->nodes[i];
+        if (node->kind == JOB_OPERATOR &&
+            node->bound.distribution[0].kind == WEIR_DISTRIBUTE_PARTITION)
+            run->whole_partitions = 1;
+        if (node->kind != JOB_SOURCE) continue;
+        struct source *source = &run->sources[run->n_sources++];
+        struct weir_value spool = { .size = sizeof spool };
+        source->run = run;
+        source->node = node;
+        source->wake_at = INT64_MAX;
+        source->rate = run->job->backpressure ? run->job->initial_rate : 0;
+        source->spooled = run->checkpoint &&
+                          !(node->component->capabilities & WEIR_CAP_REPLAYABLE) &&
+                          !(options_get(node->options, "spool", &spool) == WEIR_OK &&
+                            options_given(node->options, "spool") && spool.integer == 0);
+        source->pid = calloc(1, sizeof *source->pid);
+        if (!source->pid) return WEIR_FATAL;
+        rate_init(source->pid, run->interval_us ? run->interval_us : 1000000,
+                  run->job->proportional, run->job->integral, run->job->derivative,
+                  run->job->min_rate);
+        node->context.ops = &source_ops;
+        node->context.owner = source;
+    }
+    return WEIR_OK;
+}
+
+static int32_t make_sinks(struct run *run)
+{
+    run->sinks = calloc(count_kind(run->plan, JOB_SINK) + 1, sizeof *run->sinks);
+    if (!run->sinks) return WEIR_FATAL;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        struct plan_node *node = run->plan->nodes[i];
+        if (node->kind != JOB_SINK) continue;
+        struct sink *sink = &run->sinks[run->n_sinks++];
+        sink->run = run;
+        sink->node = node;
+        node->context.owner = sink;
+        node->context.ops = &sink_ops;
+        node->context.blocking = 1;
+        sink->exec = sys_exec_create(run->sys, node->name, 1);
+        if (!sink->exec) return WEIR_FATAL;
+    }
+    return WEIR_OK;
+}
+
+static uint32_t worker_count(const struct run *run)
+{
+    long n = run->options->workers ? (long)run->options->workers
+             : run->job->workers   ? (long)run->job->workers
+                                   : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
+}
+
+static int32_t make_rooms(struct run *run)
+{
+    uint32_t n = run->plan->n_nodes;
+    pthread_mutex_t *lock = malloc(sizeof *lock);
+    if (!lock) return WEIR_FATAL;
+    pthread_mutex_init(lock, NULL);
+    run->pool_lock = lock;
+    run->pools = calloc(n, sizeof *run->pools);
+    run->origin_pools = calloc(n, sizeof *run->origin_pools);
+    run->watermarks = calloc(n, sizeof *run->watermarks);
+    run->rejected_by_node = calloc(n, sizeof *run->rejected_by_node);
+    if (!run->pools || !run->origin_pools || !run->watermarks || !run->rejected_by_node)
+        return WEIR_FATAL;
+    for (uint32_t i = 0; i < n; i++) run->watermarks[i] = WEIR_WATERMARK_NONE;
+    run->n_workers = worker_count(run);
+    run->in_flight_limit = (uint64_t)run->job->memory_limit / 2;
+    run->batch_bytes = BATCH_BYTES;
+    run->workers = sys_exec_create(run->sys, "worker", run->n_workers);
+    run->log_exec = sys_exec_create(run->sys, "log", 1);
+    return run->workers && run->log_exec ? WEIR_OK : WEIR_FATAL;
+}
+
+static int never(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int32_t open_sources(struct run *run, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        for (;;) {
+            weir_error_init(error);
+            int32_t result = source_open(&run->sources[i], error);
+            if (result == WEIR_OK) break;
+            if (result != WEIR_RETRY) {
+                snprintf(run->error_where, sizeof run->error_where, "%s",
+                         run->sources[i].node->name);
+                return weir_fail(error, result, "the source can't be opened");
+            }
+            journal_add(run->journal, WEIR_LOG_WARN, run->sources[i].node->name, -1,
+                        "the source can't be opened, trying again: %s", error->text);
+            run_await(run, never, NULL, sys_mono(run->sys) + 1000000);
+            if (run->stopping) return WEIR_CANCELLED;
+        }
+    return WEIR_OK;
+}
+
+/* Committables that the log holds without a DONE: committed again, in order. */
+static int32_t commit_recovered(struct run *run)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < run->n_sinks; i++)
+        if (run->sinks[i].n_recovered > most) most = run->sinks[i].n_recovered;
+    for (uint32_t k = 0; k < most; k++) {
+        for (uint32_t i = 0; i < run->n_sinks; i++) {
+            struct sink *sink = &run->sinks[i];
+            sink->has_committable = k < sink->n_recovered;
+            if (!sink->has_committable) continue;
+            sink->committable.length = 0;
+            sink->committable_batch = sink->recovered[k].batch;
+            if (buffer_add(&sink->committable, sink->recovered[k].bytes.data,
+                           sink->recovered[k].bytes.length) != WEIR_OK)
+                return WEIR_FATAL;
+        }
+        int32_t result = deliver_commit(run, NULL);
+        if (result == WEIR_OK) result = checkpoint_done(run, NULL);
+        if (result != WEIR_OK) return result;
+    }
+    for (uint32_t i = 0; i < run->n_sinks; i++) run->sinks[i].has_committable = 0;
+    return WEIR_OK;
+}
+
+static int32_t run_start(struct run *run, struct weir_error *error)
+{
+    int32_t result = make_rooms(run);
+    trigger_start(run);
+    if (result == WEIR_OK) result = make_sources(run);
+    if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
+    if (result == WEIR_OK) result = make_sinks(run);
+    if (result == WEIR_OK) result = open_sources(run, error);
+    if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    if ((result = sinks_open(run)) != WEIR_OK) return result;
+    if ((result = commit_recovered(run)) != WEIR_OK) return result;
+    if (!run->checkpoint || !checkpoint_has_pending(run->checkpoint)) return WEIR_OK;
+    result = checkpoint_load_spools(run->checkpoint, run, error);
+    return result == WEIR_OK ? batch_replay(run) : result;
+}
+
+/* ---- end ---- */
+
+static void free_pools(struct run *run)
+{
+    for (uint32_t i = 0; run->pools && i < run->plan->n_nodes; i++)
+        while (run->pools[i]) {
+            struct pipe *next = run->pools[i]->next;
+            pipe_destroy(run->pools[i]);
+            run->pools[i] = next;
+        }
+    for (uint32_t i = 0; run->origin_pools && i < run->plan->n_nodes; i++)
+        while (run->origin_pools[i]) {
+            struct origin_lane *next = run->origin_pools[i]->next;
+            origin_lane_destroy(run->origin_pools[i]);
+            run->origin_pools[i] = next;
+        }
+}
+
+static void run_end(struct run *run)
+{
+    if (run->sinks) sinks_close(run);
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        const struct weir_source *table = run->sources[i].node->component->table;
+        if (run->sources[i].opened && table->close) table->close(run->sources[i].node->self);
+    }
+    if (run->workers) sys_exec_destroy(run->sys, run->workers);
+    if (run->log_exec) sys_exec_destroy(run->sys, run->log_exec);
+    while (sys_wait(run->sys, 0) > 0) {}
+    for (uint32_t i = 0; i < run->n_sinks; i++) sink_fini(&run->sinks[i]);
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        source_fini(&run->sources[i]);
+        free(run->sources[i].pid);
+    }
+    free_pools(run);
+    if (run->pool_lock) pthread_mutex_destroy(run->pool_lock);
+    free(run->pool_lock);
+    free(run->pools);
+    free(run->origin_pools);
+    free(run->watermarks);
+    free(run->rejected_by_node);
+    free(run->sinks);
+    free(run->sources);
+}
+
+static int exit_of_open(int32_t result)
+{
+    return result == WEIR_RETRY ? 75 : result == WEIR_FATAL ? 74 : 73;
+}
+
+/* One run with one job. only_pending: it ends after the batch that was pending. */
+static int run_once(struct run *run, struct report *report, int only_pending)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    run->plan = plan_create(run->job, run->registry, run->sys, run->journal, run->hash_seed, 0,
+                            report);
+    if (!run->plan) return 78;
+    int32_t result = run_start(run, &error);
+    if (result != WEIR_OK && !run->failed && error.error_class != WEIR_OK)
+        run_fail(run, run->error_where[0] ? run->error_where : "start", &error);
+    if (result == WEIR_OK && !only_pending) batch_loop(run);
+    run_end(run);
+    plan_destroy(run->plan);
+    run->plan = NULL;
+    return run->failed ? run->exit_status : 0;
+}
+
+/* A batch that was planned under another job is finished under that job first. */
+static int finish_with_logged_job(struct run *run, struct report *report)
+{
+    const char *text = checkpoint_other_job(run->checkpoint, checkpoint_text(run->checkpoint));
+    if (!text || run->options->replan) return 0;
+    struct job *old = job_from_text(run->sys, text, report);
+    if (!old) return 78;
+    const struct job *new_job = run->job;
+    journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
+                "the job has changed while a batch was pending: the batch is finished as it was "
+                "planned");
+    run->job = old;
+    int status = run_once(run, report, 1);
+    run->job = new_job;
+    free(old->checkpoint);
+    old->checkpoint = NULL;
+    job_free(old);
+    checkpoint_close(run->checkpoint);
+    run->checkpoint = NULL;
+    return status;
+}
+
+static void run_reset(struct run *run)
+{
+    run->sources = NULL;
+    run->sinks = NULL;
+    run->n_sources = run->n_sinks = 0;
+    run->pools = NULL;
+    run->origin_pools = NULL;
+    run->pool_lock = NULL;
+    run->watermarks = NULL;
+    run->rejected_by_node = NULL;
+    run->workers = run->log_exec = NULL;
+    run->next_batch = 0;
+    run->last_time_us = INT64_MIN;
+    run->watermark_us = run->previous_watermark_us = WEIR_WATERMARK_NONE;
+}
+
+static int open_checkpoint(struct run *run)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    int32_t result = checkpoint_open(run->sys, run->journal, run->job, &run->checkpoint, &error);
+    if (result == WEIR_OK) {
+        run->hash_seed = checkpoint_seed(run->checkpoint);
+        return 0;
+    }
+    run_fail(run, "checkpoint", &error);
+    return run->exit_status = exit_of_open(result);
+}
+
+int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
+            struct journal *journal, const struct run_options *options, struct report *report,
+            struct run_summary *summary)
+{
+    struct run *run = calloc(1, sizeof *run);
+    int status = 0;
+    if (!run) return 70;
+    run->sys = sys;
+    run->job = job;
+    run->registry = registry;
+    run->journal = journal;
+    run->options = options;
+    run_reset(run);
+    sys_random(sys, &run->hash_seed, sizeof run->hash_seed);
+    snprintf(run->job_id, sizeof run->job_id, "%016llx%016llx", (unsigned long long)run->hash_seed,
+             (unsigned long long)sys_now(sys));
+    if (job->checkpoint) status = open_checkpoint(run);
+    if (status == 0 && run->checkpoint) {
+        status = finish_with_logged_job(run, report);
+        if (status == 0 && !run->checkpoint && !run->stopping) {
+            run_reset(run);
+            status = open_checkpoint(run);
+        }
+    }
+    if (status == 0 && !run->stopping) status = run_once(run, report, 0);
+    checkpoint_close(run->checkpoint);
+    run->summary.exit_status = status;
+    if (summary) *summary = run->summary;
+    free(run);
+    return status;
+}

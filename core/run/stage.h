@@ -1,0 +1,16 @@
+/*
+ * stage.h - operators with a distribution, stage after stage.
+ */
+#ifndef WEIR_CORE_STAGE_H
+#define WEIR_CORE_STAGE_H
+
+#include "core/run/run.h"
+
+/* Runs all stages of a batch whose sources are collected. The first failure is returned and left in
+ * batch->error, batch->where. Waits inside; CANCELLED when the run has to stop now. */
+int32_t stages_run(struct run *run, struct batch *batch);
+/* 1 if a stage has something to do though nothing was read: a due timer, an advanced watermark. */
+int stages_due(const struct run *run, int64_t time_us, int64_t evict_us);
+void origin_lane_destroy(struct origin_lane *lane);
+
+#endif
