@@ -234,8 +234,33 @@ static void free_pools(struct run *run)
         }
 }
 
+/* What was done, by instance. */
+static void summarise(struct run *run)
+{
+    json_t *rows_in = json_object(), *rows_out = json_object(), *rejected = json_object();
+    for (uint32_t i = 0; i < run->n_sources; i++)
+        json_object_set_new(rows_in, run->sources[i].node->name,
+                            json_integer((json_int_t)run->sources[i].rows_total));
+    for (uint32_t i = 0; i < run->n_sinks; i++)
+        json_object_set_new(rows_out, run->sinks[i].node->name,
+                            json_integer((json_int_t)run->sinks[i].rows_total));
+    for (uint32_t i = 0; run->rejected_by_node && i < run->plan->n_nodes; i++)
+        if (run->rejected_by_node[i])
+            json_object_set_new(rejected, run->plan->nodes[i]->name,
+                                json_integer((json_int_t)run->rejected_by_node[i]));
+    json_t *all = json_pack("{s:I, s:o, s:o, s:o, s:I, s:i}", "batches",
+                            (json_int_t)run->summary.batches, "rows_in", rows_in, "rows_out",
+                            rows_out, "rejected", rejected, "late",
+                            (json_int_t)run->summary.rows_late, "exit",
+                            run->failed ? run->exit_status : 0);
+    free(run->summary.json);
+    run->summary.json = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    json_decref(all);
+}
+
 static void run_end(struct run *run)
 {
+    summarise(run);
     if (run->sinks) sinks_close(run);
     for (uint32_t i = 0; i < run->n_sources; i++) {
         const struct weir_source *table = run->sources[i].node->component->table;
@@ -359,7 +384,10 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
     if (status == 0 && !run->stopping) status = run_once(run, report, 0);
     checkpoint_close(run->checkpoint);
     run->summary.exit_status = status;
-    if (summary) *summary = run->summary;
+    if (summary)
+        *summary = run->summary;
+    else
+        free(run->summary.json);
     free(run);
     return status;
 }

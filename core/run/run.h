@@ -311,6 +311,7 @@ struct run_summary {
     uint64_t batches, rows_in, rows_out, rows_rejected, rows_late;
     uint64_t first_batch, last_batch;
     int exit_status;
+    char *json; /* all of it, by instance; the caller frees it. NULL where the job did not start */
 };
 
 struct run {

@@ -20,7 +20,11 @@
 struct store;
 struct store_operator; /* the tables that one instance declared */
 
+/* weir.combine/1 with hashes of seed 0: load/host.c wraps combine_create with the seed of the store, so that hashes of
+ * chunks can be used. (Slots and output don't depend on the seed; other hashes than the table's are made again.) */
 extern const struct weir_combine_table weir_combine_1;
+int32_t combine_create(uint64_t hash_seed, const struct weir_table_spec *spec,
+                       struct weir_combine **out, struct weir_error *error);
 /* weir.state/1 but `declare`, which needs the context: load/host.c wraps store_declare. */
 extern const struct weir_state_table weir_state_1;
 
@@ -55,6 +59,9 @@ int32_t store_clear(struct store *store); /* back to empty, declared tables stay
 
 /* Shape of a table as text, logged with JOB and compared at start: "v1 key(k string/1) n int64, …; signature". */
 char *store_signature(const struct store_operator *op, uint32_t table); /* mem_alloc'ed */
+/* 1 if state of signature `was` can be restored into a table of signature `is`: same key, version and meaning; columns
+ * added at the end, int32 widened to int64. */
+int store_signature_fits(const char *was, const char *is);
 const char *store_table_name(const struct store_operator *op, uint32_t table);
 struct store_figures { uint64_t keys, rows, bytes; };
 void store_figures(const struct store_operator *op, uint32_t table, struct store_figures *out);

@@ -1,10 +1,19 @@
 /*
- * commands.h - the commands of weir: argv[0] is the command's name, the result is the exit code (sysexits).
+ * commands.h - the commands of `weir`, one function and one file each.
  */
 #ifndef WEIR_TOOLS_COMMANDS_H
 #define WEIR_TOOLS_COMMANDS_H
 
-int command_inspect(int argc, char **argv); /* inspect.c */
-int command_list(int argc, char **argv);    /* list.c */
+/* Each gets the words behind its name (argv[0] is the name) and returns the exit status. */
+int command_check(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_plan(int argc, char **argv);
+int command_run(int argc, char **argv);
+
+#define EXIT_USAGE 64
+#define EXIT_NO_INPUT 66
+#define EXIT_SOFTWARE 70
+#define EXIT_BAD_JOB 78
 
 #endif

@@ -1,0 +1,24 @@
+/*
+ * check.c - `weir check`: the start path minus its side effects.
+ */
+#include "tools/weir/commands.h"
+#include "tools/weir/job_args.h"
+
+int command_check(int argc, char **argv)
+{
+    struct job_args args;
+    int status = job_args_parse(&args, argc, argv);
+    if (status == 0 && args.help) {
+        job_args_usage(stdout, "check");
+    } else if (status == 0 && (status = job_args_open(&args)) == 0) {
+        struct plan *plan = plan_create(args.job, args.registry, args.sys, args.journal, 0,
+                                        PLAN_CHECK, &args.report);
+        if (job_args_report(&args) || !plan)
+            status = EXIT_BAD_JOB;
+        else
+            fprintf(stderr, "%s: the job \"%s\" is good\n", args.job->file, args.job->name);
+        plan_destroy(plan);
+    }
+    job_args_close(&args);
+    return status;
+}

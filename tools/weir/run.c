@@ -1,0 +1,39 @@
+/*
+ * run.c - `weir run`.
+ */
+#include <stdlib.h>
+
+#include "tools/weir/commands.h"
+#include "tools/weir/job_args.h"
+
+static void write_summary(const struct job_args *args, const struct run_summary *summary)
+{
+    fprintf(stderr,
+            "weir: %llu batches, %llu rows in, %llu rows out, %llu rejected, exit %d\n",
+            (unsigned long long)summary->batches, (unsigned long long)summary->rows_in,
+            (unsigned long long)summary->rows_out, (unsigned long long)summary->rows_rejected,
+            summary->exit_status);
+    if (!args->summary) return;
+    FILE *file = fopen(args->summary, "w");
+    int failed = !file || fprintf(file, "%s\n", summary->json ? summary->json : "{}") < 0;
+    if (file && fclose(file) != 0) failed = 1;
+    if (failed) fprintf(stderr, "weir: the summary can't be written to %s\n", args->summary);
+}
+
+int command_run(int argc, char **argv)
+{
+    struct job_args args;
+    int status = job_args_parse(&args, argc, argv);
+    if (status == 0 && args.help) {
+        job_args_usage(stdout, "run");
+    } else if (status == 0 && (status = job_args_open(&args)) == 0) {
+        struct run_summary summary = { 0 };
+        status = run_job(args.sys, args.job, args.registry, args.journal, &args.options,
+                         &args.report, &summary);
+        job_args_report(&args);
+        write_summary(&args, &summary);
+        free(summary.json);
+    }
+    job_args_close(&args);
+    return status;
+}
