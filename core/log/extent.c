@@ -1,12 +1,14 @@
 /*
- * extent.c - extent files: bytes one behind the other, nothing else; what they are stands in the records
- * that name them.
+ * extent.c - extent files: bytes one behind the other, nothing else; what they are stands in the
+ * records that name them.
  *
- * 1. An extent is written at once, and synced by log_sync before the record that names it is written.
- * 2. A file that reached its size is synced and left; the next one has the next number. After a start a new
- *    file is begun: what stands behind the last named extent of an old one may be anything.
- * 3. A number is used once: the next one is above all that exist and not below the pointer of its family
- *    (lock.c), so a record that outlived its extent never finds foreign bytes.
+ * 1. An extent is written at once, and synced by log_sync before the record that names it is
+ *    written.
+ * 2. A file that reached its size is synced and left; the next one has the next number. After a
+ *    start a new file is begun: what stands behind the last named extent of an old one may be
+ *    anything.
+ * 3. A number is used once: the next one is above all that exist and not below the pointer of
+ *    its family (lock.c), so a record that outlived its extent never finds foreign bytes.
  * 4. A partial write without room leaves the offset where it was; the next one overwrites it.
  */
 #include "core/log/extent.h"

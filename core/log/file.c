@@ -36,8 +36,9 @@ static size_t parent_length(const char *path, size_t n)
     return n;
 }
 
-/* A run that was killed may have made any of the levels without syncing them, so all are synced. Where a level
- * was there before, it may be one that can't be opened; then it isn't ours to make durable. */
+/* A run that was killed may have made any of the levels without syncing them, so all are synced.
+ * Where a level was there before, it may be one that can't be opened; then it isn't ours to make
+ * durable. */
 int32_t dir_make(const struct log_dir *dir, struct weir_error *error)
 {
     char path[DIR_MAX];
@@ -104,7 +105,8 @@ static int name_parse(const char *name, struct listed *out)
     return -1;
 }
 
-/* Names beside the numbered files that a checkpoint may hold: its own, and what repair set aside. */
+/* Names beside the numbered files that a checkpoint may hold: its own, and what repair set
+ * aside. */
 static int name_known(const char *name)
 {
     size_t n = strlen(name);

@@ -1,5 +1,6 @@
 /*
- * file.h - the files of a checkpoint directory: names, whole reads and writes, errors. Inside the log only.
+ * file.h - the files of a checkpoint directory: names, whole reads and writes, errors. Inside
+ * the log only.
  */
 #ifndef WEIR_CORE_LOG_FILE_H
 #define WEIR_CORE_LOG_FILE_H

@@ -3,12 +3,13 @@
  *
  *   {"weir":"checkpoint","format":1,"job":"…","id":"<32 hex>","salt":"<16 hex>","check":"<8 hex>"}
  *
- * 1. It is written once, the last thing when a checkpoint is made: a temporary file, sync, sync of the
- *    directory (so that lock and first segment are there before it is), rename, sync of the directory.
- * 2. It is never written again and never replaced. A directory with anything in it but the leftovers of an
- *    unfinished making (see vacant in log.c) and no weir.json is refused.
- * 3. `check` is the CRC-32C of "<format>\n<job>\n<id>\n<salt>": a flipped bit in the salt would make every
- *    record look like a torn tail.
+ * 1. It is written once, the last thing when a checkpoint is made: a temporary file, sync, sync
+ *    of the directory (so that lock and first segment are there before it is), rename, sync of
+ *    the directory.
+ * 2. It is never written again and never replaced. A directory with anything in it but the
+ *    leftovers of an unfinished making (see vacant in log.c) and no weir.json is refused.
+ * 3. `check` is the CRC-32C of "<format>\n<job>\n<id>\n<salt>": a flipped bit in the salt would
+ *    make every record look like a torn tail.
  * 4. A greater format is refused before anything else is looked at.
  */
 #include "core/log/identity.h"

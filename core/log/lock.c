@@ -3,21 +3,24 @@
  *
  * Three blocks of 512 bytes, of which the first bytes are used (little-endian):
  *
- *   fence, at 0:            "weirlock"  u64 generation  u64 token  u32 0  u32 CRC-32C of the 28 before
- *   pointers, at 512, 1024: "weirneed"  u64 serial  u32 x 5 first file needed of log, state, spool,
- *                           output, dead  u32 0  u32 CRC-32C of the 40 before
+ *   fence, at 0             "weirlock"  u64 generation  u64 token  u32 0
+ *                           u32 CRC-32C of the 28 bytes before
+ *   pointers, at 512, 1024  "weirneed"  u64 serial
+ *                           u32 x 5 first file needed of log, state, spool, output, dead
+ *                           u32 0  u32 CRC-32C of the 40 bytes before
  *
- * 1. The OFD lock keeps a second process out. Where it can't (a file system without locks, a lock file
- *    removed by hand) the fence does: each opening raises the generation durably before it writes anything
- *    else, and each sync begins with reading the fence again *by name*. Who finds another generation or token
- *    has lost the checkpoint and stops.
- * 2. The generation is in every record, and greater than in all records before this opening; so if the
- *    lock file was lost, the records say what to raise.
- * 3. Pointers are written in turn to the two blocks, each time with the next serial; the greatest valid serial
- *    counts. They are synced before any file below them is removed: a file at or above its pointer must exist.
- *    Being overwritten in place they need no room on a full disk.
- * 4. Where one block of pointers is damaged, what counts may be older than what was written last. Then
- *    `certain` is 0 and the least file that exists is taken for the first one.
+ * 1. The OFD lock keeps a second process out. Where it can't (a file system without locks, a
+ *    lock file removed by hand) the fence does: each opening raises the generation durably
+ *    before it writes anything else, and each sync begins with reading the fence again *by
+ *    name*. Who finds another generation or token has lost the checkpoint and stops.
+ * 2. The generation is in every record, and greater than in all records before this opening; so
+ *    if the lock file was lost, the records say what to raise.
+ * 3. Pointers are written in turn to the two blocks, each time with the next serial; the
+ *    greatest valid serial counts. They are synced before any file below them is removed: a file
+ *    at or above its pointer must exist. Being overwritten in place they need no room on a full
+ *    disk.
+ * 4. Where one block of pointers is damaged, what counts may be older than what was written
+ *    last. Then `certain` is 0 and the least file that exists is taken for the first one.
  */
 #include "core/log/lock.h"
 

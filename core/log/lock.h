@@ -1,6 +1,6 @@
 /*
- * lock.h - DIR/lock: one process per checkpoint, and the pointers to what is still needed. Inside the log
- * only.
+ * lock.h - DIR/lock: one process per checkpoint, and the pointers to what is still needed.
+ * Inside the log only.
  */
 #ifndef WEIR_CORE_LOG_LOCK_H
 #define WEIR_CORE_LOG_LOCK_H

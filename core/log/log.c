@@ -1,26 +1,29 @@
 /*
  * log.c - the checkpoint directory: opening, appending, syncing, retention.
  *
- * Layouts: records and segments in segment.c, payloads in record.c, lock in lock.c, weir.json in identity.c.
- * What a start takes for a torn tail and what for corruption is in replay.c.
+ * Layouts: records and segments in segment.c, payloads in record.c, lock in lock.c, weir.json in
+ * identity.c. What a start takes for a torn tail and what for corruption is in replay.c.
  *
  * Invariants:
  *
- *  1. Order of a sync: fence; extents; names of new extent files; records (one write); the segment; the name
- *     of a new segment. Nothing durable ever names what is not.
- *  2. `durable` is the end of the last sync that returned. Records carry it as it was when they were
- *     appended; all that are appended between two syncs carry the same one and go out together.
- *  3. A segment is left only right after a sync, when all of it is durable; a group of records is never split.
- *  4. After a failed sync nobody knows what is on the disk: the log is `dead`, and only another opening, which
- *     reads what is there, goes on.
- *  5. Without room nothing is lost: the group stays in memory and is written again, longer perhaps, at the same
- *     offset. The bytes already there are a part of the same group.
- *  6. What an opening finds behind the last sync of its predecessor is synced before it is relied on; a
- *     torn tail is cut durably before anything is appended.
+ *  1. Order of a sync: fence; extents; names of new extent files; records (one write); the
+ *     segment; the name of a new segment. Nothing durable ever names what is not.
+ *  2. `durable` is the end of the last sync that returned. Records carry it as it was when they
+ *     were appended; all that are appended between two syncs carry the same one and go out
+ *     together.
+ *  3. A segment is left only right after a sync, when all of it is durable; a group of records
+ *     is never split.
+ *  4. After a failed sync nobody knows what is on the disk: the log is `dead`, and only another
+ *     opening, which reads what is there, goes on.
+ *  5. Without room nothing is lost: the group stays in memory and is written again, longer
+ *     perhaps, at the same offset. The bytes already there are a part of the same group.
+ *  6. What an opening finds behind the last sync of its predecessor is synced before it is
+ *     relied on; a torn tail is cut durably before anything is appended.
  *  7. Files go only after the pointer to the first one needed is durable.
  *
- * Making a checkpoint: lock, first segment with its first record, their names, weir.json, its name. So a directory
- * with weir.json has a segment, and one without holds at most the leftovers of an unfinished making.
+ * Making a checkpoint: lock, first segment with its first record, their names, weir.json, its
+ * name. So a directory with weir.json has a segment, and one without holds at most the leftovers
+ * of an unfinished making.
  */
 #include "core/log/extent.h"
 #include "core/log/replay.h"
@@ -323,7 +326,8 @@ static int32_t files_remove(struct log *log, const struct need *need, struct wei
     return class == WEIR_OK && gone ? dir_sync(&log->dir, error) : class;
 }
 
-/* What may go: segments that end before `sequence`, extent files below the least needed and not in use. */
+/* What may go: segments that end before `sequence`, extent files below the least needed and not
+ * in use. */
 static uint32_t need_raise(const struct log *log, uint64_t sequence, const uint32_t least_file[5],
                            struct need *need)
 {

@@ -1,14 +1,15 @@
 /*
- * log.h - the checkpoint directory: records in append-only segments, extents, identity, lock and fence.
+ * log.h - the checkpoint directory: records in append-only segments, extents, identity, lock and
+ * fence.
  *
  *   DIR/weir.json            identity: job name, id, format version, salt; made once
  *   DIR/lock                 OFD lock, and the fence (generation, raised at each open)
  *   DIR/log-<number>         segments of records
  *   DIR/state-<n> spool-<n> output-<n> dead-<n>   extents, named by records with length and CRC
  *
- * A record: length, type, version, sequence number, salt, offset known durable when it was written, payload,
- * CRC (layout in log.c; golden files). Damage below the greatest durable offset stops the start; above is
- * a torn tail, cut and reported.
+ * A record: length, type, version, sequence number, salt, offset known durable when it was
+ * written, payload, CRC (layout in segment.c; golden files). Damage below the greatest durable
+ * offset stops the start; above is a torn tail, cut and reported.
  *
  * Threads: log_open, log_close [control]; append, sync, extents on one log thread at a time.
  */
@@ -56,7 +57,7 @@ typedef int32_t (*log_record_fn)(void *arg, const struct log_record *record,
 struct log_options {
     const char *directory;
     const char *job_name;
-    uint32_t segment_bytes;  /* 0: 64 MiB */
+    uint32_t segment_bytes;  /* of segments and extent files; 0: 64 MiB */
     int read_only;           /* show, verify: no lock, no cut, nothing written */
 };
 
@@ -68,9 +69,9 @@ struct log_report {
     int created;             /* 1: the directory is new */
 };
 
-/* Opens or makes a checkpoint. Errors (exit classes by run): CONFIG: belongs to another job or format is
- * newer, nothing written; RETRY: locked by a living process; DATA: damage, with file and offset;
- * FATAL: I/O. */
+/* Opens or makes a checkpoint. Errors (exit classes by run): CONFIG: belongs to another job or
+ * format is newer, nothing written; RETRY: locked by a living process; DATA: damage, with file
+ * and offset; FATAL: I/O. */
 int32_t log_open(struct weir_sys *sys, const struct log_options *options, log_record_fn fn,
                  void *arg, struct log **out, struct log_report *report, struct weir_error *error);
 void log_close(struct log *log);
@@ -80,29 +81,31 @@ uint64_t log_salt(const struct log *log);
 /* Appends a record to the buffer; durable after the next log_sync. The payload is copied. */
 int32_t log_append(struct log *log, uint32_t type, uint32_t version, uint64_t batch,
                    struct weir_bytes payload, struct weir_error *error);
-/* Writes what was appended and makes it and its extents durable; checks the fence first. A failed fsync is
- * final: every later call fails with FATAL. ENOSPC and EDQUOT give RETRY with nothing lost: what was
- * appended stays in memory and a later call goes on. */
+/* Writes what was appended and makes it and its extents durable; checks the fence first. A
+ * failed fsync is final: every later call fails with FATAL. ENOSPC and EDQUOT give RETRY with
+ * nothing lost: what was appended stays in memory and a later call goes on. */
 int32_t log_sync(struct log *log, struct weir_error *error);
 
-/* Writes bytes as an extent (into the current file of the kind); durable after log_sync. RETRY when full. */
+/* Writes bytes as an extent (into the current file of the kind); durable after log_sync. RETRY
+ * when full. */
 int32_t log_extent_write(struct log *log, uint32_t kind, struct weir_bytes bytes,
                          struct extent *out, struct weir_error *error);
 /* Reads an extent into mem_alloc'ed memory and checks its CRC. */
 int32_t log_extent_read(struct log *log, const struct extent *extent, uint8_t **out,
                         struct weir_error *error);
 
-/* Retention. Each segment and extent file is kept while something needs it: `log_need` says, after a sync,
- * the first record sequence needed, and per extent kind the least file number needed (UINT32_MAX: none).
- * Files below go, pointers first. */
+/* Retention. Each segment and extent file is kept while something needs it: `log_need` says,
+ * after a sync, the first record sequence needed, and per extent kind the least file number
+ * needed (UINT32_MAX: none). Files below go, pointers first; what is being written and the last
+ * synced record stay. */
 int32_t log_need(struct log *log, uint64_t sequence, const uint32_t least_file[5],
                  struct weir_error *error);
 uint64_t log_last_sequence(const struct log *log);
 uint64_t log_bytes(const struct log *log); /* all files of the checkpoint */
 
-/* verify: reads everything (records, extents through `extents_of`), prints findings through `say`; returns
- * OK, or DATA where something is damaged. repair: cuts at the first damage after copying the cut bytes
- * aside as log-<n>.cut; says what was lost. */
+/* verify: reads everything (records, and the extents that PLAN and STATE name), prints findings
+ * through `say`; returns OK, or DATA where something is damaged. repair: cuts at the first
+ * damage after copying the cut bytes aside as log-<n>.cut; says what was lost. */
 typedef void (*log_say_fn)(void *arg, const char *line);
 int32_t log_verify(struct weir_sys *sys, const char *directory, log_say_fn say, void *arg,
                    struct weir_error *error);

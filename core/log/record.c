@@ -16,19 +16,20 @@
  *   JOB    text job, u hash seed, s zero_us, text weir version, module[], table[]
  *            module: text name, text hash      table: text name, text signature
  *   PLAN   s time_us, s late_us, text absent[], move[] moves, move[] forgotten
- *            move: text source, text partition, bytes from, bytes until, u rows, u bytes, flag ended,
- *                  extent[] spool
- *   STATE  s watermark_us, watermark[], sink[], piece[], flag has_map, move[] map (none without has_map),
- *          u dead letters, extent[] dead
+ *            move: text source, text partition, bytes from, bytes until, u rows, u bytes,
+ *                  flag ended, extent[] spool
+ *   STATE  s watermark_us, watermark[], sink[], piece[], flag has_map,
+ *          move[] map (none without has_map), u dead letters, extent[] dead
  *            watermark: text node, s us
  *            sink:      text name, u outcome (1 to 4), u rows, bytes committable, extent[] output
  *            piece:     text table, u group (0 to 255), flag base, flag apart,
  *                       then extent if apart, else bytes
  *   DONE   text sink
  *
- * Decoding trusts nothing: each length and count is compared with the bytes that are left, where every
- * element takes at least its smallest form. So the arena is never larger than a fixed multiple of the payload.
- * Nothing may follow the last field. Each value has one form: decoding and encoding gives the same bytes.
+ * Decoding trusts nothing: each length and count is compared with the bytes that are left, where
+ * every element takes at least its smallest form. So the arena is never larger than a fixed
+ * multiple of the payload. Nothing may follow the last field. Each value has one form: decoding
+ * and encoding gives the same bytes.
  */
 #include "core/log/record.h"
 
@@ -474,7 +475,8 @@ static void read_sinks(struct cursor *c, struct record_state *out)
         struct record_sink *sink = &out->sinks[i];
 
         sink->name = read_text(c);
-        sink->outcome = read_range(c, SINK_FINISHED, SINK_DETACHED, "a sink has an unknown outcome");
+        sink->outcome =
+            read_range(c, SINK_FINISHED, SINK_DETACHED, "a sink has an unknown outcome");
         sink->rows = read_u(c);
         sink->committable = read_bytes(c);
         sink->n_output = read_extents(c, &sink->output);

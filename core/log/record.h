@@ -1,6 +1,7 @@
 /*
- * record.h - payloads of JOB, PLAN, STATE and DONE: structs, encoding, decoding. Version 1 of each stands in
- * record.c beside the code, with golden files. Numbers are little-endian varints, text is length-prefixed.
+ * record.h - payloads of JOB, PLAN, STATE and DONE: structs, encoding, decoding. Version 1 of
+ * each stands in record.c beside the code, with golden files. Numbers are little-endian varints,
+ * text is length-prefixed.
  *
  * A decoded record points into the payload and into one arena: free with record_free.
  */
@@ -38,7 +39,7 @@ struct record_plan {
     int64_t late_us;                      /* W(n-1), global */
     uint32_t n_absent; const char **absent; /* sources without a dataset */
     uint32_t n_moves; struct record_move *moves;
-    uint32_t n_forgotten; struct record_move *forgotten; /* partitions dropped from the map: source, partition */
+    uint32_t n_forgotten; struct record_move *forgotten; /* dropped from the map: names only */
 };
 
 #define SINK_FINISHED 1u
@@ -83,10 +84,14 @@ int32_t record_plan_encode(const struct record_plan *plan, struct weir_buffer *o
 int32_t record_state_encode(const struct record_state *state, struct weir_buffer *out);
 int32_t record_done_encode(const struct record_done *done, struct weir_buffer *out);
 /* DATA for anything malformed; *arena owns what `out` points to beside the payload. */
-int32_t record_job_decode(struct weir_bytes payload, struct record_job *out, struct record_arena **arena, struct weir_error *error);
-int32_t record_plan_decode(struct weir_bytes payload, struct record_plan *out, struct record_arena **arena, struct weir_error *error);
-int32_t record_state_decode(struct weir_bytes payload, struct record_state *out, struct record_arena **arena, struct weir_error *error);
-int32_t record_done_decode(struct weir_bytes payload, struct record_done *out, struct record_arena **arena, struct weir_error *error);
+int32_t record_job_decode(struct weir_bytes payload, struct record_job *out,
+                          struct record_arena **arena, struct weir_error *error);
+int32_t record_plan_decode(struct weir_bytes payload, struct record_plan *out,
+                           struct record_arena **arena, struct weir_error *error);
+int32_t record_state_decode(struct weir_bytes payload, struct record_state *out,
+                            struct record_arena **arena, struct weir_error *error);
+int32_t record_done_decode(struct weir_bytes payload, struct record_done *out,
+                           struct record_arena **arena, struct weir_error *error);
 void record_free(struct record_arena *arena);
 
 #endif

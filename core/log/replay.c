@@ -1,20 +1,23 @@
 /*
  * replay.c - all segments in order.
  *
- * What a power loss can leave, and what it can't. A group of records is one write followed by one sync; a
- * new segment is begun only when the one before it is synced to its end and its name is durable. Thus:
+ * What a power loss can leave, and what it can't. A group of records is one write followed by
+ * one sync; a new segment is begun only when the one before it is synced to its end and its name
+ * is durable. Thus:
  *
- *  1. Valid is a record with right checksums, the log's salt, the next sequence number, and a generation
- *     not below that of the record before it: a stale record of a tail that was cut has an older one.
- *  2. In a segment that has a successor everything was synced: damage in it is corruption. So is a missing
- *     segment between two others, and one that is shorter than its successor says.
- *  3. In the last segment the first invalid place is a torn tail, unless some valid record behind it names a
- *     durable position above that place: then these bytes had been synced, and it is corruption.
- *     Records of one write may land in any order, so a valid record behind damage alone says nothing.
- *  4. The first segment was synced before weir.json named the checkpoint, or before its predecessors
- *     went: its first record is never a torn tail.
- *  5. Bit rot in the group that was synced last looks like a torn tail, as nothing names it durable yet.
- *     Sinks that keep job and batch find that out.
+ *  1. Valid is a record with right checksums, the log's salt, the next sequence number, and a
+ *     generation not below that of the record before it: a stale record of a tail that was cut
+ *     has an older one.
+ *  2. In a segment that has a successor everything was synced: damage in it is corruption. So is
+ *     a missing segment between two others, and one that is shorter than its successor says.
+ *  3. In the last segment the first invalid place is a torn tail, unless some valid record
+ *     behind it (rule 1, but for numbers left out) names a durable position above that place:
+ *     then these bytes had been synced, and it is corruption. Records of one write may land in
+ *     any order, so a valid record behind damage alone says nothing.
+ *  4. The first segment was synced before weir.json named the checkpoint, or before its
+ *     predecessors went: its first record is never a torn tail.
+ *  5. Bit rot in the group that was synced last looks like a torn tail, as nothing names it
+ *     durable yet. Sinks that keep job and batch find that out.
  */
 #include "core/log/replay.h"
 
@@ -144,8 +147,8 @@ static int32_t segment_judge(struct replay *r, struct place *at, struct weir_err
     r->behind = at->reader.size - r->end.offset;
     if (!at->last || (at->least && !r->end.offset))
         return damage(r, r->why, error);
-    class = segment_survey(&at->reader, r->identity->salt, r->end.offset, r->sequence, &survey,
-                           error);
+    class = segment_survey(&at->reader, r->identity->salt, r->end.offset, r->sequence,
+                           r->generation, &survey, error);
     if (class != WEIR_OK)
         return class;
     return position_above(survey.durable, r->end) ? damage(r, r->why, error) : WEIR_OK;

@@ -1,5 +1,6 @@
 /*
- * replay.h - reading all segments in order, and telling a torn tail from damage. Inside the log only.
+ * replay.h - reading all segments in order, and telling a torn tail from damage. Inside the log
+ * only.
  */
 #ifndef WEIR_CORE_LOG_REPLAY_H
 #define WEIR_CORE_LOG_REPLAY_H
@@ -36,7 +37,8 @@ struct replay {
     int missing;         /* 1: the segment at `end` is not there at all */
 };
 
-/* OK; DATA: damage, place and reason in the results; CONFIG: newer format; else what fn returned. */
+/* OK; DATA: damage, place and reason in the results; CONFIG: newer format; else what fn
+ * returned. */
 int32_t replay_run(struct replay *replay, struct weir_error *error);
 
 #endif

@@ -17,8 +17,9 @@
  *   64       payload, then 0..7 zero bytes
  *        u32  CRC-32C of all bytes before it
  *
- * The header has a checksum of its own so that a length is trusted, and memory taken, only where a header
- * was really written. The second one goes on from the first: a payload can't be matched with another header.
+ * The header has a checksum of its own so that a length is trusted, and memory taken, only where
+ * a header was really written. The second one goes on from the first: a payload can't be matched
+ * with another header.
  *
  * Payload of LOG_SEGMENT, the first record of each segment:
  *
@@ -201,8 +202,8 @@ static void survey_add(struct survey *survey, const struct frame *frame)
         survey->durable = frame->durable;
 }
 
-int32_t segment_survey(struct reader *reader, uint64_t salt, uint64_t from, uint64_t after,
-                       struct survey *survey, struct weir_error *error)
+int32_t segment_survey(struct reader *reader, uint64_t salt, uint64_t from, uint64_t sequence,
+                       uint64_t generation, struct survey *survey, struct weir_error *error)
 {
     uint64_t offset = (from + 7) & ~UINT64_C(7);
 
@@ -225,7 +226,7 @@ int32_t segment_survey(struct reader *reader, uint64_t salt, uint64_t from, uint
         class = frame_read(reader, salt, offset, &frame, &payload, &next, &why, error);
         if (class != WEIR_OK)
             return class;
-        if (why || frame.sequence <= after) {
+        if (why || frame.sequence <= sequence || frame.generation < generation) {
             offset += 8;
             continue;
         }

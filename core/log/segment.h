@@ -56,8 +56,8 @@ int32_t reader_open(struct reader *reader, const struct log_dir *dir, uint32_t n
                     struct weir_error *error);
 void reader_close(struct reader *reader);
 
-/* The record at an offset. OK with *why NULL: valid; OK with *why set: there is no valid one. The payload is
- * the reader's until the next call. */
+/* The record at an offset. OK with *why NULL: valid; OK with *why set: there is no valid one.
+ * The payload is the reader's until the next call. */
 int32_t frame_read(struct reader *reader, uint64_t salt, uint64_t offset, struct frame *frame,
                    struct weir_bytes *payload, uint64_t *next, const char **why,
                    struct weir_error *error);
@@ -68,8 +68,9 @@ struct survey {
     uint64_t first_batch, last_batch;
     struct position durable; /* the greatest that they name */
 };
-/* Looks at every place from `from` on for records with a greater sequence than `after`. */
-int32_t segment_survey(struct reader *reader, uint64_t salt, uint64_t from, uint64_t after,
-                       struct survey *survey, struct weir_error *error);
+/* Looks at every place from `from` on for records that could follow one of this sequence number
+ * and generation. */
+int32_t segment_survey(struct reader *reader, uint64_t salt, uint64_t from, uint64_t sequence,
+                       uint64_t generation, struct survey *survey, struct weir_error *error);
 
 #endif

@@ -1,13 +1,15 @@
 /*
  * verify.c - checkpoint verify and repair.
  *
- * verify reads everything and changes nothing: weir.json, pointers, all records, and each extent that a PLAN or
- * STATE names, unless its file is below the pointer of its kind (then retention has let it go).
+ * verify reads everything and changes nothing: weir.json, pointers, all records, and each extent
+ * that a PLAN or STATE names, unless its file is below the pointer of its kind (then retention
+ * has let it go).
  *
- * repair cuts at the first damage in a segment. Nothing is thrown away: the segments behind go by rename to
- * log-<n>.cut, the last one first, then the rest of the damaged one is copied to log-<n>.cut and cut off. A
- * crash in between leaves a log that is as damaged as before or ends in a torn tail at the same place;
- * repairing again ends the same. Extents can't be mended: repair says which are damaged.
+ * repair cuts at the first damage in a segment. Nothing is thrown away: the segments behind go
+ * by rename to log-<n>.cut, the last one first, then the rest of the damaged one is copied to
+ * log-<n>.cut and cut off. A crash in between leaves a log that is as damaged as before or ends
+ * in a torn tail at the same place; repairing again ends the same. Extents can't be mended:
+ * repair says which are damaged.
  */
 #include "core/log/extent.h"
 #include "core/log/record.h"
@@ -145,7 +147,8 @@ static void verify_fini(struct verify *v)
     identity_fini(&v->identity);
 }
 
-/* Reads all; what is damaged is said, and left in v->replay and v->found. OK, or why it can't be read. */
+/* Reads all; what is damaged is said, and left in v->replay and v->found. OK, or why it can't be
+ * read. */
 static int32_t verify_run(struct verify *v, struct weir_error *error)
 {
     struct replay *r = &v->replay;
@@ -240,7 +243,10 @@ static int32_t copy_aside(const struct verify *v, struct reader *reader, uint64_
     fd = sys_open(v->dir.sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE);
     if (fd < 0)
         return file_fail(error, fd, "make", path);
-    while (rc >= 0 && (n = file_read(v->dir.sys, reader->fd, block, sizeof block, from + done)) > 0) {
+    while (rc >= 0) {
+        n = file_read(v->dir.sys, reader->fd, block, sizeof block, from + done);
+        if (n <= 0)
+            break;
         rc = file_write(v->dir.sys, fd, block, (uint64_t)n, done);
         done += (uint64_t)n;
     }
@@ -260,7 +266,8 @@ static int32_t count_lost(const struct verify *v, uint32_t number, uint64_t from
     int32_t class = reader_open(&reader, &v->dir, number, error);
 
     if (class == WEIR_OK)
-        class = segment_survey(&reader, v->identity.salt, from, v->replay.sequence, lost, error);
+        class = segment_survey(&reader, v->identity.salt, from, v->replay.sequence,
+                               v->replay.generation, lost, error);
     reader_close(&reader);
     return class;
 }

@@ -1,17 +1,18 @@
 /*
  * test_log_power.c - the log under power loss.
  *
- * A driver writes records and extents of known content, syncs at random, lets segments go, is killed, loses
- * power, starts again. At every sync of any of its lives the disk is cloned, loses power in many ways, and the log
- * is opened on what is left. Then:
+ * A driver writes records and extents of known content, syncs at random, lets segments go, is
+ * killed, loses power, starts again. At every sync of any of its lives the disk is cloned, loses
+ * power in many ways, and the log is opened on what is left. Then:
  *
  *   - it opens: no state that a power loss may leave is refused;
- *   - all records that a returned log_sync covered are there, in order, byte for byte, and their extents;
+ *   - all records that a returned log_sync covered are there, in order, byte for byte, and their
+ *     extents;
  *   - what comes behind them is a prefix of what was appended;
  *   - the same after more was appended to such a state, and power was lost again.
  *
- * Then bugs are planted one by one (core/sys/planted.h); each must be caught. WEIR_SWEEP=full: ten times
- * as many states. WEIR_SEED: another seed; a failure prints the one that repeats it.
+ * Then bugs are planted one by one (core/sys/planted.h); each must be caught. WEIR_SWEEP=full:
+ * ten times as many states. WEIR_SEED: another seed; a failure prints the one that repeats it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -171,7 +172,8 @@ static void extents_check(struct sweep *s, struct weir_sys *sys, struct log *log
     }
 }
 
-/* Opens the log and compares it with the model, which then holds what was found, all of it durable. */
+/* Opens the log and compares it with the model, which then holds what was found, all of it
+ * durable. */
 static struct log *open_check(struct sweep *s, struct weir_sys *sys, struct model *m)
 {
     struct log_options options = {DIRECTORY, "job", SEGMENT, 0};
@@ -445,7 +447,8 @@ static void each_planted_bug_is_caught(void **unused)
     assert_int_equal(missed, 0);
 }
 
-/* Two processes on one checkpoint, the lock got round by removing its file: 1 if the first one is stopped. */
+/* Two processes on one checkpoint, the lock got round by removing its file: 1 if the first one
+ * is stopped. */
 static int first_is_stopped(void)
 {
     struct sweep s = {.draws = 1};

@@ -34,7 +34,8 @@ static struct extent spool[] = {
 };
 static const char *absent[] = {"late", "later"};
 static struct record_move moves[] = {
-    {"in", "a.txt", {(const uint8_t *)"0", 1}, {(const uint8_t *)"1\0002", 3}, 12, 345, 1, 2, spool},
+    {"in", "a.txt", {(const uint8_t *)"0", 1}, {(const uint8_t *)"1\0002", 3}, 12, 345, 1, 2,
+     spool},
     {"in", "", {NULL, 0}, {NULL, 0}, 0, 0, 0, 0, NULL},
 };
 static const struct record_plan plan = {
