@@ -34,45 +34,50 @@ struct walk {
     struct weir_error *error;
 };
 
-static int32_t step_add(struct plan_pipe *pipe, int32_t *link, struct hop hop, int leaf,
+/* Where a list of steps begins: at an output of the origin (step -1), or of a step. */
+struct link {
+    int32_t step;
+    uint32_t output;
+};
+
+static int32_t *head_of(struct plan_pipe *pipe, struct link link)
+{
+    return link.step < 0 ? &pipe->root[link.output] : &pipe->steps[link.step].child[link.output];
+}
+
+/* The step of `hop` in the list, put at its end if it is not there. A leaf is never shared. */
+static int32_t step_add(struct plan_pipe *pipe, struct link link, struct hop hop, int leaf,
                         int32_t *out)
 {
-    int32_t i;
-    for (i = *link; i >= 0; link = &pipe->steps[i].sibling, i = *link)
+    int32_t last = -1;
+    for (int32_t i = *head_of(pipe, link); i >= 0; last = i, i = pipe->steps[i].sibling)
         if (pipe->steps[i].node == hop.node && pipe->steps[i].input == hop.input &&
             !pipe->steps[i].leaf && !leaf) {
             *out = i;
             return WEIR_OK;
         }
-    /* `link` may point into steps: remember it as an offset, since steps may move */
-    size_t offset = (size_t)((char *)link - (char *)pipe->steps);
-    int inside = pipe->steps && (char *)link >= (char *)pipe->steps &&
-                 (char *)link < (char *)(pipe->steps + pipe->n_steps);
     struct plan_step *steps = realloc(pipe->steps, (pipe->n_steps + 1) * sizeof *steps);
     if (!steps) return WEIR_FATAL;
-    if (inside) link = (int32_t *)(void *)((char *)steps + offset);
     pipe->steps = steps;
     *out = (int32_t)pipe->n_steps++;
-    *link = *out;
-    struct plan_step *step = &steps[*out];
-    memset(step, 0, sizeof *step);
-    step->node = hop.node;
-    step->input = hop.input;
-    step->sibling = -1;
-    for (int k = 0; k < 4; k++) step->child[k] = -1;
+    steps[*out] = (struct plan_step){ .node = hop.node, .input = hop.input,
+                                      .child = { -1, -1, -1, -1 }, .sibling = -1 };
+    if (last >= 0)
+        steps[last].sibling = *out;
+    else
+        *head_of(pipe, link) = *out;
     return WEIR_OK;
 }
 
 static int32_t path_add(struct walk *walk, struct plan_node *origin, uint32_t origin_output)
 {
     struct plan_pipe *pipe = &origin->pipe;
-    int32_t *link = &pipe->root[origin_output];
+    struct link link = { -1, origin_output };
     int32_t at = -1;
     for (uint32_t k = walk->n; k-- > 0;) {
         int32_t result = step_add(pipe, link, walk->hops[k], k == 0, &at);
         if (result != WEIR_OK) return weir_fail(walk->error, result, "out of memory");
-        uint32_t next_output = k > 0 ? walk->hops[k - 1].output : 0;
-        link = &pipe->steps[at].child[next_output];
+        link = (struct link){ at, k > 0 ? walk->hops[k - 1].output : 0 };
     }
     struct plan_node *consumer = walk->consumer;
     struct plan_port *ports =
