@@ -100,7 +100,7 @@ static int load(struct module *module, const char *path, struct opened *opened, 
                 size_t size)
 {
     struct weir_error error = WEIR_ERROR_INIT;
-    weir_plugin_entry_fn entry;
+    weir_plugin_entry_fn entry = NULL;
     if (find_entry(path, &entry, why, size) != 0) return -1;
     const struct weir_plugin *plugin = entry(&weir_host_1, &error);
     error.text[sizeof error.text - 1] = 0;

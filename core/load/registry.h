@@ -41,7 +41,8 @@ struct component_info {
     const struct weir_component *declared; /* table NULL: not opened */
 };
 
-/* Searches and probes (cached by path, size, mtime, hash). OK even where modules were refused. */
+/* Searches and probes (cached by path, size, mtime, hash). OK even where modules were refused. sys may be NULL:
+ * modules are real files also where sys is simulated. */
 int32_t registry_create(struct weir_sys *sys, const struct registry_options *options,
                         struct registry **out, struct weir_error *error);
 void registry_destroy(struct registry *registry); /* modules stay loaded */

@@ -32,45 +32,43 @@
 #define MAX_DIRECTORIES 1024u
 #define MAX_MODULES 4096u /* of one directory */
 
+/* Adds a pair, which becomes the search's on success. */
+static int32_t add_pair(struct search *search, char *given, char *real, struct weir_error *error)
+{
+    if (search->n >= MAX_DIRECTORIES)
+        return weir_fail(error, WEIR_CONFIG, "the plugin path has over %u directories",
+                         MAX_DIRECTORIES);
+    char **givens = realloc(search->directories, (search->n + 1) * sizeof *givens);
+    if (givens) search->directories = givens;
+    char **reals = realloc(search->reals, (search->n + 1) * sizeof *reals);
+    if (reals) search->reals = reals;
+    if (!givens || !reals || !given)
+        return weir_fail(error, WEIR_FATAL, "no memory for the plugin path");
+    givens[search->n] = given;
+    reals[search->n++] = real;
+    return WEIR_OK;
+}
+
 static int32_t add_directory(struct search *search, const char *path, int named,
                              struct weir_error *error)
 {
-    char *real = realpath(path, NULL), *copy = NULL;
-    if (!real) {
-        if (!named || errno == ENOMEM) return errno == ENOMEM ? WEIR_FATAL : WEIR_OK;
+    char *real = realpath(path, NULL);
+    if (!real && errno == ENOMEM)
+        return weir_fail(error, WEIR_FATAL, "no memory for the plugin path");
+    if (!real && named)
         return weir_fail(error, WEIR_CONFIG, "plugin path %s: %s: name a directory with modules",
                          path, strerror(errno));
-    }
-    /* The path as it was given is kept: its links are judged too, and messages show it. */
-    if (path[0] != '/' || asprintf(&copy, "%s", path) < 0) copy = NULL;
-    char *kept = path[0] == '/' ? copy : real;
-    char **grown = NULL;
-    int32_t result = WEIR_FATAL;
-    for (uint32_t i = 0; i < search->n; i++) {
-        char *other = realpath(search->directories[i], NULL);
-        int same = other && strcmp(other, real) == 0;
-        free(other);
-        if (same) {
-            result = WEIR_OK;
-            goto done;
+    if (!real) return WEIR_OK;
+    for (uint32_t i = 0; i < search->n; i++)
+        if (strcmp(search->reals[i], real) == 0) {
+            free(real);
+            return WEIR_OK;
         }
-    }
-    if (search->n >= MAX_DIRECTORIES) {
-        result = weir_fail(error, WEIR_CONFIG, "the plugin path has over %u directories",
-                           MAX_DIRECTORIES);
-        goto done;
-    }
-    grown = realloc(search->directories, (search->n + 1) * sizeof *grown);
-    if (!kept || !grown) goto done;
-    search->directories = grown;
-    search->directories[search->n++] = kept;
-    if (kept == real) real = NULL;
-    else copy = NULL;
-    result = WEIR_OK;
-done:
-    if (result == WEIR_FATAL) weir_fail(error, WEIR_FATAL, "no memory for the plugin path");
+    char *given = strdup(path[0] == '/' ? path : real);
+    int32_t result = add_pair(search, given, real, error);
+    if (result == WEIR_OK) return WEIR_OK;
+    free(given);
     free(real);
-    free(copy);
     return result;
 }
 
@@ -115,8 +113,12 @@ int32_t search_create(const struct registry_options *options, struct search *out
 
 void search_fini(struct search *search)
 {
-    for (uint32_t i = 0; i < search->n; i++) free(search->directories[i]);
+    for (uint32_t i = 0; i < search->n; i++) {
+        free(search->directories[i]);
+        free(search->reals[i]);
+    }
     free(search->directories);
+    free(search->reals);
     memset(search, 0, sizeof *search);
 }
 

@@ -12,7 +12,8 @@
 
 /* Directories in the order in which they are searched; absolute, none twice. */
 struct search {
-    char **directories;
+    char **directories; /* as given, so that links in them are judged too and messages show them */
+    char **reals;       /* without links */
     uint32_t n;
 };
 
