@@ -65,6 +65,10 @@ struct job {
     uint32_t n_instances;
     json_t *canonical;    /* whole job before substitution: what the JOB record holds */
     struct places *places; /* path → place */
+    /* of job/ alone: */
+    struct weir_sys *sys; /* for ${file:…} */
+    json_t *tree;         /* canonical after substitution */
+    int has_texts;        /* canonical has "texts": paths whose values are read by the type of their option */
 };
 
 /* Reads a job file (path) or text already read (text != NULL, path names it). All mistakes go to the report; NULL

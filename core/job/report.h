@@ -9,8 +9,8 @@
 #define REPORT_ERROR 1u
 #define REPORT_WARNING 2u
 
-/* A place in a job file (line and column in code points, from 1) or on the command line (line 0, column =
- * number of the word, from 1, and offset in it). line and column 0: unknown. */
+/* A place in a job file (line and column in code points, from 1) or on the command line (file "command line",
+ * line = number of the word of the one-liner, from 1, column = code point in it). 0 and 0: unknown. */
 struct place {
     const char *file; /* as the user named it; "command line" */
     uint32_t line;
