@@ -57,7 +57,7 @@ static json_t *read_root(const char *path)
     char *bytes, why[256];
     size_t n;
     if (lstat(path, &s) != 0 || s.st_size > (16 << 20)) return NULL;
-    if (file_read(path, &s, &bytes, &n, why, sizeof why) != 0) return NULL;
+    if (module_bytes(path, &s, &bytes, &n, why, sizeof why) != 0) return NULL;
     json_t *root = json_loadb(bytes, n, 0, NULL);
     free(bytes);
     return root;

@@ -34,7 +34,7 @@ static int read_all(int fd, char *bytes, size_t n)
     return 0;
 }
 
-int file_read(const char *real, const struct stat *expected, char **bytes, size_t *n, char *why,
+int module_bytes(const char *real, const struct stat *expected, char **bytes, size_t *n, char *why,
               size_t size)
 {
     struct stat s;
@@ -118,7 +118,7 @@ int copy_good(const char *path, const char hash[SHA256_HEX])
     char *bytes, why[256], actual[SHA256_HEX];
     size_t n;
     if (lstat(path, &s) != 0 || !S_ISREG(s.st_mode) || s.st_uid != geteuid()) return 0;
-    if (file_read(path, &s, &bytes, &n, why, sizeof why) != 0) return 0;
+    if (module_bytes(path, &s, &bytes, &n, why, sizeof why) != 0) return 0;
     sha256_hex(bytes, n, actual);
     free(bytes);
     return strcmp(actual, hash) == 0;

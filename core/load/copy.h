@@ -13,7 +13,7 @@
 
 /* The whole of a file whose path has no links (search_trust), malloc'ed. 0; -1 with "needs …" in `why`, also where it is
  * not the file of `expected` any more. [control] */
-int file_read(const char *real, const struct stat *expected, char **bytes, size_t *n, char *why,
+int module_bytes(const char *real, const struct stat *expected, char **bytes, size_t *n, char *why,
               size_t size);
 
 /* The private directory: `wanted` or the default; made if need be, malloc'ed. CONFIG where another user could change

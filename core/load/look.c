@@ -127,7 +127,7 @@ static int load(struct look *look)
     if (lstat(look->file, &s) != 0)
         return why_not(look->why, sizeof look->why, "needs to be readable; %s: give another file",
                        strerror(errno));
-    if (file_read(look->file, &s, &look->bytes, &look->n, look->why, sizeof look->why) != 0)
+    if (module_bytes(look->file, &s, &look->bytes, &look->n, look->why, sizeof look->why) != 0)
         return -1;
     if (elf_check(look->bytes, look->n, look->why, sizeof look->why) != 0) {
         look->lasting = 1;

@@ -48,7 +48,7 @@ static int make_copy(const struct module *module, const char *path, char *why, s
     if (copy_good(path, module->hash)) return 0;
     if (lstat(module->real, &s) != 0)
         return refuse("needs to be readable; %s: install it again", strerror(errno));
-    if (file_read(module->real, &s, &bytes, &n, why, size) != 0) return -1;
+    if (module_bytes(module->real, &s, &bytes, &n, why, size) != 0) return -1;
     sha256_hex(bytes, n, hash);
     int result = strcmp(hash, module->hash) == 0 ? copy_write(path, bytes, n, 0500) : 1;
     free(bytes);

@@ -169,7 +169,7 @@ static void module_read(struct scan *scan, struct module *module, const struct s
 {
     char *bytes, why[512];
     size_t n;
-    if (file_read(module->real, s, &bytes, &n, why, sizeof why) != 0) {
+    if (module_bytes(module->real, s, &bytes, &n, why, sizeof why) != 0) {
         module_refuse(module, why);
         return;
     }

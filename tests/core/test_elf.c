@@ -40,7 +40,7 @@ static int setup(void **state)
              "-I'%s/sdk/include' '%s/tests/core/modules/plain.c' -o %s -Wl,--no-as-needed -lm",
              TEST_CC, TEST_TOP, TEST_TOP, path);
     int result = system(command) == 0 && lstat(path, &s) == 0
-                     ? file_read(path, &s, &module, &length, why, sizeof why)
+                     ? module_bytes(path, &s, &module, &length, why, sizeof why)
                      : -1;
     unlink(path);
     return result;
