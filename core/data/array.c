@@ -124,7 +124,9 @@ uint64_t array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *
     switch (type) {
     case WEIR_TYPE_BOOL: bytes += bits_bytes(n); break;
     case WEIR_TYPE_UTF8:
-    case WEIR_TYPE_BINARY: bytes += (uint64_t)((const int32_t *)array->buffers[1])[n]; /* fall through */
+    case WEIR_TYPE_BINARY:
+        bytes += (uint64_t)((const int32_t *)array->buffers[1])[n];
+        /* fall through */
     case WEIR_TYPE_LIST: bytes += (n + 1) * 4; break;
     default: bytes += n * weir_type_width(type);
     }

@@ -8,8 +8,8 @@
 
 #include <weir/data.h>
 
-/* Once, by main, before threads start: freed memory stays with the process, within bounds, so that the
- * next chunk does not fault its pages in anew. */
+/* Once, by main, before threads start: freed memory stays with the process, within bounds, so
+ * that the next chunk does not fault its pages in anew. */
 void mem_setup(void);
 /* Memory of the host table: counted; may be made to fail at the n-th call by tests. */
 void *mem_alloc(uint64_t bytes);
@@ -50,7 +50,7 @@ int32_t array_take(const struct ArrowSchema *schema, const struct ArrowArray *ar
 int32_t array_concat(const struct ArrowSchema *schema, const struct ArrowArray *const *arrays,
                      const uint32_t *const *selections, const uint32_t *counts, uint32_t n,
                      struct ArrowArray *out, struct weir_error *error);
-/* One value as text, as console, csv and csv-like outputs show it ("null" is the caller's). Appends. */
+/* Appends one value as text, as console and csv show it (the word for null is the caller's). */
 int32_t value_text(const struct ArrowSchema *type, const struct ArrowArray *array, uint32_t row,
                    struct weir_buffer *out);
 /* One value as JSON (catalog of formats: NaN as "NaN", binary as base64, structs as objects). */

@@ -1,5 +1,5 @@
 /*
- * block.c - weir.block/1, rows as bytes. Little-endian; all offsets from the beginning of the block.
+ * block.c - weir.block/1, rows as bytes. Little-endian; offsets count from the first byte.
  *
  *      0  4  "WBLK"
  *      4  2  version, 1
@@ -283,7 +283,6 @@ static int32_t take_parts(struct body *body, uint32_t type, uint32_t rows, struc
     memset(parts, 0, sizeof *parts);
     if (!head || get32(head + 4)) return body_damaged(body, "no column begins here");
     parts->nulls = get32(head);
-    if (parts->nulls > rows) return body_damaged(body, "more nulls than rows");
     if (parts->nulls) {
         parts->n_valid = bits_bytes(rows);
         parts->valid = take(body, parts->n_valid);

@@ -144,8 +144,8 @@ static int32_t unknown_type(struct parser *p, struct word w)
     }
     if (best > 2 || best >= w.length)
         return fail_at(p, p->at,
-                       "unknown type '%.*s'; types are bool, int32, int64, float64, string, binary, "
-                       "timestamp, date, list<T>, struct<a: T>",
+                       "unknown type '%.*s'; types are bool, int32, int64, float64, string, "
+                       "binary, timestamp, date, list<T>, struct<a: T>",
                        (int)least((uint32_t)w.length, 60), w.at);
     return fail_at(p, p->at, "unknown type '%.*s'; did you mean '%s'?", (int)w.length, w.at,
                    words[at].other ? type_name(words[at].type) : words[at].name);

@@ -11,8 +11,9 @@
  *     first k that fits gives the shortest.
  *  2. Else, from 1e-6 to below 1e15, 16 or 17 digits are needed, and 128 bits are enough to be
  *     exact: v = m / 2^s, so the integer r nearest to v * 10^k reads back as v if r * 2^s is
- *     within 10^k / 2 of m * 10^k, half the way to the next double (below a power of two: a
- *     quarter). There s <= 72, k <= 22 and m * 10^k < 2^127.
+ *     less than 10^k / 2 from m * 10^k, half the way to the next double. There s <= 72, k <= 22
+ *     and m * 10^k < 2^127. (Powers of two, whose lower neighbour is nearer, have 15 digits at most
+ *     here; and a tie would need s < k, where v * 10^k is an integer itself.)
  *  3. Else printf's exact digits, 15 to 17 of them, until one reads back; for subnormals, whose
  *     doubles are farther apart, from 2 on. (One digit is never tried: two are shown anyhow, and
  *     4.9E-324 is nearer than 5.0E-324.)
@@ -90,8 +91,7 @@ static uint32_t middle_digits(double v, char digits[20], int32_t *exponent)
         r = (uint64_t)((product + ((unsigned __int128)1 << (s - 1))) >> s);
         middle = (unsigned __int128)r << s;
         difference = middle > product ? middle - product : product - middle;
-        if (m == 1ull << 52 && middle < product) difference *= 2;
-        if (2 * difference > scale || (2 * difference == scale && m & 1)) continue;
+        if (2 * difference >= scale) continue;
         n = put_unsigned(r, digits);
         *exponent = (int32_t)n - 1 - k;
         return n;
@@ -191,7 +191,7 @@ int int_of_text(const char *text, uint64_t n, int64_t *out)
     return 0;
 }
 
-/* The digits of a decimal number: at most DIGITS of them without leading zeros, times 10^exponent. */
+/* A decimal number: at most DIGITS digits without leading zeros, times 10^exponent. */
 #define DIGITS 800u
 struct decimal {
     uint64_t small; /* the value of the first 19 digits */

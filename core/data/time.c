@@ -1,5 +1,5 @@
 /*
- * time.c - timestamps and dates as text and back: ISO 8601, extended form, proleptic Gregorian, UTC.
+ * time.c - timestamps and dates as text and back: ISO 8601, extended form, Gregorian, UTC.
  *
  *     date      = YYYY-MM-DD                        years 0001 to 9999
  *     timestamp = date [ (T | t | space) HH:MM [ :SS [ .digits ] ] [ Z | z | +-HH[[:]MM] ] ]
@@ -174,7 +174,7 @@ int timestamp_of_text(const char *text, uint64_t n, int64_t *us)
 {
     struct reader r = trimmed(text, n);
     int64_t days, time = 0, offset = 0, sum;
-    int range = read_date(&r, &days); /* the year 0 is out of range only if the rest is well-formed */
+    int range = read_date(&r, &days); /* -2, year 0, counts only if the rest is well-formed */
     if (range == -1) return -1;
     if (r.at < r.end) {
         if (!accept(&r, 'T') && !accept(&r, 't') && !accept(&r, ' ')) return -1;

@@ -1,5 +1,5 @@
 /*
- * validate.c - does an array keep the profile for its schema? What a plugin or a file gives is input.
+ * validate.c - does an array keep the profile for its schema? Whoever gives it, it is input.
  *
  * The sizes of buffers can't be seen, so they follow from lengths and offsets; all that can be
  * seen is checked: counts of buffers and children, lengths, alignment, exact null counts, offsets
@@ -71,7 +71,8 @@ static int32_t check_shape(const struct path *path, const struct ArrowArray *a, 
                            (long long)path->schema->n_children);
     if (a->dictionary) return fail_column(error, path, "it has a dictionary");
     for (i = 0; i < want; i++) {
-        if (i && !a->buffers[i]) return fail_column(error, path, "buffer %lld is NULL", (long long)i);
+        if (i && !a->buffers[i])
+            return fail_column(error, path, "buffer %lld is NULL", (long long)i);
         if ((uintptr_t)a->buffers[i] & 7)
             return fail_column(error, path, "buffer %lld is not aligned to 8", (long long)i);
     }
@@ -88,12 +89,13 @@ static int32_t check_nulls(const struct path *path, struct ArrowArray *a, struct
                            (long long)a->null_count, (long long)nulls);
     if (nulls && !path->up) return fail_column(error, path, "the root holds nulls");
     if (nulls && !nullable)
-        return fail_column(error, path, "%lld nulls in a column that is not null", (long long)nulls);
+        return fail_column(error, path, "%lld nulls in a column that is not null",
+                           (long long)nulls);
     if (!nulls) a->buffers[0] = NULL;
     return WEIR_OK;
 }
 
-/* Whole text valid and no value begins inside of a character; else value by value, without nulls. */
+/* Whole text valid and no value begins within a character; else value by value, without nulls. */
 static int32_t check_utf8(const struct path *path, const struct ArrowArray *a,
                           struct weir_error *error)
 {

@@ -18,16 +18,19 @@
 /* Every type, nested ones included, some not null. */
 #define ALL_TYPES                                                                                  \
     "b bool, i int32 not null, l int64, f float64, s string, z binary, t timestamp, d date, "      \
-    "ls list<string>, st struct<a: int64, b: list<struct<c: string, d: bool>>, e: float64 not null>, " \
+    "ls list<string>, "                                                                            \
+    "st struct<a: int64, b: list<struct<c: string, d: bool>>, e: float64 not null>, "              \
     "ll list<list<int32 not null>>"
 
 #define ALL_ROWS                                                                                   \
-    "[[true,1,10,1.5,\"one\",\"AQI=\",\"2024-01-02T03:04:05.678Z\",\"2024-01-02\",[\"x\",null,\"\"]," \
+    "[[true,1,10,1.5,\"one\",\"AQI=\",\"2024-01-02T03:04:05.678Z\",\"2024-01-02\","            \
+    "[\"x\",null,\"\"],"                                                                          \
     "{\"a\":1,\"b\":[{\"c\":\"q\",\"d\":true},null],\"e\":2.5},[[1,2],[],null]]," \
     "[null,-2,null,null,null,null,null,null,null,null,null]," \
     "[false,3,-9223372036854775808,\"NaN\",\"\",\"\",\"0001-01-01T00:00:00Z\",\"9999-12-31\",[]," \
     "{\"a\":null,\"b\":null,\"e\":-0.0},[]]," \
-    "[true,2147483647,9223372036854775807,\"-Infinity\",\"g\xc3\xbcrteltier, a text of more than 32 bytes\"," \
+    "[true,2147483647,9223372036854775807,\"-Infinity\","                                       \
+    "\"g\xc3\xbcrteltier, a text of more than 32 bytes\","                                         \
     "\"AAECAwQFBgcICQoLDA0ODxAREhM=\",\"9999-12-31T23:59:59.999999Z\",\"0001-01-01\",[\"y\"]," \
     "{\"a\":7,\"b\":[],\"e\":1.0E300},[[3]]]]"
 
@@ -88,8 +91,8 @@ static inline int no_leak(void **state)
     return mem_in_use() == 0 ? 0 : -1;
 }
 
-/* Runs `body` with the first, second, third … allocation failing, once and for ever after, until it
- * passes undisturbed. `body` returns 1 when it did all of its work, and leaves no memory behind. */
+/* Runs `body` with the first, second, third ... allocation failing, once and for ever after, until
+ * it passes undisturbed. `body` returns 1 when it did all of its work, and leaves no memory behind. */
 static inline void with_failing_memory(int (*body)(void))
 {
     int forever;

@@ -26,7 +26,8 @@ static void assert_finish(struct weir_builder *b, const struct ArrowSchema *sche
 static void cells_of_all_kinds_become_rows(void **state)
 {
     struct ArrowSchema schema;
-    struct weir_builder *b = builder_of("n int64, s string, l list<int32>, t struct<x: bool, f: float64>", &schema);
+    struct weir_builder *b = builder_of(
+        "n int64, s string, l list<int32>, t struct<x: bool, f: float64>", &schema);
     struct weir_builder *l = d->builder_child(b, 2), *t = d->builder_child(b, 3);
     int round;
     (void)state;
@@ -56,7 +57,8 @@ static void cells_of_all_kinds_become_rows(void **state)
 static void values_that_do_not_fit_are_refused_and_leave_no_trace(void **state)
 {
     struct ArrowSchema schema;
-    struct weir_builder *b = builder_of("b bool, i int32 not null, t timestamp, d date, s string, f float64, l list<int64>", &schema);
+    struct weir_builder *b = builder_of("b bool, i int32 not null, t timestamp, d date, s string, "
+                                        "f float64, l list<int64>", &schema);
     (void)state;
 #define CHILD(i) d->builder_child(b, i)
     assert_int_equal(d->append_int(CHILD(0), 2), WEIR_DATA);
@@ -192,6 +194,29 @@ static void a_failed_append_leaves_the_rows_before(void **state)
     rows_drop(&r);
 }
 
+static void a_null_struct_that_fails_leaves_no_fields(void **state)
+{
+    struct ArrowSchema schema;
+    uint64_t n;
+    int failures = 0;
+    (void)state;
+    schema_of("t struct<a: int64, b: string, c: struct<d: bool, e: list<int64>>>", &schema);
+    for (n = 1; n < 20; n++) {
+        struct weir_builder *b;
+        assert_int_equal(d->builder_create(&schema, &b, NULL), WEIR_OK);
+        mem_fail_at(n, 0);
+        if (d->append_null(d->builder_child(b, 0))) {
+            failures++;
+            assert_int_equal(d->append_null(d->builder_child(b, 0)), WEIR_OK);
+        }
+        mem_fail_at(0, 0);
+        assert_finish(b, &schema, 1, "[[null]]");
+        d->builder_destroy(b);
+    }
+    assert_true(failures > 5);
+    schema_release(&schema);
+}
+
 static int build(void)
 {
     struct rows r;
@@ -235,7 +260,8 @@ static void assert_bad_rows(const char *ddl, const char *json, const char *text)
 static void bad_rows_are_named_by_row_and_column(void **state)
 {
     (void)state;
-    assert_bad_rows("a int64", "[[1],[\"5\"]]", "row 2, column 'a': an integer expected, found a string");
+    assert_bad_rows("a int64", "[[1],[\"5\"]]",
+                    "row 2, column 'a': an integer expected, found a string");
     assert_bad_rows("a int64", "[[1.0]]", "row 1, column 'a': an integer expected, found a number");
     assert_bad_rows("a int32", "[[2147483648]]", "range of int32");
     assert_bad_rows("a int64", "[[9223372036854775808]]", "line 1");
@@ -243,7 +269,8 @@ static void bad_rows_are_named_by_row_and_column(void **state)
     assert_bad_rows("a int64", "[5]", "row 1: an array expected");
     assert_bad_rows("a int64", "{}", "an array of rows");
     assert_bad_rows("a int64", "[[1]", "line 1");
-    assert_bad_rows("a int64 not null", "[[null]]", "row 1, column 'a': null in a column that is not");
+    assert_bad_rows("a int64 not null", "[[null]]",
+                    "row 1, column 'a': null in a column that is not");
     assert_bad_rows("a timestamp", "[[0]]", "a timestamp as text");
     assert_bad_rows("a timestamp", "[[\"yesterday\"]]", "not a timestamp");
     assert_bad_rows("a date", "[[\"2024-02-30\"]]", "not a date");
@@ -261,8 +288,10 @@ static void bad_rows_are_named_by_row_and_column(void **state)
 
 static void values_are_shown_as_text_and_json(void **state)
 {
-    struct rows r = rows_of("s string, z binary, l list<struct<a: string, b: float64>>, t timestamp",
-                            "[[\"a\\\"\\\\\\u0001\\u0000\\n\xc3\xa4\",\"/+8=\",[{\"a\":\"x\",\"b\":1},null],"
+    struct rows r = rows_of("s string, z binary, l list<struct<a: string, b: float64>>, "
+                            "t timestamp",
+                            "[[\"a\\\"\\\\\\u0001\\u0000\\n\xc3\xa4\",\"/+8=\","
+                            "[{\"a\":\"x\",\"b\":1},null],"
                             "\"2024-01-02T03:04:05Z\"]]");
     struct weir_buffer out = { NULL, 0, 0 };
     int64_t i;
@@ -292,6 +321,7 @@ int main(void)
         TEST(a_struct_without_fields_counts_its_rows),
         TEST(many_rows_with_late_nulls_are_kept),
         TEST(a_failed_append_leaves_the_rows_before),
+        TEST(a_null_struct_that_fails_leaves_no_fields),
         TEST(without_memory_building_fails_and_leaks_nothing),
         TEST(bad_rows_are_named_by_row_and_column),
         TEST(values_are_shown_as_text_and_json),

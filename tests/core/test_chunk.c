@@ -28,7 +28,8 @@ static void drop(struct weir_chunk *c)
 
 static void assert_chunk(const struct weir_chunk *c, const char *json)
 {
-    assert_rows(c->schema, (struct ArrowArray *)(uintptr_t)c->array, c->selection, c->selected, json);
+    assert_rows(c->schema, (struct ArrowArray *)(uintptr_t)c->array, c->selection, c->selected,
+                json);
 }
 
 static void a_chunk_copies_its_selection(void **state)
@@ -75,11 +76,13 @@ static void a_derived_chunk_keeps_its_parent_alive(void **state)
     assert_int_equal(c->batch, 7);
     assert_int_equal(c->partition, 3);
     chunk_release(from);
-    assert_chunk(c, "[[\"one\",1,[\"x\",null,\"\"]],[\"g\xc3\xbcrteltier, a text of more than 32 bytes\",4,[\"y\"]]]");
+    assert_chunk(c, "[[\"one\",1,[\"x\",null,\"\"]],"
+                    "[\"g\xc3\xbcrteltier, a text of more than 32 bytes\",4,[\"y\"]]]");
     cc = chunk_derive(&out2, c, again, 2, 4, NULL, 0);
     chunk_release(c);
     assert_int_equal(cc->selected, 4);
-    assert_chunk(cc, "[[[\"x\",null,\"\"],\"one\"],[null,null],[[],\"\"],[[\"y\"],\"g\xc3\xbcrteltier, a text of more than 32 bytes\"]]");
+    assert_chunk(cc, "[[[\"x\",null,\"\"],\"one\"],[null,null],[[],\"\"],"
+                     "[[\"y\"],\"g\xc3\xbcrteltier, a text of more than 32 bytes\"]]");
     chunk_release(cc);
     rows_drop(&extra);
     schema_release(&out);

@@ -53,7 +53,8 @@ static void floats_are_shown_as_java_does(void **state)
 /* A million doubles; WEIR_FLOATS sets another number. */
 static void any_double_comes_back_from_its_text(void **state)
 {
-    uint64_t seed = 42, i, n = getenv("WEIR_FLOATS") ? strtoull(getenv("WEIR_FLOATS"), NULL, 10) : 1000000;
+    const char *floats = getenv("WEIR_FLOATS");
+    uint64_t seed = 42, i, n = floats ? strtoull(floats, NULL, 10) : 1000000;
     (void)state;
     for (i = 0; i < n; i++) {
         uint64_t bits = chance(&seed);
@@ -101,7 +102,8 @@ static void the_digits_are_the_nearest_of_their_length(void **state)
                     digits += any;
                     zeros = text[c] == '0' ? zeros + 1 : 0;
                 }
-            if (digits - (zeros < digits ? zeros : 0) > precision) fail_msg("%s for %s", text, want);
+            if (digits - (zeros < digits ? zeros : 0) > precision)
+                fail_msg("%s for %s", text, want);
         }
     }
 }
@@ -136,7 +138,8 @@ static void only_decimal_text_is_a_float(void **state)
 {
     static const char *const bad[] = { "",      " ",     "x",      "1x",     "0x10", "1e",  "1e+",
                                        "e5",    ".",     "-",      "+",      "--1",  "1.2.3", "1,5",
-                                       "nan",   "inf",   "Inf",    "infinity", "+Infinity", "-NaN", "1f",
+                                       "nan",   "inf",   "Inf",    "infinity", "+Infinity", "-NaN",
+                                       "1f",
                                        "1d",    "NaN(1)", "1 2",   "1_000",  "0b1",  "1e5.0" };
     double v;
     size_t i;
@@ -332,7 +335,8 @@ static void random_timestamps_come_back_from_their_text(void **state)
     uint64_t seed = 3, i;
     (void)state;
     for (i = 0; i < 200000; i++) {
-        int64_t us = TIMESTAMP_MIN + (int64_t)(chance(&seed) % (uint64_t)(TIMESTAMP_MAX - TIMESTAMP_MIN));
+        const uint64_t span = (uint64_t)(TIMESTAMP_MAX - TIMESTAMP_MIN);
+        int64_t us = TIMESTAMP_MIN + (int64_t)(chance(&seed) % span);
         int64_t back = 0;
         char text[40];
         if (timestamp_of_text(text, text_of_timestamp(us, text), &back) || us != back)
@@ -345,7 +349,8 @@ static void random_timestamps_come_back_from_their_text(void **state)
 static int valid_by_decoding(const uint8_t *p, uint64_t n)
 {
     while (n) {
-        uint32_t c = p[0], more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : 9, i;
+        uint32_t c = p[0], i;
+        uint32_t more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : 9;
         static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
         if (more == 9 || n < more + 1) return 0;
         if (more) c &= 0x3fu >> more;
@@ -378,7 +383,8 @@ static void utf8_is_told_from_other_bytes(void **state)
     for (i = 0; i < 300000; i++) { /* joined valid characters, then one bit flipped, then cut */
         uint32_t n = 0, flip;
         while (n < 60) {
-            static const char *const some[] = { "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+            static const char *const some[] = { "a", "\xc3\xa4", "\xe2\x82\xac",
+                                                "\xf0\x9f\x98\x80",
                                                 "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf" };
             const char *c = some[chance(&seed) % 7];
             memcpy(bytes + n, c, strlen(c));
