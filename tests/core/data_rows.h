@@ -92,7 +92,7 @@ static inline int no_leak(void **state)
 }
 
 /* Runs `body` with the first, second, third ... allocation failing, once and for ever after, until
- * it passes undisturbed. `body` returns 1 when it did all of its work, and leaves no memory behind. */
+ * it passes undisturbed. `body` returns 1 when it did all of its work, and leaves no memory. */
 static inline void with_failing_memory(int (*body)(void))
 {
     int forever;

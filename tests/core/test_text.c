@@ -385,7 +385,8 @@ static void utf8_is_told_from_other_bytes(void **state)
         while (n < 60) {
             static const char *const some[] = { "a", "\xc3\xa4", "\xe2\x82\xac",
                                                 "\xf0\x9f\x98\x80",
-                                                "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf" };
+                                                "\xed\x9f\xbf", "\xee\x80\x80",
+                                                "\xf4\x8f\xbf\xbf" };
             const char *c = some[chance(&seed) % 7];
             memcpy(bytes + n, c, strlen(c));
             n += (uint32_t)strlen(c);
