@@ -518,6 +518,8 @@ static void log_adopt(struct log *log, struct replay *r, const struct listing *l
     log->previous = r->previous;
     log->sequence = log->durable_sequence = r->sequence;
     log->durable = r->end;
+    if (!r->end.offset) /* it holds nothing yet, and nothing before it may go for its sake */
+        segment_current(log)->first_sequence = log->sequence + 1;
     for (i = 0; i < FAMILIES; i++)
         if (r->need.first[i] > log->extents.next[i])
             log->extents.next[i] = r->need.first[i];

@@ -377,6 +377,21 @@ static void what_is_not_needed_goes_and_the_rest_stays(void **unused)
     world_free(w);
 }
 
+static void an_empty_last_segment_lets_nothing_go(void **unused)
+{
+    static const uint32_t all[5] = {0};
+    struct world *w = world_new(SMALL_SEGMENT);
+
+    (void)unused;
+    fill(w, 1, 3, 200);
+    put(w, "log-00000002", "", 0); /* made, then killed */
+    assert_int_equal(world_again(w), WEIR_OK);
+    assert_int_equal(log_need(w->log, log_last_sequence(w->log), all, NULL), WEIR_OK);
+    assert_int_equal(world_again(w), WEIR_OK);
+    assert_int_equal(w->n, 3);
+    world_free(w);
+}
+
 static void bytes_are_those_of_the_files(void **unused)
 {
     struct world *w = world_new(SMALL_SEGMENT);
@@ -1298,6 +1313,7 @@ int main(void)
         cmocka_unit_test(a_damaged_extent_is_named_with_its_place),
         cmocka_unit_test(segments_roll_and_are_read_in_order),
         cmocka_unit_test(what_is_not_needed_goes_and_the_rest_stays),
+        cmocka_unit_test(an_empty_last_segment_lets_nothing_go),
         cmocka_unit_test(bytes_are_those_of_the_files),
         cmocka_unit_test(a_checkpoint_of_another_job_is_refused_and_not_touched),
         cmocka_unit_test(a_newer_format_is_refused_and_not_touched),
