@@ -138,9 +138,12 @@ static void read_aliases(struct from_reader *r, json_t *from, const char *path)
     }
 }
 
-json_t *from_of_text(const char *text)
+/* An object is one whatever option it is for: there is no other text that reads as one. */
+json_t *value_of_word(const char *key, const char *text)
 {
-    json_t *list;
+    json_t *list, *object = *text == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (object) return object;
+    if (strcmp(key, "from") != 0) return json_string(text);
     if (*text == '{' || *text == '[') return json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     if (!strchr(text, ',')) return json_string(text);
     list = json_array();

@@ -13,7 +13,8 @@ int instances_read(struct job *job, json_t *tree, struct report *report);
 void instances_free(struct job *job);
 /* Names in `from` that don't exist, can't be read, or go round; streams that nobody reads. -1 without memory. */
 int instances_check(const struct job *job, struct report *report);
-/* "a,b" or {"i": "a"} as words have it, in the form of a job file; a new reference. */
-json_t *from_of_text(const char *text);
+/* The text of a word in the form of a job file as far as its key tells: lists of `from`, objects. The rest stays
+ * text. A new reference, NULL if the text is wrong. */
+json_t *value_of_word(const char *key, const char *text);
 
 #endif

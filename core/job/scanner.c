@@ -422,7 +422,8 @@ int places_add(struct places *places, const char *path, uint32_t line, uint32_t 
     node.key_length = strlen(key);
     node.hash = hash_on(HASH_START, key, node.key_length);
     node.line = node.key_line = line;
-    node.column = node.key_column = column;
+    node.column = column;
+    node.key_column = line > 0; /* a word begins with its key */
     node.text = text;
     return add_node(places, &node) == NONE ? -1 : 0;
 }

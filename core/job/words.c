@@ -14,7 +14,7 @@
  *  4. Names that were given come first, then each other element takes its plugin's name, with _2, _3 …
  *     where that is taken.
  *
- * Values stay texts (see job.c); `from` takes the form of a job file, "k.sub=v" makes objects.
+ * Values stay texts (see job.c); `from` takes the form of a job file, "k.sub=v" and "k={…}" make objects.
  */
 #include "core/job/instance.h"
 #include "core/job/job_private.h"
@@ -234,8 +234,7 @@ static int add_option(struct line *line, const char *path, json_t *object, uint3
         good = twice(line, index, full);
         goto done;
     }
-    json_t *value = strcmp(key, "from") == 0 && last == key ? from_of_text(equals + 1)
-                                                              : json_string(equals + 1);
+    json_t *value = value_of_word(last == key ? key : "", equals + 1);
     if (!value) {
         misuse(line, index, "the value can't be read: text is UTF-8, brackets hold JSON");
         goto done;
