@@ -17,4 +17,24 @@ void hash_columns(uint64_t seed, const struct ArrowSchema *const *types,
                   const uint32_t *selection, uint32_t n, uint64_t *out);
 int hash_type_ok(uint32_t type); /* flat types only */
 
+/* The same, dense: out[i] of row selection[i] (NULL: row i); types as numbers. [any] */
+void hash_rows(uint64_t seed, const uint32_t *types, const struct ArrowArray *const *columns,
+               uint32_t n_columns, const uint32_t *selection, uint32_t n, uint64_t *out);
+
+/* Value by value, for keys that do not lie in arrays: the hash of columns 0 to `column`, where `h` is that
+ * of the columns before (of column 0: ignored). Fixed values as canonical bits. [any] */
+uint64_t hash_fixed(uint64_t seed, uint32_t column, uint64_t h, uint64_t bits);
+uint64_t hash_bytes(uint64_t seed, uint32_t column, uint64_t h, const uint8_t *bytes, uint64_t n);
+uint64_t hash_null(uint64_t seed, uint32_t column, uint64_t h);
+
+/* The canonical bits of a double: one zero, one NaN. */
+static inline uint64_t hash_float_bits(double value)
+{
+    uint64_t bits;
+    if (value == 0) return 0;
+    if (value != value) return 0x7ff8000000000000u;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 #endif

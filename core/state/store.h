@@ -2,8 +2,8 @@
  * store.h - the durable state of a job: tables, groups, capture and restore.
  *
  * Implements weir.state/1 over `struct weir_state` = the tables of one operator in one group. Threads:
- * different groups may be used by different workers at the same time; declare and store_* are
- * [control].
+ * different groups may be used by different workers at the same time, also by store_group, store_capture and
+ * store_restore; declare and what sees more than one group are [control].
  *
  * Capture. Since the last capture a group knows its changed slots. `store_capture` appends either
  * the delta or the whole group (base) in the format of store.c (golden files), and forgets the changes;
@@ -49,7 +49,8 @@ struct store_piece {
     uint32_t base; /* 1: whole, 0: delta */
 };
 /* Appends the piece's bytes. With base != 0, or when over half of the slots changed, writes the whole group
- * (*is_base tells). Nothing changed and no base asked: appends nothing. OK or FATAL. */
+ * (*is_base tells). Nothing changed and no base asked: appends nothing. `out` NULL (a job without checkpoint): only forgets the
+ * changes. Different groups may be captured at the same time. OK or FATAL. */
 int32_t store_capture(struct store_operator *op, uint32_t table, uint32_t group, int base,
                       struct weir_buffer *out, int *is_base, struct weir_error *error);
 /* DATA with the reason for damaged or foreign bytes; the group is then unusable until a base is applied. */

@@ -1,0 +1,227 @@
+/*
+ * lookup.c - the hot path: slots of many keys at once.
+ *
+ * Keys are taken in blocks of 64. Of each block
+ *
+ *   1. hashes (unless given) and images of the keys are made, column by column;
+ *   2. the index entries are asked for from memory (prefetch);
+ *   3. each key is probed up to the first entry with its tag, and that record asked for;
+ *   4. the record is compared, and where it differs, or nothing was found, the key looked up once
+ *      more in full, and made.
+ *
+ * So the misses of a block overlap. Step 3 and 4 are written once and compiled for each way of
+ * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may have made it.
+ *
+ * Hashes that are given must be weir.hash/1 of the whole key with the seed of the table. One row per call is checked:
+ * where it differs (another seed; the hash of only some of the columns) all are made here, for two
+ * hashes of one key would be two records.
+ */
+#include "core/state/hash.h"
+#include "core/state/table.h"
+
+#define BLOCK 64u
+#define IMAGES 16384u
+#define ALWAYS static inline __attribute__((always_inline))
+#define RARE __attribute__((noinline))
+
+_Static_assert(SHAPE_KEYS_MAX * (CELL_BYTES + 1) + 16 <= IMAGES, "the image of a key fits");
+
+ALWAYS int key_equal(uint32_t kind, const struct table *t, uint8_t *record, const uint8_t *image)
+{
+    const struct shape *s = t->shape;
+    const struct cell *a, *b;
+    uint32_t k;
+    if (kind == KEY_WORD)
+        return load_u64(record + KEY_AT) == load_u64(image + KEY_AT) &&
+               record[KEY_NULLS] == image[KEY_NULLS];
+    if (kind == KEY_CELL) {
+        a = cell_at(record, KEY_AT);
+        b = (const struct cell *)(const void *)(image + KEY_AT);
+        return cell_equal(a, b, t->arena.data) && record[KEY_NULLS] == image[KEY_NULLS];
+    }
+    if (!s->key_cells || !shape_outside(s, image))
+        return memcmp(record + KEY_NULLS, image + KEY_NULLS, s->key_end - KEY_NULLS) == 0;
+    if (memcmp(record + KEY_NULLS, image + KEY_NULLS, (s->n_keys + 7) / 8) != 0) return 0;
+    for (k = 0; k < s->n_keys; k++) {
+        const uint32_t at = s->keys[k].at;
+        if (s->keys[k].width != CELL_BYTES) {
+            if (memcmp(record + at, image + at, s->keys[k].width) != 0) return 0;
+        } else {
+            b = (const struct cell *)(const void *)(image + at);
+            if (!cell_equal(cell_at(record, at), b, t->arena.data)) return 0;
+        }
+    }
+    return 1;
+}
+
+ALWAYS uint32_t find(uint32_t kind, const struct table *t, uint32_t tag, const uint8_t *image)
+{
+    uint32_t p, slot;
+    if (!t->index.entries) return WEIR_NO_SLOT;
+    for (p = tag;; p++) {
+        p = index_probe(&t->index, tag, p);
+        slot = index_slot(&t->index, p);
+        if (slot == WEIR_NO_SLOT || key_equal(kind, t, slab_record(&t->keys, slot), image))
+            return slot;
+    }
+}
+
+uint32_t table_find(const struct table *t, uint32_t tag, const uint8_t *image)
+{
+    return find(t->shape->key_kind, t, tag, image);
+}
+
+int32_t table_room(struct table *t, const uint8_t *image)
+{
+    const uint64_t outside = shape_outside(t->shape, image);
+    uint8_t *old = NULL;
+    int32_t rc = index_room(&t->index, &t->memory, 1);
+    if (!rc) rc = slab_room(&t->keys, &t->memory);
+    if (!rc && outside) rc = arena_room(t, outside, &old);
+    mem_free(old);
+    return rc;
+}
+
+void table_put_key(struct table *t, uint32_t tag, const uint8_t *image, uint32_t slot)
+{
+    const struct shape *s = t->shape;
+    uint8_t *record = slab_record(&t->keys, slot);
+    uint32_t k;
+    memcpy(record + KEY_NULLS, image + KEY_NULLS, s->key_end - KEY_NULLS);
+    for (k = 0; s->key_cells && k < s->n_keys; k++)
+        if (s->keys[k].width == CELL_BYTES) cell_settle(cell_at(record, s->keys[k].at), &t->arena);
+    if (s->kind == WEIR_ROWS) memset(record + s->links_at, 0xff, 8);
+    else timer_blank(t, slot);
+    index_add(&t->index, tag, slot);
+}
+
+/* Makes a key, and leaves room for `marks` marks. */
+static RARE int32_t insert(struct table *t, uint32_t tag, const uint8_t *image, uint64_t marks,
+                           uint32_t *slot)
+{
+    uint8_t *record;
+    if (table_room(t, image)) return WEIR_FATAL;
+    if (!t->batch_only && slab_marks(&t->keys, &t->memory, marks)) return WEIR_FATAL;
+    *slot = slab_take(&t->keys);
+    table_put_key(t, tag, image, *slot);
+    if (t->batch_only) return WEIR_OK;
+    record = slab_record(&t->keys, *slot);
+    record[RECORD_FLAGS] |= RECORD_NEW;
+    slab_mark(&t->keys, *slot, record);
+    return WEIR_OK;
+}
+
+/* What a pass over a block is to do besides looking up. */
+#define MAKE 1 /* missing keys */
+#define MARK 2 /* the slots as changed */
+
+ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const uint64_t *hash,
+                    const uint8_t *images, uint32_t *slots)
+{
+    const uint32_t step = kind == KEY_WORD ? 16 : kind == KEY_CELL ? 24 : t->shape->image;
+    uint32_t i;
+    if ((what & MARK) && slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
+    for (i = 0; i < n; i++)
+        __builtin_prefetch(&t->index.entries[(uint32_t)hash[i] & t->index.mask]);
+    for (i = 0; i < n; i++) {
+        slots[i] = index_slot(&t->index, index_probe(&t->index, (uint32_t)hash[i], (uint32_t)hash[i]));
+        if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
+    }
+    for (i = 0; i < n; i++) {
+        const uint8_t *image = images + (uint64_t)i * step;
+        uint32_t slot = slots[i];
+        if (slot == WEIR_NO_SLOT && !(what & MAKE)) continue;
+        if (slot == WEIR_NO_SLOT ||
+            __builtin_expect(!key_equal(kind, t, slab_record(&t->keys, slot), image), 0)) {
+            slot = slots[i] = find(kind, t, (uint32_t)hash[i], image);
+            if (slot == WEIR_NO_SLOT) {
+                if ((what & MAKE) && insert(t, (uint32_t)hash[i], image, n, &slots[i]))
+                    return WEIR_FATAL;
+                continue;
+            }
+        }
+        if (what & MARK) slab_mark(&t->keys, slot, slab_record(&t->keys, slot));
+    }
+    return WEIR_OK;
+}
+
+ALWAYS int32_t pass_of(int what, struct table *t, uint32_t n, const uint64_t *hash,
+                       const uint8_t *images, uint32_t *slots)
+{
+    switch (t->shape->key_kind) {
+    case KEY_WORD: return pass(KEY_WORD, what, t, n, hash, images, slots);
+    case KEY_CELL: return pass(KEY_CELL, what, t, n, hash, images, slots);
+    default: return pass(KEY_MIXED, what, t, n, hash, images, slots);
+    }
+}
+
+/* The three uses, each a function of its own. */
+static __attribute__((noinline)) int32_t pass_read(struct table *t, uint32_t n,
+                                                   const uint64_t *hash, const uint8_t *images,
+                                                   uint32_t *slots)
+{
+    return pass_of(0, t, n, hash, images, slots);
+}
+
+static __attribute__((noinline)) int32_t pass_make(struct table *t, uint32_t n,
+                                                   const uint64_t *hash, const uint8_t *images,
+                                                   uint32_t *slots)
+{
+    return pass_of(MAKE, t, n, hash, images, slots);
+}
+
+static __attribute__((noinline)) int32_t pass_write(struct table *t, uint32_t n,
+                                                    const uint64_t *hash, const uint8_t *images,
+                                                    uint32_t *slots)
+{
+    return pass_of(MAKE | MARK, t, n, hash, images, slots);
+}
+
+/* Is the hash that was given for the first row ours? */
+static int hash_fits(const struct table *t, const struct ArrowArray *const *keys,
+                     const uint64_t *hash, const uint32_t *selection)
+{
+    const uint32_t row = selection ? selection[0] : 0;
+    uint64_t own;
+    hash_rows(t->seed, t->shape->key_types, keys, t->shape->n_keys, &row, 1, &own);
+    return own == hash[row];
+}
+
+static int32_t run(struct table *t,
+                   int32_t (*pass_fn)(struct table *, uint32_t, const uint64_t *, const uint8_t *,
+                                      uint32_t *),
+                   const struct ArrowArray *const *keys, const uint64_t *hash,
+                   const uint32_t *selection, uint32_t n, uint32_t *slots)
+{
+    const struct shape *s = t->shape;
+    const uint32_t block = BLOCK * s->image <= IMAGES ? BLOCK : IMAGES / s->image;
+    _Alignas(64) uint8_t images[IMAGES];
+    uint64_t hashes[BLOCK];
+    uint32_t rows[BLOCK], from, i;
+    if (n && hash && !hash_fits(t, keys, hash, selection)) hash = NULL;
+    for (from = 0; from < n; from += block) {
+        const uint32_t m = n - from < block ? n - from : block;
+        for (i = 0; i < m; i++) rows[i] = selection ? selection[from + i] : from + i;
+        if (!hash) hash_rows(t->seed, s->key_types, keys, s->n_keys, rows, m, hashes);
+        else for (i = 0; i < m; i++) hashes[i] = hash[rows[i]];
+        shape_images(s, keys, rows, m, images);
+        if (pass_fn(t, m, hashes, images, slots + from)) return WEIR_FATAL;
+    }
+    return WEIR_OK;
+}
+
+void table_lookup(struct table *t, const struct ArrowArray *const *keys, const uint64_t *hash,
+                  const uint32_t *selection, uint32_t n, uint32_t *slots)
+{
+    if (t->index.used == 0) memset(slots, 0xff, n * sizeof *slots);
+    else run(t, pass_read, keys, hash, selection, n, slots);
+}
+
+int32_t table_insert(struct table *t, const struct ArrowArray *const *keys, const uint64_t *hash,
+                     const uint32_t *selection, uint32_t n, uint32_t *slots)
+{
+    /* The records of a rows table's keys have nothing that could change. */
+    const int mark = !t->batch_only && t->shape->kind == WEIR_TABLE;
+    if (n && index_room(&t->index, &t->memory, 1)) return WEIR_FATAL;
+    return run(t, mark ? pass_write : pass_make, keys, hash, selection, n, slots);
+}
