@@ -9,8 +9,8 @@
  *     are escaped, \n and \t by their letters, others as \xNN (text) or \u00NN (JSON).
  *  3. A line is held back when the same text of the same instance went out LINES_PER_SECOND times within a
  *     second; how often is said by a line of its own when that second is over, at the latest by
- *     journal_destroy. Lines are told apart by a hash in SLOTS slots; where two meet in one slot the
- *     older one is settled first, so a flood of different lines is not held back.
+ *     journal_destroy. Lines are told apart by a hash, which has WAYS of SLOTS slots to choose from; where
+ *     all are taken the oldest is settled first, so a flood of different lines is not held back.
  */
 #include "core/control/journal.h"
 
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define SLOTS 256u
+#define WAYS 16u
 #define LINES_PER_SECOND 10u
 #define SECOND_US 1000000
 #define TEXT_SIZE 2048u
@@ -177,11 +178,23 @@ static int is_over(const struct slot *slot, int64_t now)
     return now >= slot->since_us + SECOND_US || now < slot->since_us;
 }
 
+/* The slot of a line, or the one that it takes over: empty, or the oldest. */
+static struct slot *find_slot(struct journal *journal, uint64_t hash)
+{
+    struct slot *oldest = NULL;
+    for (uint32_t i = 0; i < WAYS; i++) {
+        struct slot *slot = &journal->slots[((hash >> 8) + i) % SLOTS];
+        if (slot->hash == hash || slot->hash == 0) return slot;
+        if (!oldest || slot->since_us < oldest->since_us) oldest = slot;
+    }
+    return oldest;
+}
+
 /* 1: the line may go out. */
 static int admit(struct journal *journal, int64_t now, int level, const char *instance, const char *text)
 {
     uint64_t hash = hash_on(hash_on(14695981039346656037u, instance), text) | 1;
-    struct slot *slot = &journal->slots[(hash >> 8) % SLOTS];
+    struct slot *slot = find_slot(journal, hash);
     for (uint32_t i = 0; i < SLOTS && journal->held > 0; i++)
         if (is_over(&journal->slots[i], now)) settle(journal, &journal->slots[i], now);
     if (slot->hash != hash || is_over(slot, now)) {
