@@ -75,11 +75,11 @@ static int walk(const struct sim_disk *disk, const char *path, struct place *pla
         place->dir = place->inode;
         place->name = name;
         if (*end == '\0') {
-            place->inode = table_get(&place->dir->names, name);
+            place->inode = names_get(&place->dir->names, name);
             return 0;
         }
         *end = '\0';
-        place->inode = table_get(&place->dir->names, name);
+        place->inode = names_get(&place->dir->names, name);
         *end = '/';
         name = end;
     }
@@ -243,9 +243,9 @@ static void disk_reboot(struct sim_disk *disk)
         inode->links = inode->holds = 0;
         blob_drop(inode->now);
         inode->now = blob_share(inode->durable);
-        table_clear(&inode->names);
+        names_clear(&inode->names);
         for (size_t k = 0; k < inode->durable_names.n; k++)
-            table_set(&inode->names, inode->durable_names.at[k].name,
+            names_put(&inode->names, inode->durable_names.at[k].name,
                       inode->durable_names.at[k].inode);
     }
     disk->root->links = 1;
@@ -444,7 +444,7 @@ void sim_disk_destroy(struct sim_disk *disk)
     free(disk);
 }
 
-static void table_clone(struct table *to, const struct table *from, struct sim_disk *disk)
+static void names_clone(struct names *to, const struct names *from, struct sim_disk *disk)
 {
     to->at = from->n > 0 ? sim_need(malloc(from->n * sizeof *to->at)) : NULL;
     to->n = to->room = from->n;
@@ -461,8 +461,8 @@ static void inode_clone(struct sim_inode *to, const struct sim_inode *from, stru
     to->locker = NULL;
     blob_share(to->now);
     blob_share(to->durable);
-    table_clone(&to->names, &from->names, disk);
-    table_clone(&to->durable_names, &from->durable_names, disk);
+    names_clone(&to->names, &from->names, disk);
+    names_clone(&to->durable_names, &from->durable_names, disk);
     to->changes = NULL;
     to->changes_room = to->n_changes;
     if (to->n_changes > 0) {

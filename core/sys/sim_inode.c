@@ -150,7 +150,7 @@ struct blob *blob_make(const void *bytes, size_t n)
 /* ---- tables ---- */
 
 /* Index of the first entry not below `name`. */
-static size_t table_find(const struct table *table, const char *name, int *found)
+static size_t names_find(const struct names *table, const char *name, int *found)
 {
     size_t low = 0, high = table->n;
 
@@ -166,19 +166,19 @@ static size_t table_find(const struct table *table, const char *name, int *found
     return low;
 }
 
-struct sim_inode *table_get(const struct table *table, const char *name)
+struct sim_inode *names_get(const struct names *table, const char *name)
 {
     int found;
-    size_t i = table_find(table, name, &found);
+    size_t i = names_find(table, name, &found);
 
     return found ? table->at[i].inode : NULL;
 }
 
 /* Returns what the name was before. */
-struct sim_inode *table_set(struct table *table, const char *name, struct sim_inode *inode)
+struct sim_inode *names_put(struct names *table, const char *name, struct sim_inode *inode)
 {
     int found;
-    size_t i = table_find(table, name, &found);
+    size_t i = names_find(table, name, &found);
     struct sim_inode *old = found ? table->at[i].inode : NULL;
 
     if (found && inode != NULL) {
@@ -197,7 +197,7 @@ struct sim_inode *table_set(struct table *table, const char *name, struct sim_in
     return old;
 }
 
-void table_clear(struct table *table)
+void names_clear(struct names *table)
 {
     for (size_t i = 0; i < table->n; i++)
         free(table->at[i].name);
@@ -230,8 +230,8 @@ void inode_free(struct sim_inode *inode)
         free(inode->changes[i].name);
     }
     free(inode->changes);
-    table_clear(&inode->names);
-    table_clear(&inode->durable_names);
+    names_clear(&inode->names);
+    names_clear(&inode->durable_names);
     blob_drop(inode->now);
     blob_drop(inode->durable);
     free(inode);
@@ -294,7 +294,7 @@ static void name_set_durable(struct sim_disk *disk, struct sim_inode *dir, const
 
     if (inode != NULL)
         inode->holds++;
-    old = table_set(&dir->durable_names, name, inode);
+    old = names_put(&dir->durable_names, name, inode);
     inode_unhold(disk, old);
 }
 
@@ -312,7 +312,7 @@ void name_set(struct sim_disk *disk, struct sim_inode *dir, const char *name,
         inode->links++;
     }
     dir->mtime_us = now_us;
-    old = table_set(&dir->names, name, inode);
+    old = names_put(&dir->names, name, inode);
     if (old != NULL) {
         old->links--;
         inode_unsee(disk, old);

@@ -22,7 +22,7 @@ struct entry {
 };
 
 /* Sorted by name. */
-struct table {
+struct names {
     struct entry *at;
     size_t n;
     size_t room;
@@ -47,7 +47,7 @@ struct sim_inode {
     const void *locker;
     int64_t mtime_us;
     struct blob *now, *durable; /* NULL: empty */
-    struct table names, durable_names;
+    struct names names, durable_names;
     struct change *changes;
     size_t n_changes, changes_room;
 };
@@ -83,10 +83,10 @@ size_t blob_size(const struct blob *blob);
 void blob_resize(struct blob **at, size_t size);
 void blob_write(struct blob **at, uint64_t offset, const uint8_t *bytes, size_t n);
 
-struct sim_inode *table_get(const struct table *table, const char *name);
+struct sim_inode *names_get(const struct names *table, const char *name);
 /* Returns what the name was before; inode NULL removes it. */
-struct sim_inode *table_set(struct table *table, const char *name, struct sim_inode *inode);
-void table_clear(struct table *table);
+struct sim_inode *names_put(struct names *table, const char *name, struct sim_inode *inode);
+void names_clear(struct names *table);
 
 struct sim_inode *inode_create(struct sim_disk *disk, uint32_t kind, uint32_t mode,
                                int64_t now_us);
