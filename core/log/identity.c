@@ -3,9 +3,8 @@
  *
  *   {"weir":"checkpoint","format":1,"job":"…","id":"<32 hex>","salt":"<16 hex>","check":"<8 hex>"}
  *
- * 1. It is written once, the last thing when a checkpoint is made: a temporary file, sync, sync
- *    of the directory (so that lock and first segment are there before it is), rename, sync of
- *    the directory.
+ * 1. It is written once, the last thing when a checkpoint is made, after lock and first segment are
+ *    durable by content and name: a temporary file, sync, rename, sync of the directory.
  * 2. It is never written again and never replaced. A directory with anything in it but the
  *    leftovers of an unfinished making (see vacant in log.c) and no weir.json is refused.
  * 3. `check` is the CRC-32C of "<format>\n<job>\n<id>\n<salt>": a flipped bit in the salt would
@@ -166,7 +165,6 @@ int32_t identity_write(const struct log_dir *dir, const struct identity *identit
 {
     char path[PATH_MAX_BYTES], temporary[PATH_MAX_BYTES];
     char *text = identity_text(identity);
-    int32_t class = WEIR_OK;
     int fd, rc;
 
     if (!text)
@@ -185,9 +183,6 @@ int32_t identity_write(const struct log_dir *dir, const struct identity *identit
     free(text);
     if (rc < 0)
         return file_fail(error, rc, "write", temporary);
-    class = dir_sync(dir, error);
-    if (class != WEIR_OK)
-        return class;
     rc = sys_rename(dir->sys, temporary, path);
     if (rc < 0)
         return file_fail(error, rc, "rename", temporary);

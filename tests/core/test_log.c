@@ -392,6 +392,41 @@ static void an_empty_last_segment_lets_nothing_go(void **unused)
     world_free(w);
 }
 
+static void need_beyond_what_is_synced_keeps_the_last_synced_record(void **unused)
+{
+    static const uint32_t all[5] = {0};
+    static const uint8_t next[200]; /* goes to the next segment */
+    struct world *w = world_new(SMALL_SEGMENT);
+
+    (void)unused;
+    fill(w, 1, 3, 200);
+    append(w, 4, next, sizeof next);
+    append(w, 5, "", 0);
+    assert_int_equal(log_need(w->log, log_last_sequence(w->log), all, NULL), WEIR_OK);
+    assert_int_equal(world_again(w), WEIR_OK);
+    assert_int_equal(w->n, 3);
+    world_free(w);
+}
+
+static void pointers_are_written_to_two_blocks_in_turn(void **unused)
+{
+    static const uint32_t all[5] = {0};
+    struct world *w = world_new(SMALL_SEGMENT);
+    size_t n;
+    uint8_t *bytes;
+
+    (void)unused;
+    fill(w, 1, 20, 200);
+    assert_int_equal(log_need(w->log, 10, all, NULL), WEIR_OK);
+    assert_int_equal(log_need(w->log, 20, all, NULL), WEIR_OK);
+    bytes = file_copy(w, "lock", &n);
+    assert_int_equal(n, 1536);
+    assert_memory_equal(bytes + 512, "weirneed\2\0\0\0", 12);
+    assert_memory_equal(bytes + 1024, "weirneed\3\0\0\0", 12);
+    free(bytes);
+    world_free(w);
+}
+
 static void bytes_are_those_of_the_files(void **unused)
 {
     struct world *w = world_new(SMALL_SEGMENT);
@@ -994,6 +1029,37 @@ static void no_missing_memory_crashes_leaks_or_loses(void **unused)
     }
 }
 
+/* The first start is killed at each call; the second one makes the checkpoint whatever it finds. */
+static void an_unfinished_making_is_made_again_and_lasts(void **unused)
+{
+    uint64_t call, loss;
+    int killed = 1;
+
+    (void)unused;
+    for (call = 1; killed; call++)
+        for (loss = 0; loss < 8; loss++) {
+            struct world w = {.disk = sim_disk_create(), .job = "job"};
+
+            w.sys = sim_create(w.disk, START_US, 1);
+            sim_kill_at(w.sys, call);
+            world_open(&w);
+            killed = sim_killed(w.sys);
+            world_close(&w);
+            if (loss % 2)
+                sim_disk_power_loss(w.disk, call * 8 + loss);
+            assert_int_equal(world_open(&w), WEIR_OK);
+            fill(&w, 1, 2, 50);
+            world_close(&w);
+            sim_disk_power_loss(w.disk, loss / 2 * call);
+            assert_int_equal(world_open(&w), WEIR_OK);
+            assert_int_equal(w.report.created, 0);
+            assert_int_equal(w.n, 2);
+            world_close(&w);
+            sim_disk_destroy(w.disk);
+        }
+    assert_true(call > 20);
+}
+
 /* verify and repair */
 
 struct lines {
@@ -1314,6 +1380,8 @@ int main(void)
         cmocka_unit_test(segments_roll_and_are_read_in_order),
         cmocka_unit_test(what_is_not_needed_goes_and_the_rest_stays),
         cmocka_unit_test(an_empty_last_segment_lets_nothing_go),
+        cmocka_unit_test(need_beyond_what_is_synced_keeps_the_last_synced_record),
+        cmocka_unit_test(pointers_are_written_to_two_blocks_in_turn),
         cmocka_unit_test(bytes_are_those_of_the_files),
         cmocka_unit_test(a_checkpoint_of_another_job_is_refused_and_not_touched),
         cmocka_unit_test(a_newer_format_is_refused_and_not_touched),
@@ -1337,6 +1405,7 @@ int main(void)
         cmocka_unit_test(retention_works_on_a_full_disk),
         cmocka_unit_test(no_failing_call_crashes_leaks_or_loses),
         cmocka_unit_test(no_missing_memory_crashes_leaks_or_loses),
+        cmocka_unit_test(an_unfinished_making_is_made_again_and_lasts),
         cmocka_unit_test(verify_finds_a_sound_checkpoint_sound),
         cmocka_unit_test(verify_names_damage_in_records_and_extents),
         cmocka_unit_test(repair_cuts_at_the_damage_and_throws_nothing_away),
