@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/data/array.h"
+#include "core/data/chunk.h"
 #include "core/load/context.h"
 
 /* ---- a sys that answers what the test wants ---- */
@@ -300,6 +300,53 @@ static void test_state_is_declared_by_operators_only(void **state)
     assert_int_equal(table->declare(&running, &spec, &number, NULL), WEIR_CONFIG);
 }
 
+/* ---- expressions ---- */
+
+static const struct weir_component *find_nothing(void *arg, uint32_t kind, const char *name)
+{
+    (void)arg, (void)kind, (void)name;
+    return NULL;
+}
+
+static const char *name_nothing(void *arg, uint32_t i)
+{
+    (void)arg, (void)i;
+    return NULL;
+}
+
+static void test_a_row_on_which_an_expression_fails_is_rejected_with_its_chunk(void **state)
+{
+    static const struct expr_env env = { find_nothing, name_nothing, &weir_host_1, NULL };
+    const struct weir_expr_table *table = weir_host_1.get_interface(WEIR_EXPR_ID);
+    struct ArrowSchema schema;
+    struct ArrowArray array, out;
+    struct weir_expr *expr;
+    uint32_t numbers[3] = { 0, 1, 2 };
+    struct weir_rows rows = { sizeof rows, 3, numbers };
+    (void)state;
+    assert_int_equal(weir_data_1.schema_parse("a int64", &schema, &error), WEIR_OK);
+    assert_int_equal(weir_data_1.rows_parse(&schema, "[[2],[0],[5]]", 13, &array, &error), WEIR_OK);
+    struct weir_expr_input input = { NULL, &schema };
+    struct weir_chunk *chunk = chunk_create(&schema, &array, NULL, 0);
+    const struct weir_chunk *chunks[] = { chunk };
+    assert_non_null(chunk);
+    assert_int_equal(table->compile(&running, "10 div a", "where", &input, 1, WEIR_TYPE_NONE, &expr,
+                                    NULL), WEIR_UNSUPPORTED); /* no env: not in bind */
+    running.env = &env;
+    if (table->compile(&running, "10 div a", "where", &input, 1, WEIR_TYPE_NONE, &expr, &error) != 0)
+        fail_msg("%s", error.text);
+    assert_int_equal(table->eval(&running, expr, chunks, &rows, &out, &error), WEIR_OK);
+    assert_int_equal(rows.n, 2);
+    assert_ptr_equal(job.chunk, chunk);
+    assert_int_equal(job.row, 1);
+    assert_int_equal(job.code, WEIR_REJECT_EXPRESSION);
+    assert_true(strlen(job.text) > 0);
+    array_release(&out);
+    table->free(expr);
+    chunk_release(chunk);
+    schema_release(&schema);
+}
+
 /* ---- files ---- */
 
 static void test_errno_becomes_a_class(void **state)
@@ -457,6 +504,7 @@ int main(void)
         TEST(test_emit_in_a_check_takes_the_arrays_and_is_unsupported),
         TEST(test_what_needs_a_job_is_unsupported_in_a_check),
         TEST(test_state_is_declared_by_operators_only),
+        TEST(test_a_row_on_which_an_expression_fails_is_rejected_with_its_chunk),
         TEST(test_errno_becomes_a_class),
         TEST(test_reads_and_writes_are_whole),
         TEST(test_a_handle_is_final_after_a_failed_sync),
