@@ -5,12 +5,13 @@
  *     JSON   {"time":"…","level":"warn","instance":"counts","batch":7,"text":"…"}
  *
  *  1. A line goes out whole, by one call of `write`, under the mutex.
- *  2. Nothing in a line can end it or drive a terminal: control bytes (C0, DEL, C1) and bytes that are no UTF-8
- *     are escaped, \n and \t by their letters, others as \xNN (text) or \u00NN (JSON).
- *  3. A line is held back when the same text of the same instance went out LINES_PER_SECOND times within a
- *     second; how often is said by a line of its own when that second is over, at the latest by
- *     journal_destroy. Lines are told apart by a hash, which has WAYS of SLOTS slots to choose from; where
- *     all are taken the oldest is settled first, so a flood of different lines is not held back.
+ *  2. Nothing in a line can end it or drive a terminal: control bytes (C0, DEL, C1) and bytes that
+ *     are no UTF-8 are escaped, \n and \t by their letters, others as \xNN (text) or \u00NN (JSON).
+ *  3. A line is held back when the same text of the same instance went out LINES_PER_SECOND times
+ *     within a second; how often is said by a line of its own when that second is over, at the
+ *     latest by journal_destroy. Lines are told apart by a hash, which has WAYS of SLOTS slots to
+ *     choose from; where all are taken the oldest is settled first, so a flood of different lines
+ *     is not held back.
  */
 #include "core/control/journal.h"
 
@@ -68,7 +69,8 @@ static void write_stderr(void *arg, const char *line, uint64_t n)
 }
 
 struct journal *journal_create(struct weir_sys *sys, int json, int level,
-                               void (*write_line)(void *arg, const char *line, uint64_t n), void *arg)
+                               void (*write_line)(void *arg, const char *line, uint64_t n),
+                               void *arg)
 {
     struct journal *journal = calloc(1, sizeof *journal);
     if (!journal) return NULL;
@@ -93,7 +95,12 @@ static const char *level_name(int level)
 /* How many bytes at p are one code point of valid UTF-8; 0: none, or a control character of C1. */
 static size_t utf8_length(const unsigned char *p)
 {
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] < 0x80   ? 1
+               : p[0] < 0xc2 ? 0
+               : p[0] < 0xe0 ? 2
+               : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4
+                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;
     if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
@@ -143,7 +150,8 @@ static void put_line(struct journal *journal, int64_t now, int level, const char
     char stamp[40], *out = journal->line;
     int json = journal->json;
     time_text(now, stamp);
-    out += sprintf(out, json ? "{\"time\":\"%s\",\"level\":\"%s\"" : "%s %s", stamp, level_name(level));
+    out += sprintf(out, json ? "{\"time\":\"%s\",\"level\":\"%s\"" : "%s %s", stamp,
+                   level_name(level));
     if (instance[0]) {
         out += sprintf(out, json ? ",\"instance\":\"" : " ");
         out = escape(out, instance, json);
@@ -191,7 +199,8 @@ static struct slot *find_slot(struct journal *journal, uint64_t hash)
 }
 
 /* 1: the line may go out. */
-static int admit(struct journal *journal, int64_t now, int level, const char *instance, const char *text)
+static int admit(struct journal *journal, int64_t now, int level, const char *instance,
+                 const char *text)
 {
     uint64_t hash = hash_on(hash_on(14695981039346656037u, instance), text) | 1;
     struct slot *slot = find_slot(journal, hash);
@@ -235,7 +244,8 @@ void journal_destroy(struct journal *journal)
 {
     if (!journal) return;
     int64_t now = journal->sys ? sys_now(journal->sys) : 0;
-    for (uint32_t i = 0; i < SLOTS && journal->held > 0; i++) settle(journal, &journal->slots[i], now);
+    for (uint32_t i = 0; i < SLOTS && journal->held > 0; i++)
+        settle(journal, &journal->slots[i], now);
     pthread_mutex_destroy(&journal->mutex);
     free(journal);
 }

@@ -2,9 +2,11 @@
  * instance.c - what the sections of a job file say: instances and who reads whom.
  *
  *  1. Names are unique over all sections: an instance is addressed by its name alone.
- *  2. A source's `watermark` {column, delay} is an operator NAME.watermark behind it. Whoever names the source, or
- *     NAME.watermark, reads that operator; only the operator itself reads the source.
- *  3. An instance with mistakes is kept as far as it goes, so that all mistakes are found in one run.
+ *  2. A source's `watermark` {column, delay} is an operator NAME.watermark behind it. Whoever names
+ *     the source, or NAME.watermark, reads that operator; only the operator itself reads the
+ *     source.
+ *  3. An instance with mistakes is kept as far as it goes, so that all mistakes are found in one
+ *     run.
  */
 #include "core/job/instance.h"
 
@@ -81,7 +83,8 @@ static void add_from(struct from_reader *r, const char *alias, const json_t *jso
         error_at(r->report, place, path, "must be the name of an instance in quotes");
         return;
     }
-    struct job_from from = { NULL, strndup(text, dot ? (size_t)(dot - text) : strlen(text)), NULL, place };
+    struct job_from from = { NULL, strndup(text, dot ? (size_t)(dot - text) : strlen(text)), NULL,
+                             place };
     if (dot) from.output = strdup(dot + 1);
     if (alias) from.alias = strdup(alias);
     struct job_from *all = realloc(instance->from, (instance->n_from + 1) * sizeof *all);
@@ -110,7 +113,8 @@ static void read_list(struct from_reader *r, const json_t *from, const char *pat
     const json_t *entry;
     char item[512];
     if (json_array_size(from) == 0)
-        error_at(r->report, job_place(r->job, path, -1), path, "the list is empty: name an instance");
+        error_at(r->report, job_place(r->job, path, -1), path,
+                 "the list is empty: name an instance");
     json_array_foreach(from, i, entry)
     {
         uint32_t before = r->instance->n_from;
@@ -127,7 +131,8 @@ static void read_aliases(struct from_reader *r, json_t *from, const char *path)
 {
     char item[512];
     if (json_object_size(from) == 0)
-        error_at(r->report, job_place(r->job, path, -1), path, "the object is empty: name an instance");
+        error_at(r->report, job_place(r->job, path, -1), path,
+                 "the object is empty: name an instance");
     for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at)) {
         const char *alias = json_object_iter_key(at);
         snprintf(item, sizeof item, "%.300s.%.200s", path, alias);
@@ -149,7 +154,10 @@ json_t *value_of_word(const char *key, const char *text)
     list = json_array();
     for (const char *p = text; list; p++) {
         size_t n = strcspn(p, ",");
-        json_array_append_new(list, json_stringn(p, n));
+        if (json_array_append_new(list, json_stringn(p, n)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
         p += n;
         if (!*p) break;
     }
@@ -163,8 +171,9 @@ static void read_from(struct from_reader *r, json_t *from)
     snprintf(path, sizeof path, "%.300s.from", instance->path);
     if (instance->kind == JOB_SOURCE) {
         if (from)
-            error_at(r->report, places_key(r->job->places, path), path,
-                     "a source reads nothing in the job: take \"from\" out, or move it to operators");
+            error_at(
+                r->report, places_key(r->job->places, path), path,
+                "a source reads nothing in the job: take \"from\" out, or move it to operators");
         return;
     }
     if (!from) {
@@ -225,8 +234,9 @@ static int read_instance(struct job *job, uint32_t kind, const char *path, const
     struct place place = places_key(job->places, path);
     const struct job_instance *other = find_instance(job, name);
     if (!is_name(name, ""))
-        error_at(report, place, path, "a name has letters, digits and _, no digit first, and at most "
-                                      "128 of them: rename the instance");
+        error_at(report, place, path,
+                 "a name has letters, digits and _, no digit first, and at most "
+                 "128 of them: rename the instance");
     if (other)
         report_add(report, REPORT_ERROR, place, path,
                    "the name is taken by %s: names are unique in a job, rename one", other->path);
@@ -255,7 +265,8 @@ static int read_section(struct job *job, const struct section *section, json_t *
     json_t *value = json_object_get(tree, section->name);
     struct place place = job_place(job, section->name, -1);
     uint32_t count = 0;
-    if (section->kind != JOB_OPERATOR && (!value || (json_is_object(value) && !json_object_size(value))))
+    if (section->kind != JOB_OPERATOR &&
+        (!value || (json_is_object(value) && !json_object_size(value))))
         report_add(report, REPORT_ERROR, place, section->name, "the job has no %s: add one",
                    section->name);
     if (!value) return 1;
@@ -272,7 +283,8 @@ static int read_section(struct job *job, const struct section *section, json_t *
             return 1;
         }
         snprintf(path, sizeof path, "%s.%.400s", section->name, name);
-        if (!read_instance(job, section->kind, path, name, json_object_iter_value(at), report)) return 0;
+        if (!read_instance(job, section->kind, path, name, json_object_iter_value(at), report))
+            return 0;
     }
     return 1;
 }
@@ -332,7 +344,8 @@ static int repoint(struct job *job, uint32_t first)
     return 1;
 }
 
-/* Sources, then operators, then sinks, each in the order of the file; a watermark behind the sources. */
+/* Sources, then operators, then sinks, each in the order of the file; a watermark behind the
+ * sources. */
 static int by_kind(struct job *job)
 {
     struct job_instance *sorted = malloc((job->n_instances + 1) * sizeof *sorted);
@@ -363,7 +376,8 @@ int instances_read(struct job *job, json_t *tree, struct report *report)
 
 /* ---- the graph ---- */
 
-/* Who reads whom, by number: inputs[i][k] for from[k] of instance i; NOBODY where the name is unknown. */
+/* Who reads whom, by number: inputs[i][k] for from[k] of instance i; NOBODY where the name is
+ * unknown. */
 #define NOBODY UINT32_MAX
 
 struct graph {
@@ -420,12 +434,13 @@ static void check_from(const struct job *job, const struct job_instance *reader,
                    "there is no instance \"%s\": did you mean \"%s\"?", from->name, nearest);
     else
         report_add(report, REPORT_ERROR, from->place, reader->path,
-                   "there is no instance \"%s\": name a source or an operator of the job", from->name);
+                   "there is no instance \"%s\": name a source or an operator of the job",
+                   from->name);
 }
 
-/* State of an instance: 0 not settled; CLEAR: no circle before it; WALKED: on the walk at hand; TOLD: walked
- * earlier. After all that can be is clear, the rest are in circles or behind them, and each has an input that
- * is not clear: following the first such input leads into a circle. */
+/* State of an instance: 0 not settled; CLEAR: no circle before it; WALKED: on the walk at hand;
+ * TOLD: walked earlier. After all that can be is clear, the rest are in circles or behind them, and
+ * each has an input that is not clear: following the first such input leads into a circle. */
 enum { CLEAR = 1, WALKED, TOLD };
 
 static uint32_t unclear_input(const struct graph *graph, uint32_t i)

@@ -4,11 +4,11 @@
  *     text  --parser-->  canonical  --substitution-->  tree  --tables-->  job options
  *       \--scanner-->  places                            \--sections-->  instances
  *
- *  1. `canonical` keeps references (${…}) as they were written: it goes into checkpoints, what they stand for
- *     does not.
- *  2. A job from words has texts where a job file has numbers and lists. Which type they are to get only the
- *     plugin's table knows, so canonical has one more member, "texts": the paths whose values are read by the
- *     type of their option. In a job file that member is an unknown key.
+ *  1. `canonical` keeps references (${…}) as they were written: it goes into checkpoints, what they
+ *     stand for does not.
+ *  2. A job from words has texts where a job file has numbers and lists. Which type they are to get
+ *     only the plugin's table knows, so canonical has one more member, "texts": the paths whose
+ *     values are read by the type of their option. In a job file that member is an unknown key.
  *  3. Mistakes don't end the reading, unless there is no JSON object to go on with.
  */
 #include "core/job/job.h"
@@ -57,7 +57,8 @@ static const struct weir_option job_options[] = {
     OPTION(CHOICE, "log", NULL, "text|json", NULL),
 };
 static const struct option_table job_table = { job_options,
-                                               sizeof job_options / sizeof *job_options, "the job" };
+                                               sizeof job_options / sizeof *job_options,
+                                               "the job" };
 
 struct place job_place(const struct job *job, const char *path, int32_t offset)
 {
@@ -164,7 +165,8 @@ static void read_trigger(const struct top *top)
     if (nearest || text[0] < '0' || text[0] > '9')
         report_add(top->report, REPORT_ERROR, job_place(job, "trigger", -1), "trigger",
                    "must be a duration like \"1s\", or asap, once, available_now%s%s%s",
-                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+                   nearest ? ": did you mean \"" : "", nearest ? nearest : "",
+                   nearest ? "\"?" : "");
     else
         refuse(top, "trigger", why);
 }
@@ -174,8 +176,9 @@ static void read_name(struct top *top)
     struct job *job = top->job;
     job->name = get_text(top, "name");
     if (job->name && !is_name(job->name, "-."))
-        refuse(top, "name", "a job's name has letters, digits, _, - and dots, a letter or _ first, and at "
-                            "most 128 of them");
+        refuse(top, "name",
+               "a job's name has letters, digits, _, - and dots, a letter or _ first, and at "
+               "most 128 of them");
     if (!job->name && !top->failed && !(job->name = strdup("job"))) top->failed = 1;
 }
 
@@ -184,8 +187,8 @@ static void read_rates(const struct top *top)
     static const char *const names[] = { "min_rate", "initial_rate", "proportional", "integral",
                                          "derivative" };
     struct job *job = top->job;
-    double *const fields[] = { &job->min_rate, &job->initial_rate, &job->proportional, &job->integral,
-                               &job->derivative };
+    double *const fields[] = { &job->min_rate, &job->initial_rate, &job->proportional,
+                               &job->integral, &job->derivative };
     job->backpressure = (int)get(top, "backpressure.enabled").integer;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[64];
@@ -241,8 +244,8 @@ static int read_top(struct job *job, const json_t *tree, struct report *report)
     json_object_del(plain, "sources");
     json_object_del(plain, "operators");
     json_object_del(plain, "sinks");
-    struct options *options =
-        options_build_at(job, "", places_key(job->places, ""), "the job", plain, &job_table, 1, report);
+    struct options *options = options_build_at(job, "", places_key(job->places, ""), "the job",
+                                               plain, &job_table, 1, report);
     json_decref(plain);
     if (!options) return -1;
     top.options = options;
@@ -288,23 +291,27 @@ static size_t token_start(const char *text, size_t end)
         while (at > 0 && (text[at - 1] != '"' || (at > 1 && text[at - 2] == '\\'))) at--;
         return at > 0 && !memchr(text + at, '\n', end - at) ? at - 1 : end;
     }
-    while (at > 0 && text[at - 1] && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", text[at - 1])) at--;
+    while (at > 0 && text[at - 1] &&
+           strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", text[at - 1]))
+        at--;
     return strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", text[end]) ? at : end;
 }
 
 /* What the parser stumbled over; its own words quote values, so only what it expected is kept. */
-static void syntax_error(const struct job *job, const char *text, size_t n, const json_error_t *error,
-                         struct report *report)
+static void syntax_error(const struct job *job, const char *text, size_t n,
+                         const json_error_t *error, struct report *report)
 {
     char what[128];
     struct place place = { job->file, error->line > 0 ? (uint32_t)error->line : 1,
                            error->column > 0 ? (uint32_t)error->column : 1 };
     const char *near = strstr(error->text, " near ");
-    size_t at = error->position > 0 && (size_t)error->position <= n ? (size_t)error->position - 1 : 0;
+    size_t at =
+        error->position > 0 && (size_t)error->position <= n ? (size_t)error->position - 1 : 0;
     enum json_error_code code = json_error_code(error);
     snprintf(what, sizeof what, "%.*s", near ? (int)(near - error->text) : 100, error->text);
     if (n > 0 && (code == json_error_numeric_overflow || code == json_error_invalid_syntax) &&
-        (strstr(what, "expected") || strstr(what, "token") || code == json_error_numeric_overflow)) {
+        (strstr(what, "expected") || strstr(what, "token") ||
+         code == json_error_numeric_overflow)) {
         size_t start = token_start(text, at);
         for (; at > start; at--)
             if (((unsigned char)text[at] & 0xc0) != 0x80 && place.column > 1) place.column--;
@@ -334,7 +341,8 @@ static void syntax_error(const struct job *job, const char *text, size_t n, cons
         break;
     default:
         if (n > 0 && before > 0 && text[before - 1] == ',' && (text[at] == '}' || text[at] == ']'))
-            snprintf(what, sizeof what, "the comma before this bracket is one too many: take it out");
+            snprintf(what, sizeof what,
+                     "the comma before this bracket is one too many: take it out");
         else if (n > 0 && (text[at] == '\'' || (text[at] == '/' && at + 1 < n)))
             snprintf(what, sizeof what, "JSON has double quotes and no comments");
         break;
@@ -368,7 +376,9 @@ static int parse(struct job *job, const char *text, size_t n, struct report *rep
                    "a job is an object: {\"name\": \"…\", \"sources\": {…}, \"sinks\": {…}}");
         return -1;
     }
-    return places_scan(job->places, text, n, skip, report);
+    uint32_t before = report->errors;
+    if (places_scan(job->places, text, n, skip, report) == 0) return 0;
+    return report->errors > before ? -1 : out_of_memory(job, report);
 }
 
 struct job *job_read(struct weir_sys *sys, const char *path, const char *text,

@@ -8,8 +8,8 @@
 
 /* An empty job; canonical is NULL. */
 struct job *job_create(struct weir_sys *sys, const char *file);
-/* Everything that follows from `canonical` and `places`, made anew: substitution, job options, instances. Mistakes
- * go to the report. -1 without memory (reported). */
+/* Everything that follows from `canonical` and `places`, made anew: substitution, job options,
+ * instances. Mistakes go to the report. -1 without memory (reported). */
 int job_derive(struct job *job, struct report *report);
 /* Puts the value of "path=value" into canonical and places. -1 if that can't be (reported). */
 int job_assign(struct job *job, const char *assignment, struct report *report);

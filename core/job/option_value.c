@@ -1,8 +1,8 @@
 /*
  * option_value.c - the value of an option as its type wants it.
  *
- * A value comes as JSON from a job file, or as text (a word of the command line, a string that was one
- * reference, the default in a table). Text is brought into the form that a job file would have:
+ * A value comes as JSON from a job file, or as text (a word of the command line, a string that was
+ * one reference, the default in a table). Text is brought into the form that a job file would have:
  *
  *     bool, int, float     the literal                 on_done=true, port=9999
  *     list, exprs          pieces between commas outside of brackets and quotes, or JSON
@@ -10,10 +10,10 @@
  *     json                 JSON; what is none is a string
  *     everything else      the text itself
  *
- * Items of EXPRS are "expression as name", cut at the last ` as ` outside of brackets and quotes, or a map
- * from name to expression. Without a name the name is the last part of a column ("i.ad" gives ad), or the
- * text of the expression. An expression keeps its first byte, so that offsets into it are offsets into
- * the item.
+ * Items of EXPRS are "expression as name", cut at the last ` as ` outside of brackets and quotes,
+ * or a map from name to expression. Without a name the name is the last part of a column ("i.ad"
+ * gives ad), or the text of the expression. An expression keeps its first byte, so that offsets
+ * into it are offsets into the item.
  */
 #include "core/job/option_value.h"
 
@@ -54,7 +54,8 @@ int option_wrong(struct option_reader *reader, const char *path, int32_t offset,
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    report_add(reader->report, REPORT_ERROR, job_place(reader->job, full, offset), full, "%s", text);
+    report_add(reader->report, REPORT_ERROR, job_place(reader->job, full, offset), full, "%s",
+               text);
     return 0;
 }
 
@@ -80,7 +81,8 @@ static const char *wanted(uint32_t type)
     case WEIR_OPTION_SIZE: return "a number of bytes, or a size in quotes like \"64Mi\"";
     case WEIR_OPTION_COLUMN: return "the name of one column in quotes";
     case WEIR_OPTION_EXPR: return "an expression in quotes";
-    case WEIR_OPTION_COLUMNS: return "columns with their types in quotes, like \"user string, n int64\"";
+    case WEIR_OPTION_COLUMNS:
+        return "columns with their types in quotes, like \"user string, n int64\"";
     case WEIR_OPTION_LIST: return "a list of texts";
     case WEIR_OPTION_MAP: return "an object of texts";
     case WEIR_OPTION_EXPRS:
@@ -110,7 +112,8 @@ static int read_choice(struct option_reader *reader, struct option_value *value,
     char choices[512], list[640] = "";
     uint32_t n = 0;
     snprintf(choices, sizeof choices, "%s", value->option->choices ? value->option->choices : "");
-    for (char *save, *p = strtok_r(choices, "|", &save); p && n < 32; p = strtok_r(NULL, "|", &save)) {
+    for (char *save, *p = strtok_r(choices, "|", &save); p && n < 32;
+         p = strtok_r(NULL, "|", &save)) {
         size_t at = strlen(list);
         if (text && strcmp(p, text) == 0) return 1;
         names[n++] = p;
@@ -173,7 +176,7 @@ static int read_text(struct option_reader *reader, struct option_value *value, c
 
 /* ---- values with items ---- */
 
-/* Takes over key, text and path, which may be NULL only for want of memory (and the key in lists). */
+/* Takes over key, text and path; NULL says that there was no memory (a key: or a list). */
 static int add_item(struct option_reader *reader, struct option_value *value,
                     struct option_item item, int needs_key)
 {
@@ -227,7 +230,7 @@ static int is_scalar(const json_t *json)
     return json_is_string(json) || json_is_boolean(json) || json_is_number(json);
 }
 
-/* The end of the piece that begins at p: the next comma outside of brackets and quotes, or the end. */
+/* The end of the piece at p: the next comma outside of brackets and quotes, or the end. */
 static const char *piece_end(const char *p)
 {
     int depth = 0;
@@ -443,7 +446,8 @@ static int read_members(struct option_reader *reader, struct option_value *value
             continue;
         }
         if (value->option->type == WEIR_OPTION_MAP && is_scalar(entry)) {
-            good &= add_item(reader, value, (struct option_item){ key, scalar_text(entry), path, 0 }, 1);
+            good &= add_item(reader, value,
+                             (struct option_item){ key, scalar_text(entry), path, 0 }, 1);
             continue;
         }
         if (value->option->type == WEIR_OPTION_MAP && json_is_object(entry))
@@ -465,7 +469,8 @@ static int read_items(struct option_reader *reader, struct option_value *value, 
     if (json_is_string(json) && type != WEIR_OPTION_MAP && type != WEIR_OPTION_ROWS) {
         if (pieces) return read_pieces(reader, value, json_string_value(json));
         char *path = strdup(path_of(value));
-        return path ? read_piece(reader, value, json_string_value(json), path, 0) : no_memory(reader);
+        return path ? read_piece(reader, value, json_string_value(json), path, 0)
+                    : no_memory(reader);
     }
     if (json_is_array(json) && type != WEIR_OPTION_MAP) return read_array(reader, value, json);
     if (json_is_object(json) && (type == WEIR_OPTION_MAP || type == WEIR_OPTION_EXPRS))
@@ -512,7 +517,8 @@ static json_t *json_of_text(uint32_t type, const json_t *json)
 int option_read(struct option_reader *reader, struct option_value *value, const json_t *json,
                 int as_text)
 {
-    json_t *parsed = as_text && json_is_string(json) ? json_of_text(value->option->type, json) : NULL;
+    json_t *parsed =
+        as_text && json_is_string(json) ? json_of_text(value->option->type, json) : NULL;
     const json_t *use = parsed ? parsed : json;
     int good;
     switch (value->option->type) {
@@ -545,9 +551,11 @@ int option_read_fallback(struct option_reader *reader, struct option_value *valu
 
 static json_t *unit_json(uint32_t type, int64_t value)
 {
-    static const struct { const char *name; int64_t factor; } units[] = {
-        { "d", 86400000000 }, { "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 }, { "ms", 1000 },
-        { "Gi", 1 << 30 }, { "Mi", 1 << 20 }, { "Ki", 1 << 10 } };
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } units[] = { { "d", 86400000000 }, { "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 },
+                  { "ms", 1000 },       { "Gi", 1 << 30 },   { "Mi", 1 << 20 }, { "Ki", 1 << 10 } };
     char text[48];
     uint32_t first = type == WEIR_OPTION_SIZE ? 5 : 0, last = type == WEIR_OPTION_SIZE ? 8 : 5;
     for (uint32_t i = first; i < last; i++) {
@@ -556,7 +564,8 @@ static json_t *unit_json(uint32_t type, int64_t value)
         return json_string(text);
     }
     if (type == WEIR_OPTION_SIZE) return json_integer(value);
-    snprintf(text, sizeof text, "%lld.%03lldms", (long long)(value / 1000), (long long)(value % 1000));
+    snprintf(text, sizeof text, "%lld.%03lldms", (long long)(value / 1000),
+             (long long)(value % 1000));
     return json_string(text);
 }
 
@@ -570,8 +579,11 @@ static json_t *items_json(const struct option_value *value)
         json_t *entry = type == WEIR_OPTION_ROWS
                             ? json_loads(item->text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
                             : json_string(item->text);
-        if (map) json_object_set_new(out, item->key, entry);
-        else json_array_append_new(out, entry);
+        if ((map ? json_object_set_new(out, item->key, entry)
+                 : json_array_append_new(out, entry)) == 0)
+            continue;
+        json_decref(out);
+        return NULL;
     }
     return out;
 }

@@ -35,7 +35,8 @@ struct option_reader {
     uint32_t no_memory;
 };
 
-/* Reads `json` as option->type wants it; `as_text`: a string is read by the type. 1, or 0 (reported). */
+/* Reads `json` as option->type wants it; `as_text`: a string is read by the type. 1, or 0
+ * (reported). */
 int option_read(struct option_reader *reader, struct option_value *value, const json_t *json,
                 int as_text);
 /* Reads the default of the table. */

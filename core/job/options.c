@@ -1,11 +1,14 @@
 /*
- * options.c - the options of an instance against the tables of its plugin, its format and the engine.
+ * options.c - the options of an instance against the tables of its plugin, its format and the
+ * engine.
  *
  *  1. All tables count together; where two have a name, the earlier one has it.
- *  2. "window.length" in a table is the member `length` of the object `window`; the dotted key itself is fine
- *     too. `format` as an object is merged: `type` is the option `format`, the rest are flat options.
+ *  2. "window.length" in a table is the member `length` of the object `window`; the dotted key
+ *     itself is fine too. `format` as an object is merged: `type` is the option `format`, the rest
+ *     are flat options.
  *  3. A required nested option is missed only where its object is given.
- *  4. Every mistake is reported; what was right stays usable. Defaults go through the same reader as values.
+ *  4. Every mistake is reported; what was right stays usable. Defaults go through the same reader
+ *     as values.
  */
 #include "core/job/options.h"
 
@@ -40,10 +43,12 @@ static const struct weir_option source_options[] = {
     WEIR_OPTION(WEIR_OPTION_BOOL, 0, "spool", NULL, NULL,
                 "keep the input until its batch is safe; true where the source can't replay"),
     WEIR_OPTION(WEIR_OPTION_SIZE, 0, "max_record", "1Mi", NULL, "a longer record is a bad row"),
-    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR, "what becomes of bad rows"),
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR,
+                "what becomes of bad rows"),
 };
 static const struct weir_option operator_options[] = {
-    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR, "what becomes of bad rows"),
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR,
+                "what becomes of bad rows"),
 };
 static const struct weir_option sink_options[] = {
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_stall", "hold", "hold|spill|detach",
@@ -51,10 +56,12 @@ static const struct weir_option sink_options[] = {
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "stall_after", "10s", NULL, "how long a sink may take"),
     WEIR_OPTION(WEIR_OPTION_SIZE, 0, "spill_limit.size", "10Gi", NULL, "past it: hold"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "spill_limit.age", "1d", NULL, "past it: hold"),
-    WEIR_OPTION(WEIR_OPTION_INT, 0, "retry.attempts", NULL, NULL, "before the job fails; none: for ever"),
+    WEIR_OPTION(WEIR_OPTION_INT, 0, "retry.attempts", NULL, NULL,
+                "before the job fails; none: for ever"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "retry.delay", NULL, NULL, "before the first retry"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "retry.max_delay", NULL, NULL, "between retries, at most"),
-    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR, "what becomes of bad rows"),
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_error", "dead_letter", ON_ERROR,
+                "what becomes of bad rows"),
 };
 static const struct weir_option format_options[] = {
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, "format", "text", NULL,
@@ -121,12 +128,14 @@ static void unknown(struct build *b, const char *name, const char *path)
     uint32_t n = 0;
     size_t above = 0;
     const char *dot = strrchr(name, '.');
-    for (uint32_t i = 0; i < b->options->n && n < 256; i++) names[n++] = b->options->values[i].option->name;
+    for (uint32_t i = 0; i < b->options->n && n < 256; i++)
+        names[n++] = b->options->values[i].option->name;
     nearest = nearest_name(name, names, n);
     if (dot) above = (size_t)(dot + 1 - name);
     if (!nearest) { /* "windw" for "window.length": the objects themselves */
-        static const char *const objects[] = { "watermark", "window", "over", "retry", "spill_limit",
-                                               "backpressure", "dead_letters", "session", "roll" };
+        static const char *const objects[] = { "watermark",    "window",      "over",
+                                               "retry",        "spill_limit", "backpressure",
+                                               "dead_letters", "session",     "roll" };
         const char *have[sizeof objects / sizeof *objects];
         uint32_t k = 0;
         for (uint32_t i = 0; i < sizeof objects / sizeof *objects; i++)
@@ -139,11 +148,12 @@ static void unknown(struct build *b, const char *name, const char *path)
     struct place place = places_key(b->reader.job->places, full);
     if (nearest)
         report_add(b->reader.report, REPORT_ERROR, place, full,
-                   "%s has no option \"%s\": did you mean \"%s\"?", b->owner, last, nearest + above);
+                   "%s has no option \"%s\": did you mean \"%s\"?", b->owner, last,
+                   nearest + above);
     else if (b->reader.prefix[0])
         report_add(b->reader.report, REPORT_ERROR, place, full,
-                   "%s has no option \"%s\": \"weir inspect %.100s\" lists those that it has", b->owner,
-                   last, b->owner);
+                   "%s has no option \"%s\": \"weir inspect %.100s\" lists those that it has",
+                   b->owner, last, b->owner);
     else
         report_add(b->reader.report, REPORT_ERROR, place, full,
                    "%s has no option \"%s\": take it out", b->owner, last);
@@ -178,8 +188,8 @@ static void read_value(struct build *b, struct option_value *value, const char *
     check_limit(b, value);
 }
 
-/* Reads the members of an object: `name` is the option that it stands for ("" for the instance), `path` the way
- * to it, which differs inside `format`. */
+/* Reads the members of an object: `name` is the option that it stands for ("" for the instance),
+ * `path` the way to it, which differs inside `format`. */
 static void read_object(struct build *b, const char *name, const char *path, const json_t *object)
 {
     size_t n = strlen(name), m = strlen(path);
@@ -215,7 +225,8 @@ static void read_object(struct build *b, const char *name, const char *path, con
 }
 
 /* A nested option is asked for where its object was given. */
-static int is_asked_for(const struct build *b, const struct option_value *value, const json_t *object)
+static int is_asked_for(const struct build *b, const struct option_value *value,
+                        const json_t *object)
 {
     const char *name = value->option->name, *dot = strrchr(name, '.');
     if (!dot) return 1;
@@ -255,7 +266,9 @@ struct options *options_build_at(const struct job *job, const char *path, struct
                                  const struct option_table *tables, uint32_t n_tables,
                                  struct report *report)
 {
-    struct build b = { { job, path, report, 0 }, calloc(1, sizeof *b.options), tables, n_tables, owner };
+    struct build b = {
+        { job, path, report, 0 }, calloc(1, sizeof *b.options), tables, n_tables, owner
+    };
     if (!b.options || !collect(&b)) {
         options_free(b.options);
         return NULL;
@@ -339,8 +352,9 @@ static const struct option_item *find_item(const struct option_value *value, con
     for (uint32_t i = 0; i < value->n_items; i++)
         if (value->items[i].key && strcmp(value->items[i].key, name) == 0) return &value->items[i];
     unsigned long index = strtoul(name, &end, 10);
-    return *name >= '0' && *name <= '9' && *end == 0 && index < value->n_items ? &value->items[index]
-                                                                               : NULL;
+    return *name >= '0' && *name <= '9' && *end == 0 && index < value->n_items
+               ? &value->items[index]
+               : NULL;
 }
 
 /* The value that an error's option is, or is an item of: *rest is what follows its name. */
@@ -352,7 +366,8 @@ static const struct option_value *find_prefix(const struct options *options, con
     for (uint32_t i = 0; i < options->n; i++) {
         const char *other = options->values[i].option->name;
         size_t n = strlen(other);
-        if (strncmp(name, other, n) != 0 || (name[n] && name[n] != '.') || (best && n < length)) continue;
+        if (strncmp(name, other, n) != 0 || (name[n] && name[n] != '.') || (best && n < length))
+            continue;
         best = &options->values[i];
         length = n;
     }

@@ -2,12 +2,14 @@
  * report.c - findings of a check, and the nearest name for a suggestion.
  *
  *  1. A finding is kept once: the planner may look at the same instance twice.
- *  2. Texts are bounded and hold no control bytes, since keys from a hostile job file may be in them.
- *  3. A finding owns all its texts, the file's name too: a report outlives the job that it is about.
+ *  2. Texts are bounded and hold no control bytes, since keys from a hostile job file may be in
+ *     them.
+ *  3. A finding owns all its texts, the file's name too: a report outlives the job that it is
+ *     about.
  *  4. Past FINDINGS_MAX findings are counted only.
  *
- * The distance of names is the optimal string alignment of Damerau and Levenshtein: insertions, removals,
- * replacements and swaps of neighbours cost one each, and no piece is edited twice.
+ * The distance of names is the optimal string alignment of Damerau and Levenshtein: insertions,
+ * removals, replacements and swaps of neighbours cost one each, and no piece is edited twice.
  */
 #include "core/job/report.h"
 
@@ -101,13 +103,15 @@ void report_add(struct report *report, uint32_t severity, struct place place, co
 /* Places first, then the order in which findings were added. */
 static int compare(const void *a, const void *b)
 {
-    const struct finding *x = *(const struct finding *const *)a, *y = *(const struct finding *const *)b;
+    const struct finding *x = *(const struct finding *const *)a,
+                         *y = *(const struct finding *const *)b;
     if (x->place.line != y->place.line) return x->place.line < y->place.line ? -1 : 1;
     if (x->place.column != y->place.column) return x->place.column < y->place.column ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
-static void print(const struct finding *finding, void (*line)(void *arg, const char *text), void *arg)
+static void print(const struct finding *finding, void (*line)(void *arg, const char *text),
+                  void *arg)
 {
     char text[TEXT_SIZE + PATH_SIZE + 512], place[320];
     const char *file = finding->place.file ? finding->place.file : "";

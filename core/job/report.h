@@ -9,8 +9,9 @@
 #define REPORT_ERROR 1u
 #define REPORT_WARNING 2u
 
-/* A place in a job file (line and column in code points, from 1) or on the command line (file "command line",
- * line = number of the word of the one-liner, from 1, column = code point in it). 0 and 0: unknown. */
+/* A place in a job file (line and column in code points, from 1) or on the command line (file
+ * "command line", line = number of the word of the one-liner, from 1, column = code point in it). 0
+ * and 0: unknown. */
 struct place {
     const char *file; /* as the user named it; "command line" */
     uint32_t line;
@@ -35,7 +36,8 @@ void report_fini(struct report *report);
 void report_add(struct report *report, uint32_t severity, struct place place, const char *path,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* "file:line:column: error: path: text" lines, sorted by place, to a callback. */
-void report_print(const struct report *report, void (*line)(void *arg, const char *text), void *arg);
+void report_print(const struct report *report, void (*line)(void *arg, const char *text),
+                  void *arg);
 /* The nearest of n names to `word` within a third of its length, or NULL: for suggestions. */
 const char *nearest_name(const char *word, const char *const *names, uint32_t n);
 

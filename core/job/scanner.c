@@ -1,16 +1,19 @@
 /*
  * scanner.c - from the path of a value to the line and column at which it stands.
  *
- * The JSON library keeps no positions, so the text is walked a second time, after it was accepted. Each key
- * and value becomes a node; a path ("operators.counts.where", "operators.sum.by.0") is found by its hash.
+ * The JSON library keeps no positions, so the text is walked a second time, after it was accepted.
+ * Each key and value becomes a node; a path ("operators.counts.where", "operators.sum.by.0") is
+ * found by its hash.
  *
- *  1. A node holds its own key only, so a hostile file (a key of megabytes over a million members) takes
- *     memory in proportion to its size. The hash of a path is that of the parent continued by ".key"; a hit
- *     is proved backwards, key by key.
- *  2. Later nodes hide earlier ones of the same path: words of the command line replace what a file says.
- *  3. A duplicate is the same key under the same parent. {"a.b": 1, "a": {"b": 2}} has one path twice but no
- *     duplicate.
- *  4. Columns count code points, from 1. A string has no raw line breaks, so a place in it is on its line.
+ *  1. A node holds its own key only, so a hostile file (a key of megabytes over a million members)
+ *     takes memory in proportion to its size. The hash of a path is that of the parent continued by
+ *     ".key"; a hit is proved backwards, key by key.
+ *  2. Later nodes hide earlier ones of the same path: words of the command line replace what a file
+ *     says.
+ *  3. A duplicate is the same key under the same parent. {"a.b": 1, "a": {"b": 2}} has one path
+ *     twice but no duplicate.
+ *  4. Columns count code points, from 1. A string has no raw line breaks, so a place in it is on
+ *     its line.
  *  5. The walk trusts nothing: text that is no JSON ends it.
  */
 #include "core/job/scanner.h"
@@ -150,7 +153,8 @@ static void step(struct scan *s)
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r')) step(s);
+    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r'))
+        step(s);
 }
 
 static int take(struct scan *s, char c)
@@ -177,8 +181,8 @@ static uint32_t hex4(const char *p, const char *end)
     return value;
 }
 
-/* The length in bytes of the code point that begins at p, which is inside a JSON string; *value is set for
- * escapes, else left alone. */
+/* The length in bytes of the code point that begins at p, which is inside a JSON string; *value is
+ * set for escapes, else left alone. */
 static size_t code_point(const char *p, const char *end, uint32_t *value)
 {
     size_t n = 1;
@@ -229,8 +233,9 @@ static size_t put_utf8(char *out, uint32_t c)
     return 4;
 }
 
-/* Walks over a string; its decoded text goes to s->keys if `key` is given. No escape is shorter than the
- * UTF-8 that it stands for, so the keys of a text have room in as many bytes as the text. */
+/* Walks over a string; its decoded text goes to s->keys if `key` is given. No escape is shorter
+ * than the UTF-8 that it stands for, so the keys of a text have room in as many bytes as the text.
+ */
 static int scan_string(struct scan *s, const char **key, size_t *key_length)
 {
     if (s->p == s->end || *s->p != '"') return 0;
@@ -276,7 +281,8 @@ static void path_of(const struct places *places, uint32_t i, char *out, size_t s
     uint32_t chain[SCAN_MAX_DEPTH + 2];
     size_t at = 0;
     int depth = 0;
-    for (; i != NONE && depth <= (int)SCAN_MAX_DEPTH; i = places->nodes[i].parent) chain[depth++] = i;
+    for (; i != NONE && depth <= (int)SCAN_MAX_DEPTH; i = places->nodes[i].parent)
+        chain[depth++] = i;
     while (depth-- > 0) {
         const struct node *node = &places->nodes[chain[depth]];
         if (node->parent == NONE && node->key_length == 0) continue; /* the root */
@@ -383,8 +389,8 @@ static int scan_value(struct scan *s, uint32_t parent, struct node *node)
 int places_scan(struct places *places, const char *text, size_t n, size_t skip,
                 struct report *report)
 {
-    /* Room for keys: those of objects are no longer than in the text, the first item of an array has one
-     * digit for its bracket, any other at most seven for its comma. */
+    /* Room for keys: those of objects are no longer than in the text, the first item of an array
+     * has one digit for its bracket, any other at most seven for its comma. */
     size_t commas = 1;
     for (size_t i = 0; i < n; i++) commas += text[i] == ',';
     if (commas > SCAN_MAX_VALUES + 1) commas = SCAN_MAX_VALUES + 1;

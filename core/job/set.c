@@ -1,9 +1,9 @@
 /*
  * set.c - "path=value" on a job: --set, and the job options of a one-liner.
  *
- * The value goes as a string into canonical, at the end of the path, and objects on the way are made. The path is
- * noted in "texts", so that the value is read by the type of its option; `from` alone is brought into
- * the form of a job file at once, for its type is known.
+ * The value goes as a string into canonical, at the end of the path, and objects on the way are
+ * made. The path is noted in "texts", so that the value is read by the type of its option; `from`
+ * alone is brought into the form of a job file at once, for its type is known.
  */
 #include "core/job/instance.h"
 #include "core/job/job_private.h"
@@ -55,7 +55,8 @@ static int check_instance(const json_t *section, const char *path, const char *n
 }
 
 /* Walks to the object that is to hold the value; *last is the key in it. */
-static json_t *walk(struct job *job, char *path, const char *full, char **last, struct report *report)
+static json_t *walk(struct job *job, char *path, const char *full, char **last,
+                    struct report *report)
 {
     json_t *object = job->canonical;
     char *part = path;
@@ -69,7 +70,8 @@ static json_t *walk(struct job *job, char *path, const char *full, char **last, 
         if (in_section == 1 && check_instance(object, full, part, report) != 0) return NULL;
         json_t *inner = json_object_get(object, part);
         if (inner && !json_is_object(inner)) {
-            wrong(report, full, "a value that is no object stands on the way: set that one instead");
+            wrong(report, full,
+                  "a value that is no object stands on the way: set that one instead");
             return NULL;
         }
         if (!inner) {

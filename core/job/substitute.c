@@ -3,8 +3,10 @@
  *
  *  1. It works on parsed values, so what is put in can't end a string or add a key.
  *  2. Keys are left alone, and what was put in is not looked at again.
- *  3. `$$` is a dollar, and so is a `$` before anything but `{`: expressions and patterns need no escapes.
- *  4. A string that is one reference and nothing else is read by the type of its option ("9999" for a port).
+ *  3. `$$` is a dollar, and so is a `$` before anything but `{`: expressions and patterns need no
+ *     escapes.
+ *  4. A string that is one reference and nothing else is read by the type of its option ("9999" for
+ *     a port).
  *  5. The text of a file loses its final line break; secrets are files with one.
  *  6. No message shows what was put in.
  */
@@ -59,7 +61,8 @@ static uint32_t code_points(const char *text, const char *end)
 
 static int is_name(const char *name)
 {
-    if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') || *name == '_')) return 0;
+    if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') || *name == '_'))
+        return 0;
     while (*++name)
         if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') ||
               (*name >= '0' && *name <= '9') || *name == '_'))
@@ -94,7 +97,8 @@ static int add_file(struct substitution *s, struct text *out, const char *path, 
         return wrong(s, offset, "the file \"%.200s\" is larger than 1 MiB: name another one", path);
     if (result < 0) {
         char text[400];
-        snprintf(text, sizeof text, "the file \"%.200s\" can't be read: %s", path, strerror(-result));
+        snprintf(text, sizeof text, "the file \"%.200s\" can't be read: %s", path,
+                 strerror(-result));
         return wrong(s, offset, "%s", text);
     }
     if (n > 0 && bytes[n - 1] == '\n') n--;
@@ -107,7 +111,8 @@ static int add_file(struct substitution *s, struct text *out, const char *path, 
 }
 
 /* The reference `name`, which is what stood between the braces. */
-static int add_reference(struct substitution *s, struct text *out, const char *name, uint32_t offset)
+static int add_reference(struct substitution *s, struct text *out, const char *name,
+                         uint32_t offset)
 {
     if (strncmp(name, "file:", 5) == 0) return add_file(s, out, name + 5, offset);
     if (!is_name(name))
@@ -116,8 +121,8 @@ static int add_reference(struct substitution *s, struct text *out, const char *n
                      "the two signs themselves", name);
     const char *value = getenv(name);
     if (!value)
-        return wrong(s, offset, "the environment has no variable \"%.200s\": set it before the start",
-                     name);
+        return wrong(s, offset,
+                     "the environment has no variable \"%.200s\": set it before the start", name);
     if (!is_text(value, strlen(value)))
         return wrong(s, offset, "the variable \"%.200s\" is no UTF-8 text", name);
     return text_add(s, out, value, strlen(value));
@@ -182,9 +187,11 @@ static void walk_member(struct substitution *s, json_t *parent, const char *key,
     if (key) snprintf(s->path + n, PATH_LIMIT - n, "%s%s", n ? "." : "", key);
     else snprintf(s->path + n, PATH_LIMIT - n, ".%zu", index);
     json_t *now = json_is_string(value) ? replaced(s, value) : NULL;
-    if (now && key) json_object_set_new(parent, key, now);
-    else if (now) json_array_set_new(parent, index, now);
+    int failed = 0;
+    if (now && key) failed = json_object_set_new(parent, key, now);
+    else if (now) failed = json_array_set_new(parent, index, now);
     else walk(s, value);
+    s->no_memory |= failed != 0;
     s->path[n] = 0;
 }
 

@@ -5,8 +5,8 @@
  *     unit   = ms | s | m | h | d           (durations; it has to be there)
  *            | k | M | G | Ki | Mi | Gi     (sizes; none: bytes)
  *
- * A fraction is fine where the whole comes out even ("1.5s", "0.5Ki"). Nothing is rounded: the value is
- * computed as an exact fraction, digits · unit / 10^places.
+ * A fraction is fine where the whole comes out even ("1.5s", "0.5Ki"). Nothing is rounded: the
+ * value is computed as an exact fraction, digits · unit / 10^places.
  */
 #include "core/job/job.h"
 

@@ -6,15 +6,18 @@
  *
  * What an element is follows from the kinds that its plugin has and from where it stands:
  *
- *  1. With `from` it is an operator or a sink. Without, a plugin that is a source alone starts a chain, as does
- *     the first element and one behind a sink, where its plugin is a source among others.
- *  2. Of what is not a source, a plugin that is operator and sink is an operator where somebody reads it: the
- *     next element follows it, or a `from` names it.
- *  3. A plugin that nobody knows gets the kind of its position; the planner says that it is unknown.
- *  4. Names that were given come first, then each other element takes its plugin's name, with _2, _3 …
- *     where that is taken.
+ *  1. With `from` it is an operator or a sink. Without, a plugin that is a source alone starts a
+ *     chain, as does the first element and one behind a sink, where its plugin is a source among
+ *     others.
+ *  2. Of what is not a source, a plugin that is operator and sink is an operator where somebody
+ *     reads it: the next element follows it, or a `from` names it.
+ *  3. A plugin that nobody knows gets the kind of its position; the planner says that it is
+ *     unknown.
+ *  4. Names that were given come first, then each other element takes its plugin's name, with _2,
+ *     _3 … where that is taken.
  *
- * Values stay texts (see job.c); `from` takes the form of a job file, "k.sub=v" and "k={…}" make objects.
+ * Values stay texts (see job.c); `from` takes the form of a job file, "k.sub=v" and "k={…}" make
+ * objects.
  */
 #include "core/job/instance.h"
 #include "core/job/job_private.h"
@@ -47,8 +50,8 @@ struct line {
 static int misuse(struct line *line, uint32_t word, const char *text)
 {
     line->usage = 1;
-    report_add(line->report, REPORT_ERROR, (struct place){ SCAN_COMMAND_LINE, word + 1, 1 }, "", "%s",
-               text);
+    report_add(line->report, REPORT_ERROR, (struct place){ SCAN_COMMAND_LINE, word + 1, 1 }, "",
+               "%s", text);
     return 0;
 }
 
@@ -127,8 +130,9 @@ static int names(const char *from, const char *name)
 {
     size_t n = strlen(name);
     for (const char *p = from; (p = strstr(p, name)) != NULL; p += n) {
-        int before = p == from || !(strchr("_.", p[-1]) || (p[-1] >= '0' && p[-1] <= '9') ||
-                                    (p[-1] >= 'A' && p[-1] <= 'Z') || (p[-1] >= 'a' && p[-1] <= 'z'));
+        int before =
+            p == from || !(strchr("_.", p[-1]) || (p[-1] >= '0' && p[-1] <= '9') ||
+                           (p[-1] >= 'A' && p[-1] <= 'Z') || (p[-1] >= 'a' && p[-1] <= 'z'));
         if (before && strchr(",.\"", p[n])) return 1; /* "" too */
     }
     return 0;
@@ -185,7 +189,8 @@ static int find_names(struct line *line)
             if (!is_name(one, "") && (p == base || *p < '0' || *p > '9')) *p = '_';
         }
         snprintf(name, sizeof name, "%s", base[0] ? base : "_");
-        for (uint32_t k = 2; is_taken(line, name); k++) snprintf(name, sizeof name, "%s_%u", base, k);
+        for (uint32_t k = 2; is_taken(line, name); k++)
+            snprintf(name, sizeof name, "%s_%u", base, k);
         element->name = strdup(name);
         if (!element->name) return 0;
     }
@@ -201,7 +206,8 @@ static int twice(struct line *line, uint32_t word, const char *path)
     return 1;
 }
 
-/* The object in which the last part of `key` is to stand; *last is that part. NULL: a value is in the way. */
+/* The object in which the last part of `key` is to stand; *last is that part. NULL: a value is in
+ * the way. */
 static json_t *descend(json_t *object, char *key, char **last)
 {
     for (char *dot; (dot = strchr(key, '.')) != NULL; key = dot + 1) {
@@ -215,7 +221,8 @@ static json_t *descend(json_t *object, char *key, char **last)
     return json_object_get(object, key) ? NULL : object;
 }
 
-/* One word option=value into the object of its instance. 0 without memory or where the form is wrong. */
+/* One word option=value into the object of its instance. 0 without memory or where the form is
+ * wrong. */
 static int add_option(struct line *line, const char *path, json_t *object, uint32_t index)
 {
     const char *word = line->words[index], *equals = strchr(word, '=');
@@ -317,7 +324,8 @@ struct job *job_from_words(struct weir_sys *sys, const char *const *words, uint3
         made = make_canonical(&line, settings, n_settings) && job_derive(line.job, report) == 0;
     }
     if (!made && report->errors == before)
-        report_add(report, REPORT_ERROR, (struct place){ SCAN_COMMAND_LINE, 0, 0 }, "", "out of memory");
+        report_add(report, REPORT_ERROR, (struct place){ SCAN_COMMAND_LINE, 0, 0 }, "",
+                   "out of memory");
     if (usage) *usage = line.usage;
     for (uint32_t i = 0; i < line.n; i++) free(line.elements[i].name);
     free(line.elements);

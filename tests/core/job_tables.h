@@ -77,7 +77,13 @@ struct known_plugin {
 #define SOURCE (1u << JOB_SOURCE)
 #define OPERATOR (1u << JOB_OPERATOR)
 #define SINK (1u << JOB_SINK)
-#define PLUGIN(name, kinds) { #name, kinds, { name##_options, sizeof name##_options / sizeof *name##_options, #name } }
+#define PLUGIN(name, kinds)                                                                        \
+    {                                                                                              \
+#name, kinds,                                                                              \
+        {                                                                                          \
+            name##_options, sizeof name##_options / sizeof *name##_options, #name                  \
+        }                                                                                          \
+    }
 
 static const struct known_plugin known_plugins[] = {
     PLUGIN(socket, SOURCE | SINK), PLUGIN(split, OPERATOR),      PLUGIN(filter, OPERATOR),
@@ -138,9 +144,9 @@ static int files_close(struct weir_sys *sys, int fd)
     return 0;
 }
 
-static const char *const file_texts[] = {
-    "hunter2\n", "", "\xff\n",
-    "{\"name\":\"j\",\"sources\":{\"a\":{\"plugin\":\"x\"}},\"sinks\":{\"b\":{\"plugin\":\"y\",\"from\":\"a\"}}}" };
+static const char small_job[] = "{\"name\": \"j\", \"sources\": {\"a\": {\"plugin\": \"x\"}}, "
+                                "\"sinks\": {\"b\": {\"plugin\": \"y\", \"from\": \"a\"}}}";
+static const char *const file_texts[] = { "hunter2\n", "", "\xff\n", small_job };
 
 static int files_fstat(struct weir_sys *sys, int fd, struct sys_stat *out)
 {

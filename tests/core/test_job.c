@@ -1,8 +1,9 @@
 /*
  * test_job.c - reading jobs: the findings of bad ones, exactly, and what hostile text does.
  *
- * jobs/NAME.json is read and its options are checked against the tables of job_tables.h; jobs/NAME.expect has the
- * lines that come out. WEIR_TEST_WRITE=1 writes them anew: read the difference before you keep it.
+ * jobs/NAME.json is read and its options are checked against the tables of job_tables.h;
+ * jobs/NAME.expect has the lines that come out. WEIR_TEST_WRITE=1 writes them anew: read the
+ * difference before you keep it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,7 +130,8 @@ static void a_watermark_of_a_source_becomes_an_operator_behind_it(void **state)
     (void)state;
     struct report report = { 0 };
     struct job *job = read_text(
-        "{\"name\": \"w\", \"sources\": {\"a\": {\"plugin\": \"queue\", \"columns\": \"ts timestamp\","
+        "{\"name\": \"w\", \"sources\": {\"a\": {\"plugin\": \"queue\", \"columns\": \"ts "
+        "timestamp\","
         "\"watermark\": {\"column\": \"ts\", \"delay\": \"5s\"}}},"
         "\"operators\": {\"u\": {\"plugin\": \"union\", \"from\": [\"a\", \"a.watermark\"]}},"
         "\"sinks\": {\"b\": {\"plugin\": \"console\", \"from\": {\"x\": \"u.late\"}}}}",
@@ -155,10 +157,11 @@ static void canonical_keeps_references_and_gives_the_same_job_again(void **state
     (void)state;
     struct report report = { 0 };
     setenv("WEIR_TEST_PORT", "9999", 1);
-    struct job *job = read_text(
-        "{\"name\": \"r\", \"sources\": {\"a\": {\"plugin\": \"socket\", \"port\": \"${WEIR_TEST_PORT}\","
-        "\"password\": \"${file:secret}\"}}, \"sinks\": {\"b\": {\"plugin\": \"console\", \"from\": \"a\"}}}",
-        &report);
+    struct job *job = read_text("{\"name\": \"r\", \"sources\": {\"a\": {\"plugin\": \"socket\", "
+                                "\"port\": \"${WEIR_TEST_PORT}\","
+                                "\"password\": \"${file:secret}\"}}, \"sinks\": {\"b\": "
+                                "{\"plugin\": \"console\", \"from\": \"a\"}}}",
+                                &report);
     assert_non_null(job);
     char *text = json_dumps(job->canonical, JSON_COMPACT);
     assert_non_null(strstr(text, "${file:secret}"));
@@ -181,9 +184,10 @@ static void a_dollar_needs_doubling_before_a_brace_only(void **state)
     (void)state;
     struct report report = { 0 };
     setenv("WEIR_TEST_WORD", "a${b}", 1);
-    struct job *job = read_text(
-        "{\"name\": \"d\", \"sources\": {\"a\": {\"plugin\": \"x\", \"p\": \"^$|$1|$$|$${x}|${WEIR_TEST_WORD}\"}},"
-        "\"sinks\": {\"b\": {\"plugin\": \"console\", \"from\": \"a\"}}}", &report);
+    struct job *job = read_text("{\"name\": \"d\", \"sources\": {\"a\": {\"plugin\": \"x\", \"p\": "
+                                "\"^$|$1|$$|$${x}|${WEIR_TEST_WORD}\"}},"
+                                "\"sinks\": {\"b\": {\"plugin\": \"console\", \"from\": \"a\"}}}",
+                                &report);
     assert_non_null(job);
     assert_string_equal(json_string_value(json_object_get(job->instances[0].options, "p")),
                         "^$|$1|$|${x}|a${b}");
@@ -260,10 +264,11 @@ static void a_job_file_is_read_through_the_system(void **state)
     assert_int_equal(io_error, 1);
     assert_null(job_read(&files_sys, "large", NULL, &report, &io_error));
     assert_int_equal(io_error, 0);
-    assert_string_equal(findings(&report, &lines),
-                        "none.json: error: the job file can't be read: No such file or directory\n"
-                        "large: error: the job file is larger than 16 MiB: put data into files of its "
-                        "own\n");
+    assert_string_equal(
+        findings(&report, &lines),
+        "none.json: error: the job file can't be read: No such file or directory\n"
+        "large: error: the job file is larger than 16 MiB: put data into files of its "
+        "own\n");
     report_fini(&report);
 }
 
@@ -275,7 +280,8 @@ static void the_report_outlives_the_job(void **state)
     char *path = strdup("gone.json");
     job_free(job_read(&files_sys, path, "{}", &report, NULL));
     free(path);
-    assert_non_null(strstr(findings(&report, &lines), "gone.json:1:1: error: the job needs the option"));
+    assert_non_null(
+        strstr(findings(&report, &lines), "gone.json:1:1: error: the job needs the option"));
     report_fini(&report);
 }
 
@@ -357,12 +363,14 @@ static void huge_text_is_refused_or_read_in_bounded_memory(void **state)
     swallow_take(repeat("{\"x\": [0", ",1", 1100000, "]}"));
     swallow_take(repeat("", "{\"a\":", 100000, ""));
     swallow_take(repeat("", "[", 1 << 20, ""));
-    swallow_take(repeat("{\"sources\": {\"a\": {\"plugin\": \"queue\", \"columns\": \"", "${", 100000, "\"}}}"));
-    swallow_take(repeat("{\"operators\": {\"a\": {\"plugin\": \"union\", \"from\": [\"a\"", ",\"b\"", 100000,
-                        "]}}}"));
-    swallow_take(repeat("{\"sources\": {\"a\": {\"plugin\": \"queue\", \"", "\\u00e9", 100000, "\": 1}}}"));
-    swallow_take(repeat("{\"operators\": {\"a\": {\"plugin\": \"aggregate\", \"values\": [\"", "((", 100000,
-                        "\"]}}}"));
+    swallow_take(repeat("{\"sources\": {\"a\": {\"plugin\": \"queue\", \"columns\": \"", "${",
+                        100000, "\"}}}"));
+    swallow_take(repeat("{\"operators\": {\"a\": {\"plugin\": \"union\", \"from\": [\"a\"",
+                        ",\"b\"", 100000, "]}}}"));
+    swallow_take(
+        repeat("{\"sources\": {\"a\": {\"plugin\": \"queue\", \"", "\\u00e9", 100000, "\": 1}}}"));
+    swallow_take(repeat("{\"operators\": {\"a\": {\"plugin\": \"aggregate\", \"values\": [\"", "((",
+                        100000, "\"]}}}"));
 }
 
 static void many_unknown_keys_are_counted_past_a_thousand(void **state)

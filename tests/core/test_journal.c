@@ -77,15 +77,18 @@ static void a_json_line_is_an_object(void **state)
     journal_add(journal, WEIR_LOG_WARN, "counts", 7, "a \"b\"\\\n\x1b[31m\xff é");
     json_t *json = json_loads(sink.text, 0, NULL);
     assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(json, "time")), "2024-01-02T03:04:05.678Z");
+    assert_string_equal(json_string_value(json_object_get(json, "time")),
+                        "2024-01-02T03:04:05.678Z");
     assert_string_equal(json_string_value(json_object_get(json, "level")), "warn");
     assert_string_equal(json_string_value(json_object_get(json, "instance")), "counts");
     assert_int_equal(json_integer_value(json_object_get(json, "batch")), 7);
-    assert_string_equal(json_string_value(json_object_get(json, "text")), "a \"b\"\\\n\x1b[31m\u00ff é");
+    assert_string_equal(json_string_value(json_object_get(json, "text")),
+                        "a \"b\"\\\n\x1b[31m\u00ff é");
     json_decref(json);
     sink.n = 0;
     journal_add(journal, WEIR_LOG_INFO, NULL, -1, "x");
-    assert_string_equal(sink.text, "{\"time\":\"2024-01-02T03:04:05.678Z\",\"level\":\"info\",\"text\":\"x\"}\n");
+    assert_string_equal(
+        sink.text, "{\"time\":\"2024-01-02T03:04:05.678Z\",\"level\":\"info\",\"text\":\"x\"}\n");
     journal_destroy(journal);
 }
 
@@ -93,9 +96,11 @@ static void control_bytes_are_escaped(void **state)
 {
     (void)state;
     struct journal *journal = open_journal(0);
-    journal_add(journal, WEIR_LOG_INFO, "a\nb", -1, "1\r\n2\t\x1b[0m \x7f \xc2\x9b \xed\xa0\x80 \xf0\x9f\x98\x80 \xe2\x82");
-    assert_string_equal(sink.text, "2024-01-02T03:04:05.678Z info a\\nb: 1\\x0d\\n2\\t\\x1b[0m \\x7f \\xc2\\x9b "
-                                   "\\xed\\xa0\\x80 \xf0\x9f\x98\x80 \\xe2\\x82\n");
+    journal_add(journal, WEIR_LOG_INFO, "a\nb", -1,
+                "1\r\n2\t\x1b[0m \x7f \xc2\x9b \xed\xa0\x80 \xf0\x9f\x98\x80 \xe2\x82");
+    assert_string_equal(
+        sink.text, "2024-01-02T03:04:05.678Z info a\\nb: 1\\x0d\\n2\\t\\x1b[0m \\x7f \\xc2\\x9b "
+                   "\\xed\\xa0\\x80 \xf0\x9f\x98\x80 \\xe2\\x82\n");
     journal_destroy(journal);
 }
 

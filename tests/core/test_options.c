@@ -58,9 +58,10 @@ static void values_come_by_their_types(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, "sinks", "\"plugin\": \"file\", \"from\": \"a\", \"path\": \"p\", \"format\": \"csv\","
-                              "\"roll\": {\"size\": \"1Ki\", \"age\": \"1.5s\"}, \"changes\": true,"
-                              "\"gap\": {\"a\": [1, null]}, \"on_stall\": \"spill\"");
+    open_fixture(&f, "sinks",
+                 "\"plugin\": \"file\", \"from\": \"a\", \"path\": \"p\", \"format\": \"csv\","
+                 "\"roll\": {\"size\": \"1Ki\", \"age\": \"1.5s\"}, \"changes\": true,"
+                 "\"gap\": {\"a\": [1, null]}, \"on_stall\": \"spill\"");
     assert_int_equal(f.report.n, 0);
     assert_string_equal(get(&f, "path").text, "p");
     assert_int_equal(get(&f, "path").type, WEIR_OPTION_TEXT);
@@ -94,11 +95,13 @@ static void expressions_are_cut_at_the_last_as(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, "operators",
-                 "\"plugin\": \"aggregate\", \"from\": \"a\","
-                 "\"by\": [\"k\", \"i.ad\", \"upper(s)\", \"a  AS  b\", \"cast(x as int)\", \"f(x)as g\","
-                 "\"' as q'\", \"x as \\\"odd \\\"\\\" one\\\"\", \"\\\"k l\\\"\", \"has\", \"*\", \"a.as\"],"
-                 "\"values\": {\"n\": \"count(*)\", \"t\": \" sum(v)\"}");
+    open_fixture(
+        &f, "operators",
+        "\"plugin\": \"aggregate\", \"from\": \"a\","
+        "\"by\": [\"k\", \"i.ad\", \"upper(s)\", \"a  AS  b\", \"cast(x as int)\", \"f(x)as g\","
+        "\"' as q'\", \"x as \\\"odd \\\"\\\" one\\\"\", \"\\\"k l\\\"\", \"has\", \"*\", "
+        "\"a.as\"],"
+        "\"values\": {\"n\": \"count(*)\", \"t\": \" sum(v)\"}");
     assert_int_equal(f.report.n, 0);
     assert_int_equal(get(&f, "by").count, 12);
     assert_item(&f, "by", 0, "k", "k");
@@ -124,9 +127,10 @@ static void lists_maps_and_rows_have_items(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, "sinks", "\"plugin\": \"file\", \"from\": \"a\", \"path\": \"p\", \"format\": \"csv\","
-                              "\"partition_by\": [\"a\", 2, true],"
-                              "\"client\": {\"a.b\": 1, \"c\": {\"d\": \"x\", \"e\": false}}");
+    open_fixture(&f, "sinks",
+                 "\"plugin\": \"file\", \"from\": \"a\", \"path\": \"p\", \"format\": \"csv\","
+                 "\"partition_by\": [\"a\", 2, true],"
+                 "\"client\": {\"a.b\": 1, \"c\": {\"d\": \"x\", \"e\": false}}");
     assert_int_equal(f.report.n, 0);
     assert_item(&f, "partition_by", 0, NULL, "a");
     assert_item(&f, "partition_by", 1, NULL, "2");
@@ -135,7 +139,8 @@ static void lists_maps_and_rows_have_items(void **state)
     assert_item(&f, "client", 1, "c.d", "x");
     assert_item(&f, "client", 2, "c.e", "false");
     close_fixture(&f);
-    open_fixture(&f, "sources", "\"plugin\": \"queue\", \"columns\": \"a int\", \"batches\": [[[1]], null, []]");
+    open_fixture(&f, "sources",
+                 "\"plugin\": \"queue\", \"columns\": \"a int\", \"batches\": [[[1]], null, []]");
     assert_int_equal(get(&f, "batches").count, 3);
     assert_item(&f, "batches", 0, NULL, "[[1]]");
     assert_item(&f, "batches", 1, NULL, "null");
@@ -156,7 +161,8 @@ static void a_format_object_is_merged(void **state)
     open_fixture(&f, "sources", "\"plugin\": \"socket\", \"port\": 1, \"header\": true,"
                                 "\"format\": {\"type\": \"csv\", \"header\": true}");
     assert_int_equal(f.report.errors, 1);
-    assert_string_equal(f.report.findings[0].text, "the option \"header\" is given twice: take one out");
+    assert_string_equal(f.report.findings[0].text,
+                        "the option \"header\" is given twice: take one out");
     close_fixture(&f);
 }
 
@@ -165,8 +171,9 @@ static void secrets_are_never_shown(void **state)
     (void)state;
     struct fixture f;
     struct lines lines;
-    open_fixture(&f, "sources", "\"plugin\": \"socket\", \"port\": \"hunter2\", \"password\": \"hunter2\","
-                                "\"listen\": \"hunter2\", \"on_error\": \"hunter2\", \"max_record\": \"hunter2\"");
+    open_fixture(&f, "sources",
+                 "\"plugin\": \"socket\", \"port\": \"hunter2\", \"password\": \"hunter2\","
+                 "\"listen\": \"hunter2\", \"on_error\": \"hunter2\", \"max_record\": \"hunter2\"");
     assert_string_equal(get(&f, "password").text, "hunter2");
     assert_int_equal(f.report.errors, 4);
     assert_null(strstr(findings(&f.report, &lines), "hunter2"));
@@ -182,7 +189,8 @@ static void what_was_right_is_usable_beside_mistakes(void **state)
     (void)state;
     struct fixture f;
     struct weir_value value = { .size = sizeof value };
-    open_fixture(&f, "sources", "\"plugin\": \"socket\", \"prot\": 1, \"host\": \"h\", \"listen\": 3");
+    open_fixture(&f, "sources",
+                 "\"plugin\": \"socket\", \"prot\": 1, \"host\": \"h\", \"listen\": 3");
     assert_int_equal(f.report.errors, 3);
     assert_string_equal(get(&f, "host").text, "h");
     assert_int_equal(options_get(f.options, "listen", &value), WEIR_UNSUPPORTED);
@@ -208,15 +216,17 @@ static void a_short_value_of_an_older_plugin_is_not_overrun(void **state)
 static void an_error_of_a_plugin_has_its_place(void **state)
 {
     (void)state;
-    static const struct { const char *option; int32_t offset; uint32_t column; } errors[] = {
-        { "values.total", 4, 111 }, { "values.0", 4, 111 }, { "values.total", -1, 106 },
-        { "by.0", 2, 53 },  { "by.k", 0, 51 },   { "window.on", 1, 82 }, { "window.length", -1, 63 },
-        { "", -1, 1 },      { "nothing", 3, 1 } };
+    static const struct { const char *option; int32_t offset; uint32_t column;
+    } errors[] = { { "values.total", 4, 111 },  { "values.0", 4, 111 }, { "values.total", -1, 106 },
+                   { "by.0", 2, 53 },           { "by.k", 0, 51 },      { "window.on", 1, 82 },
+                   { "window.length", -1, 63 }, { "", -1, 1 },          { "nothing", 3, 1 } };
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct fixture f;
         struct weir_error error = WEIR_ERROR_INIT;
-        open_fixture(&f, "operators", "\"plugin\": \"aggregate\", \"from\": \"a\", \"by\": [\"k.k as k\"], "
-                                      "\"window\": {\"on\": \"ts\"}, \"x\": 1, \"values\": [\"sum(amount) as total\"]");
+        open_fixture(
+            &f, "operators",
+            "\"plugin\": \"aggregate\", \"from\": \"a\", \"by\": [\"k.k as k\"], "
+            "\"window\": {\"on\": \"ts\"}, \"x\": 1, \"values\": [\"sum(amount) as total\"]");
         report_fini(&f.report);
         weir_fail_option(&error, errors[i].option, errors[i].offset, "bad");
         options_report(f.options, f.job, &f.job->instances[0], &error, &f.report);
@@ -231,11 +241,15 @@ static void effective_options_are_nested_and_sorted(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, "operators", "\"plugin\": \"aggregate\", \"from\": \"a\", \"by\": \"k\","
-                                  "\"values\": [\"sum(v) as n\"], \"window\": {\"length\": \"90s\", \"on\": \"ts\"}");
+    open_fixture(
+        &f, "operators",
+        "\"plugin\": \"aggregate\", \"from\": \"a\", \"by\": \"k\","
+        "\"values\": [\"sum(v) as n\"], \"window\": {\"length\": \"90s\", \"on\": \"ts\"}");
     char *json = options_json(f.options);
-    assert_string_equal(json, "{\"by\": {\"k\": \"k\"}, \"on_error\": \"dead_letter\", \"output_mode\": \"update\", "
-                              "\"values\": {\"n\": \"sum(v)\"}, \"window\": {\"length\": \"90s\", \"on\": \"ts\"}}");
+    assert_string_equal(
+        json,
+        "{\"by\": {\"k\": \"k\"}, \"on_error\": \"dead_letter\", \"output_mode\": \"update\", "
+        "\"values\": {\"n\": \"sum(v)\"}, \"window\": {\"length\": \"90s\", \"on\": \"ts\"}}");
     mem_free(json);
     close_fixture(&f);
 }

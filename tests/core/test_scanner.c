@@ -103,7 +103,8 @@ static void keys_with_dots_and_empty_keys_are_no_trouble(void **state)
 static void duplicates_are_all_reported(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\": 1,\n\"b\": [{\"x\": 1, \"\\u0078\": 2}, {\"x\": 3}],\n\"a\": {}, \"a.0\": 1}";
+    static const char text[] =
+        "{\"a\": 1,\n\"b\": [{\"x\": 1, \"\\u0078\": 2}, {\"x\": 3}],\n\"a\": {}, \"a.0\": 1}";
     struct report report = { 0 };
     struct places *p = places_create("f");
     places_scan(p, text, strlen(text), 0, &report);
@@ -118,8 +119,10 @@ static void duplicates_are_all_reported(void **state)
 static void text_that_is_no_json_ends_the_walk(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "[1,", "[1 2]", "\"x",
-                                       "{\"a\":\"\\", "{\"a\":\"\\u12", "{a:1}", ",", "{\"a\":}", "[\"\\ud83d\\u" };
+    static const char *const bad[] = {
+        "",    "{",           "{\"a\"",         "{\"a\":", "{\"a\":1", "[1,",      "[1 2]",
+        "\"x", "{\"a\":\"\\", "{\"a\":\"\\u12", "{a:1}",   ",",        "{\"a\":}", "[\"\\ud83d\\u"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct report report = { 0 };
         struct places *p = places_create("f");

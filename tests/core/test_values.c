@@ -32,14 +32,26 @@ static void a_duration_is_one_number_with_one_unit(void **state)
 static void a_bad_duration_is_refused_with_a_remedy(void **state)
 {
     (void)state;
-    static const struct { const char *text, *why; } bad[] = {
-        { "", "a number and a unit" },   { "s", "a number and a unit" },  { "-1s", "a number and a unit" },
-        { " 1s", "a number and a unit" }, { "1.s", "a number and a unit" }, { ".5s", "a number and a unit" },
-        { "10", "needs a unit" },        { "1h30m", "not \"1h30m\"" },    { "1 s", "none of ms" },
-        { "1S", "none of ms" },          { "1us", "none of ms" },         { "1w", "none of ms" },
-        { "1s ", "none of ms" },         { "0s", "greater than zero" },   { "0.0001ms", "finer" },
-        { "0.1.2s", "not \"1h30m\"" },   { "106751992d", "too large" },
-        { "99999999999999999999s", "too large" }, { "1.0000000000000000000001s", "too large" } };
+    static const struct { const char *text, *why;
+    } bad[] = { { "", "a number and a unit" },
+                { "s", "a number and a unit" },
+                { "-1s", "a number and a unit" },
+                { " 1s", "a number and a unit" },
+                { "1.s", "a number and a unit" },
+                { ".5s", "a number and a unit" },
+                { "10", "needs a unit" },
+                { "1h30m", "not \"1h30m\"" },
+                { "1 s", "none of ms" },
+                { "1S", "none of ms" },
+                { "1us", "none of ms" },
+                { "1w", "none of ms" },
+                { "1s ", "none of ms" },
+                { "0s", "greater than zero" },
+                { "0.0001ms", "finer" },
+                { "0.1.2s", "not \"1h30m\"" },
+                { "106751992d", "too large" },
+                { "99999999999999999999s", "too large" },
+                { "1.0000000000000000000001s", "too large" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t us;
         const char *why = "";
@@ -60,10 +72,17 @@ static void zero_is_a_duration_where_it_is_allowed(void **state)
 static void a_size_has_decimal_and_binary_units(void **state)
 {
     (void)state;
-    static const struct good good[] = { { "0", 0 },          { "17", 17 },         { "1k", 1000 },
-                                        { "2M", 2000000 },   { "3G", 3000000000 }, { "1Ki", 1024 },
-                                        { "64Mi", 64 << 20 }, { "10Gi", 10737418240 }, { "0.5Ki", 512 },
-                                        { "1.5k", 1500 },    { "9223372036854775807", INT64_MAX } };
+    static const struct good good[] = { { "0", 0 },
+                                        { "17", 17 },
+                                        { "1k", 1000 },
+                                        { "2M", 2000000 },
+                                        { "3G", 3000000000 },
+                                        { "1Ki", 1024 },
+                                        { "64Mi", 64 << 20 },
+                                        { "10Gi", 10737418240 },
+                                        { "0.5Ki", 512 },
+                                        { "1.5k", 1500 },
+                                        { "9223372036854775807", INT64_MAX } };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         int64_t bytes = -1;
         const char *why = NULL;
@@ -75,9 +94,21 @@ static void a_size_has_decimal_and_binary_units(void **state)
 static void a_bad_size_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "",     "k",    "-1",  "1K",     "1KB",   "1Ti",      "1 Mi",
-                                       "1Gi2", "0.5", "0.1k1", "1.2.3k", "1e3", "9223372036854775808",
-                                       "9999999999Gi", "0.3Ki" };
+    static const char *const bad[] = { "",
+                                       "k",
+                                       "-1",
+                                       "1K",
+                                       "1KB",
+                                       "1Ti",
+                                       "1 Mi",
+                                       "1Gi2",
+                                       "0.5",
+                                       "0.1k1",
+                                       "1.2.3k",
+                                       "1e3",
+                                       "9223372036854775808",
+                                       "9999999999Gi",
+                                       "0.3Ki" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t bytes;
         const char *why = NULL;

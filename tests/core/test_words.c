@@ -27,13 +27,14 @@ static void split_words(struct words *words, const char *line)
     }
 }
 
-static struct job *read_line(const char *line, const char *settings, struct report *report, int *usage)
+static struct job *read_line(const char *line, const char *settings, struct report *report,
+                             int *usage)
 {
     struct words words, sets;
     split_words(&words, line);
     split_words(&sets, settings);
-    return job_from_words(&files_sys, words.list, words.n, sets.list, sets.n, known_kinds, NULL, report,
-                          usage);
+    return job_from_words(&files_sys, words.list, words.n, sets.list, sets.n, known_kinds, NULL,
+                          report, usage);
 }
 
 /* An instance's options as they are used. */
@@ -108,29 +109,35 @@ static void a_one_liner_equals_its_job_file(void **state)
     (void)state;
     assert_equal_jobs(
         "socket port=9999 ! split into=word ! c:=count_by_value column=word ! console ! "
-        "file from=c path=out format=csv changes=true", "trigger=1s",
+        "file from=c path=out format=csv changes=true",
+        "trigger=1s",
         "{\"name\": \"job\", \"trigger\": \"1s\","
         "\"sources\": {\"socket\": {\"plugin\": \"socket\", \"port\": 9999}},"
-        "\"operators\": {\"split\": {\"plugin\": \"split\", \"from\": \"socket\", \"into\": \"word\"},"
+        "\"operators\": {\"split\": {\"plugin\": \"split\", \"from\": \"socket\", \"into\": "
+        "\"word\"},"
         "\"c\": {\"plugin\": \"count_by_value\", \"from\": \"split\", \"column\": \"word\"}},"
         "\"sinks\": {\"console\": {\"plugin\": \"console\", \"from\": \"c\"},"
-        "\"file\": {\"plugin\": \"file\", \"from\": \"c\", \"path\": \"out\", \"format\": \"csv\", \"changes\": true}}}");
+        "\"file\": {\"plugin\": \"file\", \"from\": \"c\", \"path\": \"out\", \"format\": \"csv\", "
+        "\"changes\": true}}}");
 }
 
 static void lists_maps_and_nested_options_are_read_by_type(void **state)
 {
     (void)state;
     assert_equal_jobs(
-        "queue columns=k~string,~v~int batches=[[[\"a\",1]],null] fraction=0.25 watermark.column=ts "
+        "queue columns=k~string,~v~int batches=[[[\"a\",1]],null] fraction=0.25 "
+        "watermark.column=ts "
         "watermark.delay=5s max_record=2Mi ! aggregate by=k,upper(s,',')~as~u values.n=count(*) "
         "values.t=sum(v) window.on=ts window.length=90m ! "
-        "file path=o format.type=csv format.delimiter=; partition_by=a,b roll.size=1.5k client.a.b=1 gap=5m",
+        "file path=o format.type=csv format.delimiter=; partition_by=a,b roll.size=1.5k "
+        "client.a.b=1 gap=5m",
         "name=x-1.2 workers=7",
         "{\"name\": \"x-1.2\", \"workers\": 7, \"sources\": {\"queue\": {\"plugin\": \"queue\","
         "\"columns\": \"k string, v int\", \"batches\": [[[\"a\", 1]], null], \"fraction\": 0.25,"
         "\"watermark\": {\"column\": \"ts\", \"delay\": \"5s\"}, \"max_record\": 2097152}},"
         "\"operators\": {\"aggregate\": {\"plugin\": \"aggregate\", \"from\": \"queue\","
-        "\"by\": [\"k\", \"upper(s,',') as u\"], \"values\": {\"n\": \"count(*)\", \"t\": \"sum(v)\"},"
+        "\"by\": [\"k\", \"upper(s,',') as u\"], \"values\": {\"n\": \"count(*)\", \"t\": "
+        "\"sum(v)\"},"
         "\"window\": {\"on\": \"ts\", \"length\": \"1.5h\"}}},"
         "\"sinks\": {\"file\": {\"plugin\": \"file\", \"from\": \"aggregate\", \"path\": \"o\","
         "\"format\": {\"type\": \"csv\", \"delimiter\": \";\"}, \"partition_by\": [\"a\", \"b\"],"
@@ -141,10 +148,14 @@ static void values_that_are_json_stay_json(void **state)
 {
     (void)state;
     assert_equal_jobs(
-        "queue columns=a~int ! aggregate by=[\"a\"] values={\"n\":\"count(*)\"} window={\"on\":\"ts\",\"length\":\"1m\"} ! "
-        "file path=o format={\"type\":\"csv\"} client={\"x\":1} gap={\"a\":[1]}", "",
-        "{\"name\": \"job\", \"sources\": {\"queue\": {\"plugin\": \"queue\", \"columns\": \"a int\"}},"
-        "\"operators\": {\"aggregate\": {\"plugin\": \"aggregate\", \"from\": \"queue\", \"by\": [\"a\"],"
+        "queue columns=a~int ! aggregate by=[\"a\"] values={\"n\":\"count(*)\"} "
+        "window={\"on\":\"ts\",\"length\":\"1m\"} ! "
+        "file path=o format={\"type\":\"csv\"} client={\"x\":1} gap={\"a\":[1]}",
+        "",
+        "{\"name\": \"job\", \"sources\": {\"queue\": {\"plugin\": \"queue\", \"columns\": \"a "
+        "int\"}},"
+        "\"operators\": {\"aggregate\": {\"plugin\": \"aggregate\", \"from\": \"queue\", \"by\": "
+        "[\"a\"],"
         "\"values\": {\"n\": \"count(*)\"}, \"window\": {\"on\": \"ts\", \"length\": \"1m\"}}},"
         "\"sinks\": {\"file\": {\"plugin\": \"file\", \"from\": \"aggregate\", \"path\": \"o\","
         "\"format\": {\"type\": \"csv\"}, \"client\": {\"x\": 1}, \"gap\": {\"a\": [1]}}}}");
@@ -156,7 +167,8 @@ static void names_are_numbered_and_chains_begin_at_sources(void **state)
     assert_equal_jobs(
         "socket port=1 ! split into=a ! split_2:=split into=b ! split into=c ! console ! "
         "queue columns=a~int ! console ! file path=p format=csv ! f:=file path=q format=csv ! "
-        "union from=split,queue ! console from.x=union from.y=split_2", "",
+        "union from=split,queue ! console from.x=union from.y=split_2",
+        "",
         "{\"name\": \"job\", \"sources\": {\"socket\": {\"plugin\": \"socket\", \"port\": 1},"
         "\"queue\": {\"plugin\": \"queue\", \"columns\": \"a int\"},"
         "\"file\": {\"plugin\": \"file\", \"path\": \"p\", \"format\": \"csv\"}},"
@@ -167,7 +179,8 @@ static void names_are_numbered_and_chains_begin_at_sources(void **state)
         "\"sinks\": {\"console\": {\"plugin\": \"console\", \"from\": \"split_3\"},"
         "\"console_2\": {\"plugin\": \"console\", \"from\": \"queue\"},"
         "\"f\": {\"plugin\": \"file\", \"from\": \"file\", \"path\": \"q\", \"format\": \"csv\"},"
-        "\"console_3\": {\"plugin\": \"console\", \"from\": {\"x\": \"union\", \"y\": \"split_2\"}}}}");
+        "\"console_3\": {\"plugin\": \"console\", \"from\": {\"x\": \"union\", \"y\": "
+        "\"split_2\"}}}}");
 }
 
 static void a_name_of_several_kinds_is_told_by_its_position(void **state)
@@ -213,19 +226,22 @@ static void settings_reach_into_elements(void **state)
 static void a_wrong_form_is_a_usage_error(void **state)
 {
     (void)state;
-    static const struct { const char *line, *found; } wrong[] = {
+    static const struct { const char *line, *found;
+    } wrong[] = {
         { "", "there is no element" },
         { "! console", "command line, word 1, column 1: error: there is no element at this side" },
         { "socket port=1 !", "word 3, column 1: error: there is no element at this side" },
         { "socket port=1 ! ! console", "word 4, column 1: error: there is no element" },
         { "socket port ! console", "word 2, column 1: error: must be option=value" },
         { "socket =1 ! console", "word 2, column 1: error: must be option=value" },
-        { "port=1 ! console", "word 1, column 1: error: an element begins with the name of a plugin" },
+        { "port=1 ! console",
+          "word 1, column 1: error: an element begins with the name of a plugin" },
         { "a:= ! console", "the plugin is missing" },
         { "1a:=socket ! console", "a name has letters" },
         { ":=socket ! console", "a name has letters" },
         { "socket plugin=x ! console", "word 2, column 1: error: the plugin is the first word" },
-        { "socket ! console from=[1", "the value can't be read" } };
+        { "socket ! console from=[1", "the value can't be read" }
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct report report = { 0 };
         struct lines lines;
@@ -244,36 +260,47 @@ static void mistakes_in_words_have_word_and_column(void **state)
     struct report report = { 0 };
     struct lines lines;
     int usage = 1;
-    struct job *job = read_line("socket prot=9999 port=many ! split column=a column=b ! a:=aggregate "
-                                "by=k,~größe~as~1x from=splat ! a:=console rows=x ! queue columns=c~int",
-                                "workers=0 trigger=1 sinks.a.rows=y", &report, &usage);
+    struct job *job =
+        read_line("socket prot=9999 port=many ! split column=a column=b ! a:=aggregate "
+                  "by=k,~größe~as~1x from=splat ! a:=console rows=x ! queue columns=c~int",
+                  "workers=0 trigger=1 sinks.a.rows=y", &report, &usage);
     assert_non_null(job);
     assert_int_equal(usage, 0);
     check_all(job, &report);
     assert_string_equal(
         findings(&report, &lines),
         "command line: error: trigger: needs a unit: ms, s, m, h or d, like \"10s\"\n"
-        "command line: error: workers: must be from 1 to 1024; leave it out for as many as there are "
+        "command line: error: workers: must be from 1 to 1024; leave it out for as many as there "
+        "are "
         "cores\n"
         "command line: error: sinks.a.rows: must be a whole number\n"
-        "command line, word 2, column 1: error: sources.socket.prot: socket has no option \"prot\": did you "
+        "command line, word 2, column 1: error: sources.socket.prot: socket has no option "
+        "\"prot\": did you "
         "mean \"port\"?\n"
         "command line, word 3, column 6: error: sources.socket.port: must be a whole number\n"
-        "command line, word 5, column 1: warning: operators.split: nobody reads \"split\": its rows go "
+        "command line, word 5, column 1: warning: operators.split: nobody reads \"split\": its "
+        "rows go "
         "nowhere\n"
-        "command line, word 5, column 1: error: operators.split: split needs the option \"into\": name of the "
+        "command line, word 5, column 1: error: operators.split: split needs the option \"into\": "
+        "name of the "
         "new column\n"
-        "command line, word 7, column 1: error: operators.split.column: the option is here a second time: "
+        "command line, word 7, column 1: error: operators.split.column: the option is here a "
+        "second time: "
         "take one out\n"
-        "command line, word 9, column 1: error: operators.a: aggregate needs the option \"values\": "
+        "command line, word 9, column 1: error: operators.a: aggregate needs the option "
+        "\"values\": "
         "aggregates\n"
-        "command line, word 10, column 13: error: operators.a.by: \"as\" must be followed by one name; put odd "
+        "command line, word 10, column 13: error: operators.a.by: \"as\" must be followed by one "
+        "name; put odd "
         "names in double quotes\n"
-        "command line, word 11, column 6: error: operators.a: there is no instance \"splat\": did you mean "
+        "command line, word 11, column 6: error: operators.a: there is no instance \"splat\": did "
+        "you mean "
         "\"split\"?\n"
-        "command line, word 13, column 1: error: sinks.a: the name is taken by operators.a: names are unique in "
+        "command line, word 13, column 1: error: sinks.a: the name is taken by operators.a: names "
+        "are unique in "
         "a job, rename one\n"
-        "command line, word 16, column 1: warning: sources.queue: nobody reads \"queue\": its rows go "
+        "command line, word 16, column 1: warning: sources.queue: nobody reads \"queue\": its rows "
+        "go "
         "nowhere\n");
     job_free(job);
     report_fini(&report);
@@ -285,8 +312,9 @@ static void an_error_of_a_plugin_is_placed_in_its_piece(void **state)
     struct report report = { 0 };
     struct lines lines;
     struct weir_error error = WEIR_ERROR_INIT;
-    struct job *job = read_line("queue columns=a~int ! aggregate by=k,~f(ö,b)~as~x values.n=sum(q) ! console", "",
-                                &report, NULL);
+    struct job *job =
+        read_line("queue columns=a~int ! aggregate by=k,~f(ö,b)~as~x values.n=sum(q) ! console", "",
+                  &report, NULL);
     struct options *options = known_options(job, &job->instances[1], &report);
     weir_fail_option(&error, "by.x", 4, "unknown column");
     options_report(options, job, &job->instances[1], &error, &report);
@@ -309,10 +337,12 @@ static void an_error_of_a_plugin_is_placed_in_its_piece(void **state)
 static void random_words_do_no_harm(void **state)
 {
     (void)state;
-    static const char *const pieces[] = { "socket", "!", "port=1", "x:=", "x:=split", "from=a,b", "from.a=b",
-                                          "from={", "a.b.c=1", "a.=1", ".=", "=", "console", "by=((,',\"",
-                                          "values.n=x~as", "\xff=\xff", "a=\xff", "watermark.delay=1", "from=",
-                                          "plugin=x", "file", "format.=1", "watermark=1", "a..b=1" };
+    static const char *const pieces[] = {
+        "socket",   "!",          "port=1",        "x:=",       "x:=split",    "from=a,b",
+        "from.a=b", "from={",     "a.b.c=1",       "a.=1",      ".=",          "=",
+        "console",  "by=((,',\"", "values.n=x~as", "\xff=\xff", "a=\xff",      "watermark.delay=1",
+        "from=",    "plugin=x",   "file",          "format.=1", "watermark=1", "a..b=1"
+    };
     uint64_t seed = 7;
     for (int round = 0; round < 4000; round++) {
         const char *list[12];
@@ -323,7 +353,8 @@ static void random_words_do_no_harm(void **state)
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             list[i] = pieces[(seed >> 33) % (sizeof pieces / sizeof *pieces)];
         }
-        struct job *job = job_from_words(&files_sys, list, n, list, n / 2, known_kinds, NULL, &report, &usage);
+        struct job *job =
+            job_from_words(&files_sys, list, n, list, n / 2, known_kinds, NULL, &report, &usage);
         check_all(job, &report);
         if (!job) assert_true(report.errors > 0);
         job_free(job);
