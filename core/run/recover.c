@@ -280,6 +280,8 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     cp->dead_age_us = job->dead_age_us;
     cp->job_text = json_dumps(job->canonical, JSON_COMPACT);
     if (!cp->job_text) return weir_fail(error, WEIR_FATAL, "out of memory");
+    /* drawn before the log is opened, so that a test which fixes chance fixes the seed at every start */
+    sys_random(sys, &cp->seed, sizeof cp->seed);
     struct log_options options = { .directory = job->checkpoint, .job_name = job->name };
     int32_t result = log_open(sys, &options, take_record, cp, &cp->log, &report, error);
     if (result != WEIR_OK) return result;
@@ -287,7 +289,6 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
         journal_add(journal, WEIR_LOG_WARN, NULL, -1, "the log ended in %llu bytes that were not "
                     "whole, as after a crash; they were cut: %s",
                     (unsigned long long)report.cut_bytes, report.cut);
-    if (!cp->has_job) sys_random(sys, &cp->seed, sizeof cp->seed);
     cp->job_changed = !cp->has_job || strcmp(cp->logged_text, cp->job_text) != 0;
     return WEIR_OK;
 }

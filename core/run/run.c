@@ -205,8 +205,8 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     int32_t result = make_rooms(run);
     trigger_start(run);
     if (result == WEIR_OK) result = make_sources(run);
-    if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
     if (result == WEIR_OK) result = make_sinks(run);
+    if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
     if ((result = sinks_open(run)) != WEIR_OK) return result;

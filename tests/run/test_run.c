@@ -1,0 +1,173 @@
+/*
+ * Jobs of toy components on the simulated outside: batches, order, workers, kill and restart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/run/run.h"
+#include "core/sys/sim.h"
+#include "tests/support/toy.h"
+
+#define GRAPH                                                                                      \
+    " \"operators\": {\"d\": {\"plugin\": \"toy_double\", \"from\": \"n\"},"                         \
+    "                 \"s\": {\"plugin\": \"toy_sum\", \"from\": \"d\"}},"                           \
+    " \"sinks\": {\"plain\": {\"plugin\": \"toy_sink\", \"from\": \"d\"},"                           \
+    "             \"sums\": {\"plugin\": \"toy_sink\", \"from\": \"s\"},"                            \
+    "             \"again\": {\"plugin\": \"toy_finish\", \"from\": \"s\"}}}"
+
+/* The cut of batches is fixed by max_records where one partition is read, and by the end of the data where
+ * there are several. */
+static const char one_partition[] =
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+    " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 300, \"step\": 9,"
+    "                      \"max_records\": 60}}," GRAPH;
+static const char three_partitions[] =
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+    " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 200000, \"partitions\": 3,"
+    "                      \"step\": 3001, \"keys\": 1013}}," GRAPH;
+
+static const char *job_text = one_partition;
+
+static struct weir_sys *outside;
+static struct registry *registry;
+
+static int setup(void **state)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct registry_options options = { .no_user_directories = 1 };
+    (void)state;
+    outside = sys_real_create();
+    assert_non_null(outside);
+    assert_int_equal(registry_create(outside, &options, &registry, &error), WEIR_OK);
+    if (registry_add(registry, &toy_plugin, &error) != WEIR_OK) fail_msg("%s", error.text);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    registry_destroy(registry);
+    sys_destroy(outside);
+    toy_reset();
+    return 0;
+}
+
+/* One life of the engine on the disk; the exit status, or -1 if it was killed. */
+static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t kill_at,
+                uint64_t *calls)
+{
+    struct report report = { 0 };
+    struct run_options options = { .workers = workers };
+    struct run_summary summary = { 0 };
+    struct weir_sys *sys = sim_create(disk, 1700000000000000, seed);
+    int io_error;
+    struct job *job = job_read(sys, "job.json", job_text, &report, &io_error);
+    assert_non_null(job);
+    sim_kill_at(sys, kill_at);
+    struct journal *journal = kill_at ? NULL : journal_create(sys, 0, WEIR_LOG_WARN, NULL, NULL);
+    int status = run_job(sys, job, registry, journal, &options, &report, &summary);
+    if (journal) journal_destroy(journal);
+    for (uint32_t i = 0; i < report.n; i++) print_message("%s\n", report.findings[i].text);
+    int killed = sim_killed(sys);
+    if (calls) *calls = sim_calls(sys);
+    free(summary.json);
+    job_free(job);
+    report_fini(&report);
+    sys_destroy(sys);
+    return killed ? -1 : status;
+}
+
+static char *all_text(void)
+{
+    char *a = toy_text("plain"), *b = toy_text("sums"), *c = toy_text("again");
+    char *all = malloc(strlen(a) + strlen(b) + strlen(c) + 16);
+    sprintf(all, "%s--\n%s--\n%s", a, b, c);
+    free(a);
+    free(b);
+    free(c);
+    return all;
+}
+
+static char *undisturbed(uint32_t workers, uint64_t seed)
+{
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    assert_int_equal(life(disk, seed, workers, 0, NULL), 0);
+    assert_int_equal(toy_world.doubled, 0);
+    sim_disk_destroy(disk);
+    return all_text();
+}
+
+static void a_job_gives_every_row_once(void **state)
+{
+    (void)state;
+    job_text = three_partitions;
+    char *text = undisturbed(1, 1);
+    int64_t total = 0, want = 0;
+    for (char *at = text; *at && *at != '-'; at++) /* v of each row "k,v" of the first sink */
+        if (*at == ',') total += strtoll(at + 1, NULL, 10);
+    for (int64_t p = 0; p < 3; p++) /* even numbers of three partitions, doubled */
+        for (int64_t v = 0; v < 200000; v += 2) want += 2 * (p * 1000000 + v);
+    assert_int_equal(total, want);
+    free(text);
+}
+
+static void the_rows_are_the_same_with_other_workers_and_orders_of_tasks(void **state)
+{
+    static const uint32_t workers[] = { 1, 2, 7 };
+    (void)state;
+    job_text = three_partitions;
+    char *want = undisturbed(1, 1);
+    for (int w = 0; w < 3; w++) {
+        /* the seed draws the hash seed, too: equal seeds with other workers draw other orders of tasks */
+        char *got = undisturbed(workers[w], 1);
+        assert_string_equal(got, want);
+        free(got);
+    }
+    free(want);
+}
+
+static void a_kill_at_any_call_loses_and_doubles_nothing(void **state)
+{
+    uint64_t calls = 0, points = 0;
+    (void)state;
+    job_text = one_partition;
+    struct sim_disk *first = sim_disk_create();
+    toy_reset();
+    assert_int_equal(life(first, 5, 2, 0, &calls), 0);
+    char *want = all_text();
+    sim_disk_destroy(first);
+    for (uint64_t at = 1; at <= calls; at++, points++) {
+        struct sim_disk *disk = sim_disk_create();
+        toy_reset();
+        int status = life(disk, 5, 2, at, NULL);
+        if (status == -1) status = life(disk, 5, 2, 0, NULL);
+        if (status != 0) fail_msg("kill at call %llu: exit %d", (unsigned long long)at, status);
+        char *got = all_text();
+        if (toy_world.doubled) fail_msg("kill at call %llu: batch %llu came twice, with other rows",
+                                        (unsigned long long)at, (unsigned long long)toy_world.doubled - 1);
+        if (strcmp(want, got) != 0) {
+            print_message("want\n%s\ngot\n%s\n", want, got);
+            fail_msg("kill at call %llu: the rows differ", (unsigned long long)at);
+        }
+        free(got);
+        sim_disk_destroy(disk);
+    }
+    print_message("sweep toy: %llu kill points, 0 lost, 0 doubled\n", (unsigned long long)points);
+    free(want);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_job_gives_every_row_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_rows_are_the_same_with_other_workers_and_orders_of_tasks, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kill_at_any_call_loses_and_doubles_nothing, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
