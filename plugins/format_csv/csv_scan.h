@@ -1,0 +1,46 @@
+/*
+ * csv_scan.h - the places of separators, quotes and line feeds, and the fields between them.
+ */
+#ifndef FORMAT_CSV_SCAN_H
+#define FORMAT_CSV_SCAN_H
+
+#include <weir/abi.h>
+
+struct csv_dialect {
+    char delimiter[8];
+    uint32_t n_delimiter;
+    int quote; /* a byte, or -1: none */
+};
+
+struct csv_scan {
+    const struct csv_dialect *dialect;
+    const uint8_t *text;
+    uint64_t length;
+    uint64_t scanned; /* bytes whose marks were listed */
+    uint64_t base;    /* place that marks count from */
+    uint32_t at, n;
+    uint32_t *marks; /* CSV_MARKS of the caller's */
+};
+
+#define CSV_WINDOW 16384u
+#define CSV_MARKS (CSV_WINDOW + 64u)
+
+struct csv_field {
+    uint64_t start, end; /* of the text between the quotes, or of the field */
+    uint64_t next;       /* behind the separator that ended it */
+    uint32_t quoted;
+    uint32_t doubled;  /* it holds doubled quotes */
+    uint32_t last;     /* 1: it ended its record */
+    uint32_t open;     /* 1: the quote never closed */
+    uint32_t trailing; /* 1: text behind the closing quote */
+    uint32_t whole;    /* 1: a separator or line feed ended it, not the end of the bytes */
+};
+
+/* text is followed by 64 readable bytes. `at` is where the first field begins. */
+void csv_begin(struct csv_scan *scan, const struct csv_dialect *dialect, const uint8_t *text,
+               uint64_t length, uint64_t at, uint32_t *marks);
+/* The field that begins at `start`, which must be where the last one said `next`. A CR before the
+ * line feed belongs to neither. */
+void csv_next(struct csv_scan *scan, uint64_t start, struct csv_field *field);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * lines.c - a mask of 64 bits says where the line feeds of 64 bytes are; its set bits are taken off one
+ * by one. The AVX2 form is chosen at run time; SSE2 belongs to every x86-64; elsewhere memchr.
+ *
+ * The bits of a mask are written before the count is looked at, so `ends` needs room for 64 more.
+ */
+#include "plugins/share/lines.h"
+
+#include <string.h>
+
+uint32_t lines_scan_plain(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                          uint64_t *scanned, int *high)
+{
+    uint64_t at = 0, i, seen = 0;
+    uint32_t found = 0;
+    while (at < n && found < most) {
+        const uint8_t *end = memchr(text + at, '\n', n - at);
+        if (!end) {
+            at = n;
+            break;
+        }
+        ends[found++] = (uint32_t)(end - text);
+        at = (uint64_t)(end - text) + 1;
+    }
+    for (i = 0; i + 8 <= at; i += 8) {
+        uint64_t word;
+        memcpy(&word, text + i, 8);
+        seen |= word;
+    }
+    for (; i < at; i++) seen |= text[i];
+    if (seen & 0x8080808080808080ull) *high = 1;
+    *scanned = at;
+    return found;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+struct mask {
+    uint64_t feeds, highs;
+};
+
+static inline struct mask mask_sse2(const uint8_t *p)
+{
+    const __m128i feed = _mm_set1_epi8('\n');
+    struct mask mask = { 0, 0 };
+    int k;
+    for (k = 0; k < 4; k++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * k));
+        mask.feeds |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, feed)) << (16 * k);
+        mask.highs |= (uint64_t)(uint32_t)_mm_movemask_epi8(v) << (16 * k);
+    }
+    return mask;
+}
+
+__attribute__((target("avx2"))) static inline struct mask mask_avx2(const uint8_t *p)
+{
+    const __m256i feed = _mm256_set1_epi8('\n');
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+    struct mask mask;
+    mask.feeds = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, feed)) |
+                 (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, feed)) << 32;
+    mask.highs = (uint32_t)_mm256_movemask_epi8(a) |
+                 (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
+    return mask;
+}
+
+/* The loop around a mask, spelled once for both. */
+#define SCAN(MASK)                                                                                 \
+    uint64_t at = 0, highs = 0;                                                                    \
+    uint32_t found = 0;                                                                            \
+    for (; at < n; at += 64) {                                                                     \
+        struct mask mask = MASK(text + at);                                                        \
+        uint64_t here = n - at < 64 ? (1ull << (n - at)) - 1 : ~0ull;                              \
+        uint64_t feeds = mask.feeds & here;                                                        \
+        uint32_t base = (uint32_t)at;                                                              \
+        while (feeds) {                                                                            \
+            ends[found++] = base + (uint32_t)__builtin_ctzll(feeds);                               \
+            feeds &= feeds - 1;                                                                    \
+        }                                                                                          \
+        if (found >= most) {                                                                       \
+            uint32_t last = ends[most - 1];                                                        \
+            *scanned = (uint64_t)last + 1;                                                         \
+            here = last - base == 63 ? ~0ull : (1ull << (last - base + 1)) - 1;                    \
+            if ((highs | (mask.highs & here)) != 0) *high = 1;                                     \
+            return most;                                                                           \
+        }                                                                                          \
+        highs |= mask.highs & here;                                                                \
+    }                                                                                              \
+    if (highs) *high = 1;                                                                          \
+    *scanned = n;                                                                                  \
+    return found;
+
+__attribute__((target("avx2,bmi"))) static uint32_t scan_avx2(const uint8_t *text, uint64_t n,
+                                                              uint32_t *ends, uint32_t most,
+                                                              uint64_t *scanned, int *high)
+{
+    SCAN(mask_avx2)
+}
+
+static uint32_t scan_sse2(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                          uint64_t *scanned, int *high)
+{
+    SCAN(mask_sse2)
+}
+
+uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                    uint64_t *scanned, int *high)
+{
+    if (most == 0 || n == 0) {
+        *scanned = 0;
+        return 0;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"))
+        return scan_avx2(text, n, ends, most, scanned, high);
+    return scan_sse2(text, n, ends, most, scanned, high);
+}
+
+#else
+
+uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                    uint64_t *scanned, int *high)
+{
+    return lines_scan_plain(text, n, ends, most, scanned, high);
+}
+
+#endif
+
+uint64_t lines_count(const uint8_t *text, uint64_t n)
+{
+    uint64_t count = 0, i;
+    for (i = 0; i < n; i++) count += text[i] == '\n';
+    return count;
+}

@@ -1,0 +1,30 @@
+/*
+ * lines.h - ends of lines, found by the vector unit. Reads up to 63 bytes behind the text.
+ */
+#ifndef SHARE_LINES_H
+#define SHARE_LINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Finds up to `most` line feeds in n < 2^32 bytes. ends[i] is the place of the i-th; *scanned the bytes looked at
+ * (n, or behind the last one found); *high is set to 1 if one of these is not ASCII. Needs room for
+ * most + 64 entries. Returns how many were found. [any] */
+uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                    uint64_t *scanned, int *high);
+
+/* The twin in plain C, for other machines and for the test that compares them. */
+uint32_t lines_scan_plain(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
+                          uint64_t *scanned, int *high);
+
+/* Line feeds in n bytes. */
+uint64_t lines_count(const uint8_t *text, uint64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,304 @@
+#include "tests/plugins/format_cases.h"
+
+#define AB "\"columns\": \"a string, b int\""
+#define FIT(c, r) "5 column '" c "' does not fit its type|" r "\n"
+#define SYNTAX(r) "1 not a JSON object|" r "\n"
+
+static void members_are_columns_by_name(void **state)
+{
+    static const struct format_case cases[] = {
+        { AB, "{\"a\":\"x\",\"b\":1}\n{\"b\": 2, \"a\": \"y\"}\n", 0, "[\"x\",1]\n[\"y\",2]\n", "", 0 },
+        { AB, "{\"a\":\"x\"}", 0, "[\"x\",null]\n", "", 0 },
+        { AB, "{}\n\n\r\n{\"b\":null}\r\n", 0, "[null,null]\n[null,null]\n", "", 0 },
+        { AB, "\xEF\xBB\xBF{\"b\":1}\n", 0, "[null,1]\n", "", 0 },
+        { AB, "{\"c\":{\"a\":7},\"b\":1,\"d\":[1,[2]],\"a\":\"x\"}\n", 0, "[\"x\",1]\n", "", 0 },
+        { AB, "{\"a\":\"x\",\"b\":1,\"a\":\"y\"}\n", 0, "[\"y\",1]\n", "", 0 },
+        { AB, "{\"a\":\"x\",\"b\":1,\"b\":null}\n", 0, "[\"x\",null]\n", "", 0 },
+        { AB, "{\"\\u0061\":\"x\",\"b\":1}\n", 0, "[\"x\",1]\n", "", 0 },
+        { AB, " {\"b\" :\t1 } \n", 0, "[null,1]\n", "", 0 },
+        { AB, "", 0, "", "", 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void a_string_column_takes_any_value_as_its_text(void **state)
+{
+    static const struct format_case cases[] = {
+        { "\"columns\": \"a string\"",
+          "{\"a\":1.50}\n{\"a\":true}\n{\"a\":{\"x\": [1, \"y\"]}}\n{\"a\":[]}\n{\"a\": null}\n", 0,
+          "[\"1.50\"]\n[\"true\"]\n[\"{\\\"x\\\": [1, \\\"y\\\"]}\"]\n[\"[]\"]\n[null]\n", "", 0 },
+        { "\"columns\": \"a string\"", "{\"a\":\"q\\\"\\\\\\n\\u00e4\\ud83d\\ude00\"}\n", 0,
+          "[\"q\\\"\\\\\\n\xC3\xA4\xF0\x9F\x98\x80\"]\n", "", 0 },
+        { "\"columns\": \"a string\"", "{\"a\":[1,,2]}\n{\"a\":tru}\n{\"a\":\"\\ud800\"}\n", 0, "",
+          SYNTAX("{\"a\":[1,,2]}") SYNTAX("{\"a\":tru}") SYNTAX("{\"a\":\"\\ud800\"}"), 0 },
+        { "\"columns\": \"a string\"", "{\"a\":\"0123456789abcdef0123456789abcdef0123\"}\n", 0,
+          "[\"0123456789abcdef0123456789abcdef0123\"]\n", "", 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void numbers_must_fit(void **state)
+{
+    static const struct format_case cases[] = {
+        { AB, "{\"b\":\"5\"}\n{\"b\":1.0}\n{\"b\":1e3}\n{\"b\":2147483648}\n{\"b\":-2147483648}\n", 0,
+          "[null,-2147483648]\n",
+          FIT("b", "{\"b\":\"5\"}") FIT("b", "{\"b\":1.0}") FIT("b", "{\"b\":1e3}")
+              FIT("b", "{\"b\":2147483648}"), 0 },
+        { "\"columns\": \"v bigint\"", "{\"v\":9223372036854775807}\n{\"v\":9223372036854775808}\n", 0,
+          "[9223372036854775807]\n", FIT("v", "{\"v\":9223372036854775808}"), 0 },
+        { "\"columns\": \"v double\"",
+          "{\"v\":1}\n{\"v\":1.5e3}\n{\"v\":1e400}\n{\"v\":1e-400}\n{\"v\":\"NaN\"}\n{\"v\":\"5\"}\n", 0,
+          "[1.0]\n[1500.0]\n[0.0]\n[\"NaN\"]\n", FIT("v", "{\"v\":1e400}") FIT("v", "{\"v\":\"5\"}"), 0 },
+        { "\"columns\": \"v double\"", "{\"v\":01}\n{\"v\":+1}\n{\"v\":.5}\n{\"v\":1.}\n{\"v\":-}\n", 0,
+          "", SYNTAX("{\"v\":01}") SYNTAX("{\"v\":+1}") SYNTAX("{\"v\":.5}") SYNTAX("{\"v\":1.}")
+              SYNTAX("{\"v\":-}"), 0 },
+        { "\"columns\": \"v bool\"", "{\"v\":true}\n{\"v\":false}\n{\"v\":\"true\"}\n{\"v\":1}\n", 0,
+          "[true]\n[false]\n", FIT("v", "{\"v\":\"true\"}") FIT("v", "{\"v\":1}"), 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void times_are_text_or_numbers_of_a_unit(void **state)
+{
+    static const struct format_case cases[] = {
+        { "\"columns\": \"v timestamp\"", "{\"v\":\"2024-01-02T03:04:05Z\"}\n{\"v\":1}\n{\"v\":\"x\"}\n", 0,
+          "[\"2024-01-02T03:04:05Z\"]\n", FIT("v", "{\"v\":1}") FIT("v", "{\"v\":\"x\"}"), 0 },
+        { "\"columns\": \"v timestamp\", \"timestamp_unit\": \"s\"",
+          "{\"v\":1.5}\n{\"v\":-1}\n{\"v\":\"2024-01-02\"}\n", 0,
+          "[\"1970-01-01T00:00:01.500Z\"]\n[\"1969-12-31T23:59:59Z\"]\n",
+          FIT("v", "{\"v\":\"2024-01-02\"}"), 0 },
+        { "\"columns\": \"v date\"", "{\"v\":\"2024-01-02\"}\n", 0, "[\"2024-01-02\"]\n", "", 0 },
+        { "\"columns\": \"v binary\"", "{\"v\":\"aGk=\"}\n{\"v\":\"!\"}\n", 0, "[\"aGk=\"]\n",
+          FIT("v", "{\"v\":\"!\"}"), 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void nested_columns_are_lists_and_structs(void **state)
+{
+#define NESTED "\"columns\": \"l list<int>, s struct<x: string, y: list<struct<z: int>>>\""
+    static const struct format_case cases[] = {
+        { NESTED, "{\"l\":[1,null,3],\"s\":{\"y\":[{\"z\":1},{}],\"x\":\"u\"}}\n", 0,
+          "[[1,null,3],{\"x\":\"u\",\"y\":[{\"z\":1},{\"z\":null}]}]\n", "", 0 },
+        { NESTED, "{\"l\":[],\"s\":{}}\n{\"l\":null,\"s\":null}\n{}\n", 0,
+          "[[],{\"x\":null,\"y\":null}]\n[null,null]\n[null,null]\n", "", 0 },
+        { NESTED, "{\"l\":[1,\"x\"]}\n{\"l\":[5]}\n", 0, "[[5],null]\n",
+          FIT("l", "{\"l\":[1,\"x\"]}"), 0 },
+        { NESTED, "{\"l\":[1,2],\"l\":[3],\"s\":{\"x\":\"a\",\"x\":\"b\"}}\n", 0,
+          "[[3],{\"x\":\"b\",\"y\":null}]\n", "", 0 },
+        { NESTED, "{\"s\":{\"x\":\"a\"},\"s\":{\"y\":[]}}\n", 0, "[null,{\"x\":null,\"y\":[]}]\n", "", 0 },
+        { NESTED, "{\"l\":7}\n{\"s\":[]}\n", 0, "", FIT("l", "{\"l\":7}") FIT("s", "{\"s\":[]}"), 0 },
+        { "\"columns\": \"s struct<x: int not null>\"", "{\"s\":{\"x\":1}}\n{\"s\":{}}\n", 0,
+          "[{\"x\":1}]\n", FIT("s", "{\"s\":{}}"), 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void paths_lead_inside(void **state)
+{
+#define PATHS                                                                                      \
+    "\"columns\": \"u string, v int, w int\", "                                                    \
+    "\"paths\": {\"u\": \"$.a.b\", \"v\": \"$.a.c[1].d\", \"w\": \"$.w\"}"
+    static const struct format_case cases[] = {
+        { PATHS, "{\"a\":{\"b\":\"x\",\"c\":[{\"d\":1},{\"d\":2}]},\"w\":3}\n", 0, "[\"x\",2,3]\n", "", 0 },
+        { PATHS, "{\"a\":5,\"w\":3}\n{\"a\":{\"c\":[]}}\n{\"a\":[{\"b\":1}]}\n", 0,
+          "[null,null,3]\n[null,null,null]\n[null,null,null]\n", "", 0 },
+        { PATHS, "{\"a\":{\"b\":\"x\"},\"a\":{\"c\":[0,{\"d\":9}]}}\n", 0, "[null,9,null]\n", "", 0 },
+        { PATHS, "{\"a\":{\"b\":\"x\"},\"a\":1}\n", 0, "[null,null,null]\n", "", 0 },
+        { "\"columns\": \"u string, v int, a string, t int\", "
+          "\"paths\": {\"u\": \"$.a.b\", \"v\": \"$.a.b\", \"t\": \"$.a.b\"}",
+          "{\"a\": {\"b\": 4}, \"z\": 1}\n{\"a\":{\"b\":\"no\"}}\n", 0,
+          "[\"4\",4,\"{\\\"b\\\": 4}\",4]\n", FIT("v", "{\"a\":{\"b\":\"no\"}}"), 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void syntax_errors_are_rejected_and_move_no_bounds(void **state)
+{
+    static const struct format_case cases[] = {
+        { AB, "{\"b\":1\n{\"b\":2}\n", 0, "[null,2]\n", SYNTAX("{\"b\":1"), 0 },
+        { AB, "{\"b\":1}}\n{\"b\":2}\n", 0, "[null,2]\n", SYNTAX("{\"b\":1}}"), 0 },
+        { AB, "{\"b\":1} x\n{\"b\":2}\n", 0, "[null,2]\n", SYNTAX("{\"b\":1} x"), 0 },
+        { AB, "{\"a\":\"x\n{\"b\":2}\n", 0, "[null,2]\n", SYNTAX("{\"a\":\"x"), 0 },
+        { AB, "[1]\n5\n\"x\"\nnull\n \n{\"b\":2}\n", 0, "[null,2]\n",
+          SYNTAX("[1]") SYNTAX("5") SYNTAX("\"x\"") SYNTAX("null") SYNTAX(" "), 0 },
+        { AB, "{\"b\":1 \"a\":2}\n{\"b\" 1}\n{\"b\":1,}\n{b:1}\n{\"b\":1;}\n", 0, "",
+          SYNTAX("{\"b\":1 \"a\":2}") SYNTAX("{\"b\" 1}") SYNTAX("{\"b\":1,}") SYNTAX("{b:1}")
+              SYNTAX("{\"b\":1;}"), 0 },
+        { AB, "{\"a\":\"x\ty\"}\n", 0, "", SYNTAX("{\"a\":\"x\ty\"}"), 0 },
+        { AB, "{\"a\":\"\xFF\"}\n{\"b\":2}\n", 0, "[null,2]\n", "3 not UTF-8|{\"a\":\"\xFF\"}\n", 0 },
+        { AB ", \"invalid\": \"replace\"", "{\"a\":\"\xFF\"}\n", 0, "[\"\xEF\xBF\xBD\",null]\n", "", 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void nesting_over_64_is_rejected(void **state)
+{
+    char deep[400], text[500], rows[500];
+    struct format_case c = { "\"columns\": \"a string\"", text, 0, rows, "", 0 };
+    int i, n;
+    (void)state;
+    for (n = 63; n <= 64; n++) {
+        for (i = 0; i < n; i++) deep[i] = '[', deep[2 * n - 1 - i] = ']';
+        deep[2 * n] = 0;
+        snprintf(text, sizeof text, "{\"a\":%s}\n", deep);
+        snprintf(rows, sizeof rows, "[\"%s\"]\n", deep);
+        if (n == 64) {
+            static char rejects[500];
+            snprintf(rejects, sizeof rejects, "1 nested over 64 levels|{\"a\":%s}\n", deep);
+            c.rows = "";
+            c.rejects = rejects;
+        }
+        run_case(entry_format_json, &c, 0, UINT64_MAX);
+    }
+}
+
+static void on_error_null_keeps_the_row_and_the_text(void **state)
+{
+#define CORRUPTED "\"columns\": \"a string, b int, _corrupt_record string\""
+    static const struct format_case cases[] = {
+        { CORRUPTED, "{\"a\":\"x\",\"b\":1}\n{\"a\":\"x\",\"b\":\"no\"}\nrubbish\n", 0,
+          "[\"x\",1,null]\n[\"x\",null,\"{\\\"a\\\":\\\"x\\\",\\\"b\\\":\\\"no\\\"}\"]\n"
+          "[null,null,\"rubbish\"]\n", "", 1 },
+        { "\"columns\": \"b int not null\"", "{\"b\":1}\n{}\n{\"b\":\"x\"}\n", 0, "[1]\n",
+          "5 column 'b' is null|{}\n5 column 'b' is null|{\"b\":\"x\"}\n", 1 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void a_document_over_several_lines_is_read_as_one(void **state)
+{
+    static const struct format_case cases[] = {
+        { AB ", \"multi_line\": true", "[\n {\"a\": \"x\",\n \"b\": 1},\n {\"b\": 2}\n]\n", 0,
+          "[\"x\",1]\n[null,2]\n", "", 0 },
+        { AB ", \"multi_line\": true", "{\n\"b\":\n1}", 0, "[null,1]\n", "", 0 },
+        { AB ", \"multi_line\": true", "[]", 0, "", "", 0 },
+        { AB ", \"multi_line\": true", "\xEF\xBB\xBF[{\"b\":1}]", 0, "[null,1]\n", "", 0 },
+        { AB ", \"multi_line\": true", "[{\"b\":1},{\"b\":2]", 0, "",
+          SYNTAX("[{\"b\":1},{\"b\":2]"), 0 },
+        { AB ", \"multi_line\": true", "[{\"b\":1},{\"b\":\"x\"},{\"b\":3}]", 0,
+          "[null,1]\n[null,3]\n", FIT("b", "{\"b\":\"x\"},{\"b\":3}]"), 0 },
+    };
+    (void)state;
+    RUN_CASES(entry_format_json, cases);
+}
+
+static void wrong_paths_are_refused(void **state)
+{
+    (void)state;
+    expect_refusal(entry_format_json, "", "columns");
+    expect_refusal(entry_format_json, AB ", \"paths\": {\"a\": \"x.y\"}", "$.a.b");
+    expect_refusal(entry_format_json, AB ", \"paths\": {\"a\": \"$..y\"}", "$.a.b");
+    expect_refusal(entry_format_json, AB ", \"paths\": {\"a\": \"$.x[y]\"}", "$.a.b");
+    expect_refusal(entry_format_json, AB ", \"paths\": {\"a\": \"$\"}", "$.a.b");
+    expect_refusal(entry_format_json, AB ", \"paths\": {\"z\": \"$.x\"}", "'z'");
+}
+
+static void rows_become_objects(void **state)
+{
+    (void)state;
+    expect_encoded(entry_format_json, "",
+                   "a string, b double, c list<int>, d struct<x: binary, t: timestamp>",
+                   "[[\"q\\\"\\n\\u0001\\u00e4\",1,[1,null],{\"x\":\"aGk=\",\"t\":\"2024-01-02T03:04:05Z\"}],"
+                   "[null,\"NaN\",null,null]]",
+                   "{\"a\":\"q\\\"\\n\\u0001\xC3\xA4\",\"b\":1.0,\"c\":[1,null],\"d\":{\"x\":\"aGk=\","
+                   "\"t\":\"2024-01-02T03:04:05Z\"}}\n"
+                   "{\"a\":null,\"b\":\"NaN\",\"c\":null,\"d\":null}\n");
+}
+
+static const char sample[] =
+    "{\"id\": 1, \"name\": \"a \\\"b\\\" \\u00e4\", \"tags\": [\"x\", \"y\"], \"pos\": {\"lat\": 1.5, "
+    "\"lon\": -2e-3}, \"when\": \"2024-01-02T03:04:05Z\", \"ok\": true, \"z\": null}\n"
+    "{\"id\":2,\"name\":\"\",\"tags\":[],\"pos\":{},\"ok\":false}\r\n\n{\"id\":3,\"pos\":null}";
+
+static void hostile_json_is_survived(void **state)
+{
+    (void)state;
+    run_hostile(entry_format_json,
+                "\"columns\": \"id int, name string, tags list<string>, "
+                "pos struct<lat: double, lon: double>, when timestamp, ok bool, z string\"",
+                sample, mutations());
+    run_hostile(entry_format_json,
+                "\"columns\": \"p string, a double, b double, n binary, t string\", \"invalid\": \"replace\", "
+                "\"paths\": {\"p\": \"$.pos\", \"a\": \"$.pos.lat\", \"b\": \"$.pos.lat\", \"n\": \"$.name\", "
+                "\"t\": \"$.tags[1]\"}",
+                sample, mutations());
+    run_hostile(entry_format_json, "\"columns\": \"id int\", \"multi_line\": true",
+                "[{\"id\":1,\n\"x\":[1,2,{}]},{\"id\":2}]", mutations() / 2);
+}
+
+/* What a subset of the columns gives is what all of them give, for records that all accept. */
+static void wanted_columns_agree_with_all_of_them(void **state)
+{
+    static const char *const some[] = { "ok", "id", NULL };
+    static const char options[] = "\"columns\": \"id int, name string, ok bool\"";
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake all, few;
+    uint64_t seed = 99;
+    uint32_t round, compared = 0;
+    char text[sizeof sample];
+    (void)state;
+    assert_int_equal(fake_create(&all, sys, entry_format_json, NULL, options), WEIR_OK);
+    assert_int_equal(fake_create(&few, sys, entry_format_json, NULL, options), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&all, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&few, some, 0), WEIR_OK);
+    for (round = 0; round < mutations(); round++) {
+        size_t n = (size_t)(strchr(sample, '\n') - sample);
+        char *a, *b;
+        memcpy(text, sample, n);
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        if (round) text[(seed >> 20) % n] = (char)(seed >> 50 & 0x7f);
+        fake_forget(&all);
+        fake_forget(&few);
+        assert_int_equal(fake_decode(&all, text, n, 0, UINT64_MAX), WEIR_OK);
+        assert_int_equal(fake_decode(&few, text, n, 0, UINT64_MAX), WEIR_OK);
+        if (all.n_rows != 1) continue;
+        assert_int_equal(few.n_rows, 1); /* [id,name,ok] and [ok,id] */
+        a = strdup(fake_rows(&all));
+        b = strdup(fake_rows(&few));
+        *strchr(a, ',') = 0;
+        *strchr(b, ',') = 0;
+        assert_memory_equal(strrchr(a + strlen(a) + 1, ',') + 1, b + 1, strlen(b + 1));
+        assert_memory_equal(a + 1, b + strlen(b) + 1, strlen(a + 1));
+        free(a);
+        free(b);
+        compared++;
+    }
+    assert_true(compared > 100);
+    fake_destroy(&all);
+    fake_destroy(&few);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_are_columns_by_name),
+        cmocka_unit_test(a_string_column_takes_any_value_as_its_text),
+        cmocka_unit_test(numbers_must_fit),
+        cmocka_unit_test(times_are_text_or_numbers_of_a_unit),
+        cmocka_unit_test(nested_columns_are_lists_and_structs),
+        cmocka_unit_test(paths_lead_inside),
+        cmocka_unit_test(syntax_errors_are_rejected_and_move_no_bounds),
+        cmocka_unit_test(nesting_over_64_is_rejected),
+        cmocka_unit_test(on_error_null_keeps_the_row_and_the_text),
+        cmocka_unit_test(a_document_over_several_lines_is_read_as_one),
+        cmocka_unit_test(wrong_paths_are_refused),
+        cmocka_unit_test(rows_become_objects),
+        cmocka_unit_test(hostile_json_is_survived),
+        cmocka_unit_test(wanted_columns_agree_with_all_of_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
