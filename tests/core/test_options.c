@@ -100,10 +100,10 @@ static void expressions_are_cut_at_the_last_as(void **state)
         "\"plugin\": \"aggregate\", \"from\": \"a\","
         "\"by\": [\"k\", \"i.ad\", \"upper(s)\", \"a  AS  b\", \"cast(x as int)\", \"f(x)as g\","
         "\"' as q'\", \"x as \\\"odd \\\"\\\" one\\\"\", \"\\\"k l\\\"\", \"has\", \"*\", "
-        "\"a.as\"],"
+        "\"a.as\", \"p as q as r\"],"
         "\"values\": {\"n\": \"count(*)\", \"t\": \" sum(v)\"}");
     assert_int_equal(f.report.n, 0);
-    assert_int_equal(get(&f, "by").count, 12);
+    assert_int_equal(get(&f, "by").count, 13);
     assert_item(&f, "by", 0, "k", "k");
     assert_item(&f, "by", 1, "ad", "i.ad");
     assert_item(&f, "by", 2, "upper(s)", "upper(s)");
@@ -116,6 +116,7 @@ static void expressions_are_cut_at_the_last_as(void **state)
     assert_item(&f, "by", 9, "has", "has");
     assert_item(&f, "by", 10, "*", "*");
     assert_item(&f, "by", 11, "as", "a.as");
+    assert_item(&f, "by", 12, "r", "p as q");
     assert_item(&f, "values", 0, "n", "count(*)");
     assert_item(&f, "values", 1, "t", " sum(v)");
     struct weir_value value = { .size = sizeof value };

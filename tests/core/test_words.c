@@ -203,6 +203,20 @@ static void a_name_of_several_kinds_is_told_by_its_position(void **state)
     job_free(job);
 }
 
+static void a_plugin_that_is_a_source_alone_starts_a_chain_anywhere(void **state)
+{
+    (void)state;
+    struct report report = { 0 };
+    struct job *job = read_line("socket port=1 ! split into=a ! queue columns=a~int ! console "
+                                "from=split,queue", "", &report, NULL);
+    assert_non_null(job);
+    assert_int_equal(report.n, 0);
+    assert_string_equal(job->instances[1].path, "sources.queue");
+    assert_int_equal(job->instances[1].n_from, 0);
+    assert_int_equal(job->instances[3].n_from, 2);
+    job_free(job);
+}
+
 static void settings_reach_into_elements(void **state)
 {
     (void)state;
@@ -370,6 +384,7 @@ int main(void)
         cmocka_unit_test(values_that_are_json_stay_json),
         cmocka_unit_test(names_are_numbered_and_chains_begin_at_sources),
         cmocka_unit_test(a_name_of_several_kinds_is_told_by_its_position),
+        cmocka_unit_test(a_plugin_that_is_a_source_alone_starts_a_chain_anywhere),
         cmocka_unit_test(settings_reach_into_elements),
         cmocka_unit_test(a_wrong_form_is_a_usage_error),
         cmocka_unit_test(mistakes_in_words_have_word_and_column),
