@@ -6,11 +6,14 @@
  *     {"engine": "weir 0.1.0 …", "files": {"/usr/lib/weir/1/split.so":
  *       {"key": [size, mtime, ctime, inode, device], "seen": ns, "hash": "…", "answer": {…}}}}
  *
- *  1. An answer holds for the engine that asked: version, ABI and the very file of its code. Another one starts anew.
- *  2. A file is the one that was seen if size, times, inode and device are the same, and its last change lies over a second
- *     before it was seen: a file system's clock is coarse, and a change within its step would not show. A younger
- *     file is read and hashed again, and its answer kept if the hash is the same.
- *  3. Only what the bytes alone decide is here: no crashes, hangs, missing libraries, or modes of files.
+ *  1. An answer holds for the engine that asked: version, ABI and the very file of its code.
+ *     Another one starts anew.
+ *  2. A file is the one that was seen if size, times, inode and device are the same, and its last
+ *     change lies over a second before it was seen: a file system's clock is coarse, and a change
+ *     within its step would not show. A younger file is read and hashed again, and its answer kept
+ *     if the hash is the same.
+ *  3. Only what the bytes alone decide is here: no crashes, hangs, missing libraries, or modes of
+ *     files.
  *  4. The file is replaced by rename. Processes that write at the same time lose an entry at worst.
  */
 #define _GNU_SOURCE

@@ -1,8 +1,9 @@
 /*
  * context.h - weir_context: the ticket of an instance or a lane, and the host table over it.
  *
- * load/ knows options, memory, data, state, expressions and io. What needs the running job (emit, reject,
- * wake-ups, formats) is given by run/ as `ops`; a context without ops (check, inspect) answers UNSUPPORTED.
+ * load/ knows options, memory, data, state, expressions and io. What needs the running job (emit,
+ * reject, wake-ups, formats) is given by run/ as `ops`; a context without ops (check, inspect)
+ * answers UNSUPPORTED.
  */
 #ifndef WEIR_CORE_CONTEXT_H
 #define WEIR_CORE_CONTEXT_H

@@ -1,12 +1,12 @@
 /*
  * copy.c - private copies: what was looked at is what is opened.
  *
- *  1. The directory belongs to this user with mode 0700, so nobody else can change a copy between its check
- *     and its use, and replacing or overwriting the original does not touch a process that runs from the copy
- *     (overwriting a mapped file would end it with SIGBUS).
+ *  1. The directory belongs to this user with mode 0700, so nobody else can change a copy between
+ *     its check and its use, and replacing or overwriting the original does not touch a process
+ *     that runs from the copy (overwriting a mapped file would end it with SIGBUS).
  *  2. A copy's name holds the SHA-256 of its bytes: another content is another file, and so another
- *     module for the loader, even where the original kept its name. The loader compares device and inode,
- *     hence a copy that is already there is used again and never replaced.
+ *     module for the loader, even where the original kept its name. The loader compares device and
+ *     inode, hence a copy that is already there is used again and never replaced.
  *  3. A copy appears by rename, and its hash is computed again before it is opened.
  */
 #define _GNU_SOURCE
@@ -83,8 +83,8 @@ int32_t copy_directory(const char *wanted, char **out, struct weir_error *error)
         return weir_fail(error, WEIR_FATAL, "no memory for the plugin cache");
     }
     if (mkdir(*out, 0700) != 0 && errno != EEXIST) {
-        weir_fail(error, WEIR_CONFIG, "the plugin cache %s can't be made: %s: set XDG_RUNTIME_DIR to "
-                  "a directory of yours", *out, strerror(errno));
+        weir_fail(error, WEIR_CONFIG, "the plugin cache %s can't be made: %s: set XDG_RUNTIME_DIR "
+                  "to a directory of yours", *out, strerror(errno));
     } else if (lstat(*out, &s) != 0 || !S_ISDIR(s.st_mode) || s.st_uid != geteuid() ||
                s.st_mode & 077) {
         weir_fail(error, WEIR_CONFIG, "the plugin cache %s needs to be a directory of user %u with "

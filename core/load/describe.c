@@ -2,12 +2,14 @@
  * describe.c - descriptors as JSON and back: what a probe answers and what its cache holds.
  *
  *     {"abi": [1, 0], "id": "…", "version": "…", "licence": "…", "sdk": "…", "components": [
- *       {"kind": 3, "name": "…", "summary": "…", "numbers": [min_args, max_args, level, accepts, state_reads,
- *        state_writes, capabilities], "options": [[type, flags, "name", default, choices, "help"]],
+ *       {"kind": 3, "name": "…", "summary": "…", "numbers": [min_args, max_args, level,
+ *        accepts, state_reads, state_writes, capabilities],
+ *        "options": [[type, flags, "name", default, choices, "help"]],
  *        "interfaces": ["…"]}]}
  *
- * Numbers are as in the headers; default and choices are texts or null. It is compact because every start reads it.
- * Reading trusts nothing: a wrong type makes a NULL or 0, which descriptor_check then refuses.
+ * Numbers are as in the headers; default and choices are texts or null. It is compact because every
+ * start reads it. Reading trusts nothing: a wrong type makes a NULL or 0, which descriptor_check
+ * then refuses.
  */
 #include <stdlib.h>
 

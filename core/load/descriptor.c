@@ -1,16 +1,19 @@
 /*
  * descriptor.c - what a module says about itself, checked before anything relies on it.
  *
- *  1. A list is read at the stride that the module gives (component_size, option.size), so an entry may be
- *     longer than this weir's struct. It may not be shorter than in ABI 1.0, which is the first.
- *  2. Texts are UTF-8 of one line and bounded length. A text without an end is read for its bound only.
- *  3. Names are [a-z][a-z0-9_]*, unique per kind in the module; option names may have dots between such words and
- *     are unique per component. `plugin` and `from` belong to the job file.
- *  4. Numbers that choose (kinds, types, flags, levels, forms, capabilities) are known ones: the ABI minor
- *     that brought another one would have been asked for.
+ *  1. A list is read at the stride that the module gives (component_size, option.size), so an entry
+ *     may be longer than this weir's struct. It may not be shorter than in ABI 1.0, which is the
+ *     first.
+ *  2. Texts are UTF-8 of one line and bounded length. A text without an end is read for its bound
+ *     only.
+ *  3. Names are [a-z][a-z0-9_]*, unique per kind in the module; option names may have dots between
+ *     such words and are unique per component. `plugin` and `from` belong to the job file.
+ *  4. Numbers that choose (kinds, types, flags, levels, forms, capabilities) are known ones: the
+ *     ABI minor that brought another one would have been asked for.
  *
- * The same check runs on the module's own structs (in the probe, and again when it is opened) and on what the probe's
- * JSON was turned into, because that JSON comes from a process in which code of the module has run.
+ * The same check runs on the module's own structs (in the probe, and again when it is opened) and
+ * on what the probe's JSON was turned into, because that JSON comes from a process in which code of
+ * the module has run.
  */
 #include "core/load/descriptor.h"
 
@@ -102,8 +105,8 @@ static int check_option(const struct weir_component *c, uint32_t i, char *why, s
 {
     const struct weir_option *o = descriptor_option(c, i);
     if (o->size != c->options->size)
-        return refuse("needs options of one size; option %u of `%s` says %u bytes, the first one %u: "
-                      "use WEIR_OPTION", i + 1, c->name, o->size, c->options->size);
+        return refuse("needs options of one size; option %u of `%s` says %u bytes, the first one "
+                      "%u: use WEIR_OPTION", i + 1, c->name, o->size, c->options->size);
     if (!word_ok(o->name, 1) || strcmp(o->name, "plugin") == 0 || strcmp(o->name, "from") == 0)
         return refuse("needs names like `max_record` for options; option %u of `%s` has none: "
                       "rename it ([a-z][a-z0-9_]*, not `plugin` or `from`)", i + 1, c->name);
@@ -112,11 +115,12 @@ static int check_option(const struct weir_component *c, uint32_t i, char *why, s
             return refuse("needs different names for options; `%s` has `%s` twice: rename one",
                           c->name, o->name);
     if (o->type < WEIR_OPTION_BOOL || o->type > WEIR_OPTION_JSON || o->flags & ~OPTION_FLAGS)
-        return refuse("needs known types and flags of options; `%s` of `%s` has type %u, flags %#x: "
-                      "upgrade weir or use those of host.h", o->name, c->name, o->type, o->flags);
+        return refuse("needs known types and flags of options; `%s` of `%s` has type %u, flags "
+                      "%#x: upgrade weir or use those of host.h", o->name, c->name, o->type,
+                      o->flags);
     if (!line_ok(o->help, MAX_LINE) || (o->fallback && !line_ok(o->fallback, MAX_LINE)))
-        return refuse("needs one line of UTF-8 as help and default of options; those of `%s` of `%s` are "
-                      "not: mend them", o->name, c->name);
+        return refuse("needs one line of UTF-8 as help and default of options; those of `%s` of "
+                      "`%s` are not: mend them", o->name, c->name);
     if ((o->type == WEIR_OPTION_CHOICE) != (o->choices != NULL) ||
         (o->choices && !line_ok(o->choices, MAX_LINE)))
         return refuse("needs `choices` for options of type choice, and for no others; `%s` of `%s` "
@@ -168,8 +172,8 @@ static int check_component(const struct weir_plugin *plugin, uint32_t i, int tab
     if (!kind_name(c->kind))
         return refuse("needs components of kind %u; this weir knows 1 to 6: upgrade weir", c->kind);
     if (!word_ok(c->name, 0))
-        return refuse("needs names like `count_by_value` for components; component %u (a %s) has "
-                      "none: rename it ([a-z][a-z0-9_]*)", i + 1, kind_name(c->kind));
+        return refuse("needs names like `count_by_value` for components; component %u (of kind %s) "
+                      "has none: rename it ([a-z][a-z0-9_]*)", i + 1, kind_name(c->kind));
     for (uint32_t k = 0; k < i; k++) {
         const struct weir_component *other = descriptor_component(plugin, k);
         if (other->kind == c->kind && strcmp(other->name, c->name) == 0)
@@ -239,7 +243,8 @@ struct weir_component *descriptor_copy(const struct weir_plugin *plugin, char *w
     size_t n = plugin->n_components, n_options = 0;
     for (uint32_t i = 0; i < n; i++) n_options += descriptor_component(plugin, i)->n_options;
     struct weir_component *copy =
-        calloc(1, n * (sizeof *copy + sizeof(union table)) + n_options * sizeof(struct weir_option));
+        calloc(1, n * (sizeof *copy + sizeof(union table)) +
+                      n_options * sizeof(struct weir_option));
     if (!copy) snprintf(why, size, "needs memory; there is none");
     if (!copy) return NULL;
     union table *tables = (union table *)(copy + n);

@@ -4,23 +4,26 @@
  * Rules that a module keeps (each has a message of its own):
  *
  *  1. ELF, of the class, byte order and machine of this process, ET_DYN, with a dynamic section.
- *  2. It exports exactly one symbol, weir_plugin_entry_v1. Left out of the count is what a linker adds by itself:
- *     _init, _fini, _edata, _end, __bss_start, names of symbol versions (absolute), and the marks of
- *     AddressSanitizer. A second export can be bound to instead of another module's symbol of that name.
- *  3. It defines no STB_GNU_UNIQUE symbol: those are one per process in spite of RTLD_LOCAL, so that two
- *     versions of a module would share them.
+ *  2. It exports exactly one symbol, weir_plugin_entry_v1. Left out of the count is what a linker
+ *     adds by itself: _init, _fini, _edata, _end, __bss_start, names of symbol versions (absolute),
+ *     and the marks of AddressSanitizer. A second export can be bound to instead of another
+ *     module's symbol of that name.
+ *  3. It defines no STB_GNU_UNIQUE symbol: those are one per process in spite of RTLD_LOCAL, so
+ *     that two versions of a module would share them.
  *  4. It imports nothing that begins with weir_.
- *  5. RPATH and RUNPATH are absolute, without $ORIGIN: a module is opened from a private copy, where
- *     $ORIGIN is another directory. Needed libraries are names or absolute paths.
+ *  5. RPATH and RUNPATH are absolute, without $ORIGIN: a module is opened from a private copy,
+ *     where $ORIGIN is another directory. Needed libraries are names or absolute paths.
  *
- * What constructors, weak imports and the INIT_ARRAY do is not judged: an empty C module has them too.
+ * What constructors, weak imports and the INIT_ARRAY do is not judged: an empty C module has them
+ * too.
  *
- * The file is reached the way the loader does it, through program headers and the dynamic section; section
- * headers may be missing. The number of symbols stands only in the hash tables: nchain of DT_HASH, or,
- * with DT_GNU_HASH (word 0 buckets, 1 first hashed symbol, 2 words of Bloom filter, 3 shift; filter; buckets; one
- * word per hashed symbol whose lowest bit ends a chain), the end of the chain that begins at the greatest
- * bucket. All offsets and counts are of the file and may lie: each is checked against the file's length
- * before it is used, by subtraction, and every loop is bounded by the length.
+ * The file is reached the way the loader does it, through program headers and the dynamic section;
+ * section headers may be missing. The number of symbols stands only in the hash tables: nchain of
+ * DT_HASH, or, with DT_GNU_HASH (word 0 buckets, 1 first hashed symbol, 2 words of Bloom filter, 3
+ * shift; filter; buckets; one word per hashed symbol whose lowest bit ends a chain), the end of the
+ * chain that begins at the greatest bucket. All offsets and counts are of the file and may lie:
+ * each is checked against the file's length before it is used, by subtraction, and every loop is
+ * bounded by the length.
  */
 #define _GNU_SOURCE
 #include "core/load/elf.h"
@@ -110,8 +113,8 @@ static int locate(const struct image *image, uint64_t address, size_t *offset, s
 
 static int dynamic_entry(const struct image *image, size_t i, ElfW(Dyn) *out)
 {
-    return i < image->n_dynamic && take(image, image->dynamic + i * sizeof *out, out, sizeof *out) &&
-           out->d_tag != DT_NULL;
+    return i < image->n_dynamic &&
+           take(image, image->dynamic + i * sizeof *out, out, sizeof *out) && out->d_tag != DT_NULL;
 }
 
 static int dynamic_value(const struct image *image, int64_t tag, uint64_t *value)
@@ -255,8 +258,8 @@ static int check_export(const ElfW(Sym) *symbol, const char *name, int *has_entr
     unsigned binding = ELF64_ST_BIND(symbol->st_info);
     unsigned visibility = ELF64_ST_VISIBILITY(symbol->st_other);
     if (binding == STB_GNU_UNIQUE)
-        return refuse("needs symbols of its own; `%s` is unique in the process (STB_GNU_UNIQUE), so "
-                      "two versions of the module would share it: compile with -fno-gnu-unique "
+        return refuse("needs symbols of its own; `%s` is unique in the process (STB_GNU_UNIQUE), "
+                      "so two versions of the module would share it: compile with -fno-gnu-unique "
                       "-fvisibility=hidden", name);
     if (binding == STB_LOCAL || visibility == STV_HIDDEN || visibility == STV_INTERNAL ||
         linker_made(name, symbol))
@@ -296,8 +299,8 @@ static int check_symbols(const struct image *image, char *why, size_t size)
         if (symbol.st_shndx != SHN_UNDEF) {
             if (check_export(&symbol, name, &has_entry, why, size) != 0) return -1;
         } else if (strncmp(name, "weir_", 5) == 0) {
-            return refuse("needs `%s` of the host by name; weir gives nothing by name: use the host "
-                          "table that the entry function gets", name);
+            return refuse("needs `%s` of the host by name; weir gives nothing by name: use the "
+                          "host table that the entry function gets", name);
         }
     }
     return check_entry(image, has_entry, why, size);

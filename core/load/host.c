@@ -1,9 +1,10 @@
 /*
  * host.c - the host table: what every plugin gets, and the interfaces by id.
  *
- * The table is thin. What needs the running job goes to context->ops, which run/ fills; where a context has no ops, or
- * ops lack a function, the answer is UNSUPPORTED (or nothing, for functions that can't fail). So the same plugin code
- * can be created and bound by `weir check`. What a plugin passes is input: a NULL context is answered, not followed.
+ * The table is thin. What needs the running job goes to context->ops, which run/ fills; where a
+ * context has no ops, or ops lack a function, the answer is UNSUPPORTED (or nothing, for functions
+ * that can't fail). So the same plugin code can be created and bound by `weir check`. What a plugin
+ * passes is input: a NULL context is answered, not followed.
  */
 #include <pthread.h>
 

@@ -1,9 +1,10 @@
 /*
  * host_expr.c - weir.expr/1: core/expr with the context that it leaves out.
  *
- * Compiling takes functions from context->env. Running takes batch, time, seed and partition from the lane, and sends
- * failing rows to reject: with the chunk of input context->error_input, so that the dead letter holds the
- * row. Results of aggregates have no input row; they are rejected as a record without bytes.
+ * Compiling takes functions from context->env. Running takes batch, time, seed and partition from
+ * the lane, and sends failing rows to reject: with the chunk of input context->error_input, so that
+ * the dead letter holds the row. Results of aggregates have no input row; they are rejected as a
+ * record without bytes.
  */
 #include "core/load/services.h"
 
@@ -81,7 +82,8 @@ static int32_t host_aggregate(struct weir_context *context, const char *option, 
     return expr_aggregate(context->env, option, n, names, texts, input, by, out, error);
 }
 
-static int32_t host_aggregate_finish(struct weir_context *lane, struct weir_aggregation *aggregation,
+static int32_t host_aggregate_finish(struct weir_context *lane,
+                                     struct weir_aggregation *aggregation,
                                      const struct ArrowArray *const *by,
                                      const struct ArrowArray *const *calls, uint32_t n,
                                      struct weir_rows *rows, struct ArrowArray *out,

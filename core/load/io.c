@@ -1,15 +1,16 @@
 /*
  * io.c - weir.io/1: files and streams of plugins, through sys.
  *
- *  1. A handle is the descriptor of sys plus 3, so that 0 and 1 are standard input and output whatever numbers a
- *     (simulated) sys gives. Those two are not closed.
- *  2. errno becomes a class: what time or an operator can heal is RETRY; ENOENT is UNSUPPORTED; the rest is
- *     FATAL. error.code has errno, error.text what was tried, on what, and why it failed.
- *  3. After a failed sync nobody knows what is on the disk, and a later sync would answer OK for pages that were dropped.
- *     So the handle is final: it is noted as spoiled, and all but close fails. Spoiled handles are few; where the list is full,
- *     every handle counts as spoiled, which errs on the safe side.
- *  4. Streams don't block, save on sink threads (context->blocking): there `recv` and `send` wait in slices of
- *     SLICE_US and look for `cancelled` in between.
+ *  1. A handle is the descriptor of sys plus 3, so that 0 and 1 are standard input and output
+ *     whatever numbers a (simulated) sys gives. Those two are not closed.
+ *  2. errno becomes a class: what time or an operator can heal is RETRY; ENOENT is UNSUPPORTED; the
+ *     rest is FATAL. error.code has errno, error.text what was tried, on what, and why it failed.
+ *  3. After a failed sync nobody knows what is on the disk, and a later sync would answer OK for
+ *     pages that were dropped. So the handle is final: it is noted as spoiled, and all but close
+ *     fails. Spoiled handles are few; where the list is full, every handle counts as spoiled, which
+ *     errs on the safe side.
+ *  4. Streams don't block, save on sink threads (context->blocking): there `recv` and `send` wait
+ *     in slices of SLICE_US and look for `cancelled` in between.
  *  5. A context without ops belongs to a check, which does no I/O: UNSUPPORTED.
  */
 #include <errno.h>
@@ -137,7 +138,7 @@ static int32_t io_open(struct weir_context *context, const char *path, uint32_t 
     struct weir_sys *sys = sys_of(context, error);
     *handle = -1;
     if (!sys) return WEIR_UNSUPPORTED;
-    int fd = sys_open(sys, path, flags & 31u); /* the flags of io.h and sys.h are the same numbers */
+    int fd = sys_open(sys, path, flags & 31u); /* io.h and sys.h have the same numbers */
     if (fd < 0) return io_fail(error, fd, "open", path);
     *handle = (int64_t)fd + FIRST_HANDLE;
     return WEIR_OK;

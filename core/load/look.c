@@ -1,19 +1,21 @@
 /*
  * look.c - the probe process: loads one module, reads its descriptor, says so as JSON.
  *
- * What may happen here is anything, since code of the module runs: that is why it happens here. The process
- * limits itself first (processor time, memory, no core file, ends with its parent), and takes the default
- * action for deadly signals, so that its end tells the truth.
+ * What may happen here is anything, since code of the module runs: that is why it happens here. The
+ * process limits itself first (processor time, memory, no core file, ends with its parent), and
+ * takes the default action for deadly signals, so that its end tells the truth.
  *
  * Answer: the descriptor as in describe.c, or
  *
- *     {"refusal": "needs …; …: …", "lasting": true, "id": "…", "version": "…", "names": ["sink/kafka", …]}
+ *     {"refusal": "needs …; …: …", "lasting": true, "id": "…", "version": "…",
+ *      "names": ["sink/kafka", …]}
  *
- * id, version and names are there as far as the descriptor could be read. lasting: true where the module's bytes alone
- * decide; libraries that are missing may come tomorrow. The process leaves by _exit: destructors are not asked.
+ * id, version and names are there as far as the descriptor could be read. lasting: true where the
+ * module's bytes alone decide; libraries that are missing may come tomorrow. The process leaves by
+ * _exit: destructors are not asked.
  *
- * A symbol that no library of the module has, but the process has, was bound to the host by accident: such a
- * module works in one build of weir and not in the next, so it is refused.
+ * A symbol that no library of the module has, but the process has, was bound to the host by
+ * accident: such a module works in one build of weir and not in the next, so it is refused.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -89,12 +91,13 @@ static int explain(struct look *look, const char *text, char *why, size_t size)
     if (strncmp(text, look->file, n) == 0 && strncmp(text + n, ": ", 2) == 0) text += n + 2;
     const char *at = strstr(text, missing);
     if (at)
-        return refuse("needs the library %.*s; the loader says: %s: install the package that has it, or "
-                      "add its directory to /etc/ld.so.conf.d", (int)(at - text), text, text);
+        return refuse("needs the library %.*s; the loader says: %s: install the package that "
+                      "has it, or add its directory to /etc/ld.so.conf.d", (int)(at - text),
+                      text, text);
     if (strncmp(text, undefined, sizeof undefined - 1) == 0) {
         elf_needed(look->bytes, look->n, add_library, look);
-        return refuse("needs the symbol `%s`; none of its libraries (%s) has it: link it with the one "
-                      "that does, -Wl,-z,defs finds such gaps", text + sizeof undefined - 1,
+        return refuse("needs the symbol `%s`; none of its libraries (%s) has it: link it with the "
+                      "one that does, -Wl,-z,defs finds such gaps", text + sizeof undefined - 1,
                       look->libraries);
     }
     return refuse("needs to be loadable; the loader says: %s: build or install it for this system",
@@ -116,9 +119,9 @@ static int check_import(void *arg, const char *name)
     if (is_sanitizer(name) || dlsym(look->handle, name) || !dlsym(RTLD_DEFAULT, name)) return 0;
     elf_needed(look->bytes, look->n, add_library, look);
     look->lasting = 1;
-    return why_not(look->why, sizeof look->why, "needs the symbol `%s`, which the host happens to have; "
-                   "none of its own libraries (%s) has it: link it with the one that does", name,
-                   look->libraries);
+    return why_not(look->why, sizeof look->why, "needs the symbol `%s`, which the host happens to "
+                   "have; none of its own libraries (%s) has it: link it with the one that does",
+                   name, look->libraries);
 }
 
 static int load(struct look *look)
@@ -145,13 +148,13 @@ static int describe(struct look *look)
     void *symbol = dlsym(look->handle, WEIR_PLUGIN_ENTRY);
     memcpy(&entry, &symbol, sizeof entry);
     if (!entry)
-        return why_not(look->why, sizeof look->why, "needs " WEIR_PLUGIN_ENTRY "; the loader does not "
-                       "find it: build it again");
+        return why_not(look->why, sizeof look->why, "needs " WEIR_PLUGIN_ENTRY "; the loader does "
+                       "not find it: build it again");
     look->plugin = entry(&weir_host_1, &error);
     if (!look->plugin) {
         error.text[sizeof error.text - 1] = 0;
-        return why_not(look->why, sizeof look->why, "needs what its entry function asks for; it says: "
-                       "%.300s: do as it says or take it out of the directory",
+        return why_not(look->why, sizeof look->why, "needs what its entry function asks for; it "
+                       "says: %.300s: do as it says or take it out of the directory",
                        error.text[0] ? error.text : "nothing");
     }
     look->lasting = 1;

@@ -41,9 +41,11 @@ struct module {
 
 struct cache;
 
-/* Reads the cache of a private directory; a damaged or foreign one is empty. NULL without memory. */
+/* Reads the cache of a private directory; a damaged or foreign one is empty. NULL without
+ * memory. */
 struct cache *cache_open(const char *directory);
-/* The answer for a file, borrowed, and its hash; NULL if unknown. With `hash` "" by the key alone. */
+/* The answer for a file, borrowed, and its hash; NULL if unknown. With `hash` "" by the key
+ * alone. */
 const json_t *cache_find(const struct cache *cache, const char *file, const struct file_key *key,
                          char hash[SHA256_HEX]);
 /* `answer` is a descriptor, or an object with a member "refusal". */

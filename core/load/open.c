@@ -1,14 +1,16 @@
 /*
  * open.c - loading a module into this process, for ever.
  *
- *  1. What is opened is the private copy, whose hash is computed again. If it is gone it is made anew, provided
- *     that the original still has the bytes that were looked at.
- *  2. dlopen(NOW | LOCAL | NODELETE) comes first: it resolves everything at once and its error is the true one. libltdl then
- *     opens the same object again; it alone would bind lazily and report every failure as "file not found".
- *  3. The entry function is called once. Its descriptor is checked once more and must have the components that the
- *     probe saw: a module that answers differently in another process is not trusted.
- *  4. The components handed out are copies with whole tables (tables.c). They live for ever, as the code does, in a list by
- *     content hash, so a second registry of the process gets the same ones.
+ *  1. What is opened is the private copy, whose hash is computed again. If it is gone it is made
+ *     anew, provided that the original still has the bytes that were looked at.
+ *  2. dlopen(NOW | LOCAL | NODELETE) comes first: it resolves everything at once and its error is
+ *     the true one. libltdl then opens the same object again; it alone would bind lazily and report
+ *     every failure as "file not found".
+ *  3. The entry function is called once. Its descriptor is checked once more and must have the
+ *     components that the probe saw: a module that answers differently in another process is not
+ *     trusted.
+ *  4. The components handed out are copies with whole tables (tables.c). They live for ever, as the
+ *     code does, in a list by content hash, so a second registry of the process gets the same ones.
  *
  * libltdl and that list belong to the control thread.
  */
@@ -73,7 +75,8 @@ static int find_entry(const char *path, weir_plugin_entry_fn *entry, char *why, 
     ready = 1;
     lt_dlhandle again = lt_dlopenext(path);
     if (!again)
-        return refuse("needs to be loadable; libltdl says: %s: install libltdl again", lt_dlerror());
+        return refuse("needs to be loadable; libltdl says: %s: install libltdl again",
+                      lt_dlerror());
     lt_dlmakeresident(again);
     void *symbol = lt_dlsym(again, WEIR_PLUGIN_ENTRY);
     if (!symbol || symbol != dlsym(handle, WEIR_PLUGIN_ENTRY))
@@ -88,7 +91,8 @@ static int same_components(const struct weir_plugin *a, const struct weir_plugin
         a->n_components != b->n_components)
         return 0;
     for (uint32_t i = 0; i < a->n_components; i++) {
-        const struct weir_component *x = descriptor_component(a, i), *y = descriptor_component(b, i);
+        const struct weir_component *x = descriptor_component(a, i);
+        const struct weir_component *y = descriptor_component(b, i);
         if (x->kind != y->kind || strcmp(x->name, y->name) != 0 || x->level != y->level ||
             x->capabilities != y->capabilities || x->n_options != y->n_options)
             return 0;
@@ -105,12 +109,12 @@ static int load(struct module *module, const char *path, struct opened *opened, 
     const struct weir_plugin *plugin = entry(&weir_host_1, &error);
     error.text[sizeof error.text - 1] = 0;
     if (!plugin)
-        return refuse("needs what its entry function asks for; it says: %.300s: do as it says or take it "
-                      "out of the directory", error.text[0] ? error.text : "nothing");
+        return refuse("needs what its entry function asks for; it says: %.300s: do as it says or "
+                      "take it out of the directory", error.text[0] ? error.text : "nothing");
     if (descriptor_check(plugin, 1, why, size) != 0) return -1;
     if (!same_components(plugin, &module->declared))
-        return refuse("needs to describe itself the same way each time; its descriptor differs from the "
-                      "one that was looked at: ask its maker for another version");
+        return refuse("needs to describe itself the same way each time; its descriptor differs "
+                      "from the one that was looked at: ask its maker for another version");
     opened->components = descriptor_copy(plugin, why, size);
     opened->n = plugin->n_components;
     return opened->components ? 0 : -1;

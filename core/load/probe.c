@@ -1,15 +1,16 @@
 /*
  * probe.c - the side of weir that starts probe processes and reads what they say.
  *
- *  1. A probe is `weir --probe FILE` by posix_spawn: a fork without exec can hang in the loader's locks
- *     when the process has threads.
- *  2. It gets no input, its standard output is a pipe, its errors go nowhere. It leads a process group of its own, which is
- *     killed as a whole when the probe is over, however it ended.
- *  3. It has 5 seconds and 1 MiB of output. Within, whatever it does (exit, crash, hang, print) becomes a refusal
- *     with that reason; it never becomes an error of weir.
+ *  1. A probe is `weir --probe FILE` by posix_spawn: a fork without exec can hang in the loader's
+ *     locks when the process has threads.
+ *  2. It gets no input, its standard output is a pipe, its errors go nowhere. It leads a process
+ *     group of its own, which is killed as a whole when the probe is over, however it ended.
+ *  3. It has 5 seconds and 1 MiB of output. Within, whatever it does (exit, crash, hang, print)
+ *     becomes a refusal with that reason; it never becomes an error of weir.
  *  4. Its answer is input from outside: it is parsed here and checked by whoever uses it.
  *
- * A probe is over when it exits, not when its pipe closes: a process that it left behind could hold the pipe.
+ * A probe is over when it exits, not when its pipe closes: a process that it left behind could hold
+ * the pipe.
  */
 #define _GNU_SOURCE
 #include "core/load/probe.h"
@@ -123,7 +124,8 @@ static void child_start(struct child *child, const char *program, struct probe *
     child->shut = 0;
 }
 
-/* Reads what is there. 1 while more may come, 0 at the end of the pipe or when there is too much. */
+/* Reads what is there. 1 while more may come, 0 at the end of the pipe or when there is too
+ * much. */
 static int child_read(struct child *child)
 {
     while (child->n < MAX_OUTPUT) {
@@ -143,11 +145,12 @@ static void read_answer(struct child *child, int status)
     json_t *json = json_loadb(child->output, child->n, JSON_REJECT_DUPLICATES, NULL);
     const json_t *text = json_object_get(json, "refusal");
     if (WIFSIGNALED(status)) {
-        refuse_probe(probe, "needs to survive being looked at; it crashed with signal %d (%s) while it "
-                     "was looked at: " BLAME, WTERMSIG(status), strsignal(WTERMSIG(status)));
+        refuse_probe(probe, "needs to survive being looked at; it crashed with signal %d (%s) "
+                     "while it was looked at: " BLAME, WTERMSIG(status),
+                     strsignal(WTERMSIG(status)));
     } else if (!json_is_object(json) && child->n > 0) {
-        refuse_probe(probe, "needs to leave standard output alone; it wrote %zu bytes there while it was "
-                     "looked at: " BLAME, child->n);
+        refuse_probe(probe, "needs to leave standard output alone; it wrote %zu bytes there "
+                     "while it was looked at: " BLAME, child->n);
     } else if (WEXITSTATUS(status) == 1 && json_is_string(text)) {
         probe->refusal = json_incref(json);
     } else if (WEXITSTATUS(status) == 0 && json && !text) {
@@ -165,11 +168,11 @@ static void child_end(struct child *child, int late)
     kill(-child->pid, SIGKILL); /* it is not reaped yet, so the group is still its own */
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) continue;
     if (child->n >= MAX_OUTPUT)
-        refuse_probe(child->probe, "needs to leave standard output alone; it wrote over %u bytes there "
-                     "while it was looked at: " BLAME, MAX_OUTPUT - 1);
+        refuse_probe(child->probe, "needs to leave standard output alone; it wrote over %u bytes "
+                     "there while it was looked at: " BLAME, MAX_OUTPUT - 1);
     else if (late)
-        refuse_probe(child->probe, "needs to be loaded within %lld ms; it hung while it was looked at: "
-                     BLAME, (long long)probe_limit_ms);
+        refuse_probe(child->probe, "needs to be loaded within %lld ms; it hung while it was looked "
+                     "at: " BLAME, (long long)probe_limit_ms);
     else
         read_answer(child, status);
     if (child->pidfd >= 0) close(child->pidfd);

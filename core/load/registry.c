@@ -7,14 +7,15 @@
  *         → bytes read, hashed → known by hash? done → headers (elf.c) → private copy (copy.c)
  *         → probe process (probe.c, look.c) → descriptor checked (descriptor.c) → remembered
  *
- * So a start whose modules are all known costs a few lstat per module and starts no process, and no code of a
- * module runs here before registry_open (open.c). A refusal belongs to its module only.
+ * So a start whose modules are all known costs a few lstat per module and starts no process, and no
+ * code of a module runs here before registry_open (open.c). A refusal belongs to its module only.
  *
- * A name is looked up by kind. Earlier directories win, as in PATH; components of the process come before all. Within one
- * directory a name that two modules have is ambiguous, and has to be qualified: "module-id/name".
+ * A name is looked up by kind. Earlier directories win, as in PATH; components of the process come
+ * before all. Within one directory a name that two modules have is ambiguous, and has to be
+ * qualified: "module-id/name".
  *
- * Modules are real files also where `sys` is simulated, for the loader reads them: this folder uses plain
- * POSIX for them, and sys may be NULL.
+ * Modules are real files also where `sys` is simulated, for the loader reads them: this folder uses
+ * plain POSIX for them, and sys may be NULL.
  */
 #include "core/load/registry.h"
 
@@ -104,8 +105,8 @@ static int module_list(struct module *module)
     if (!module->components) return -1;
     for (uint32_t i = 0; i < plugin->n_components; i++) {
         const struct weir_component *c = descriptor_component(plugin, i);
-        module->components[i] = (struct component_info){ c->name, c->summary, c->kind, &module->info,
-                                                         c };
+        module->components[i] =
+            (struct component_info){ c->name, c->summary, c->kind, &module->info, c };
     }
     module->info.id = plugin->id;
     module->info.version = plugin->version;
@@ -130,7 +131,8 @@ static void module_take(struct module *module, const json_t *answer)
         }
         module->names = json_incref(json_object_get(answer, "names"));
         module_refuse(module, json_is_string(refusal) ? json_string_value(refusal) : "is refused");
-    } else if (descriptor_from_json(answer, &module->declared, &module->block, why, sizeof why) != 0) {
+    } else if (descriptor_from_json(answer, &module->declared, &module->block, why,
+                                    sizeof why) != 0) {
         module_refuse(module, why);
     } else if (module_list(module) != 0) {
         module_refuse(module, "needs memory; there is none");
@@ -416,10 +418,11 @@ static int32_t fail_unknown(struct registry *registry, uint32_t kind, const char
         return weir_fail(error, WEIR_CONFIG, "no %s `%s`: %s", what, name, refused->info.refusal);
     for (uint32_t k = WEIR_KIND_SOURCE; k <= WEIR_KIND_AGGREGATE; k++)
         if (kinds & 1u << k)
-            return weir_fail(error, WEIR_CONFIG, "no %s `%s`: it is a %s", what, name, kind_name(k));
+            return weir_fail(error, WEIR_CONFIG, "no %s `%s`: its kind is %s", what, name,
+                             kind_name(k));
     if (other)
-        return weir_fail(error, WEIR_CONFIG, "no %s `%s`: did you mean `%s`? (`weir list` shows all)",
-                         what, name, other);
+        return weir_fail(error, WEIR_CONFIG, "no %s `%s`: did you mean `%s`? (`weir list` shows "
+                         "all)", what, name, other);
     return weir_fail(error, WEIR_CONFIG, "no %s `%s`: install the plugin that has it or give its "
                      "directory by --plugin-path (`weir list` shows all)", what, name);
 }
@@ -429,11 +432,11 @@ static int32_t fail_ambiguous(const struct candidates *found, const char *name,
 {
     const struct module_info *a = found->first->module, *b = found->second->module;
     if (strcmp(a->id, b->id) == 0)
-        return weir_fail(error, WEIR_CONFIG, "the %s `%s` is in two files of the same module %s, %s and "
-                         "%s: remove one", kind_name(found->first->kind), name, a->id, a->file,
-                         b->file);
-    return weir_fail(error, WEIR_CONFIG, "the %s `%s` is in two modules of one directory: say `%s/%s` "
-                     "(%s) or `%s/%s` (%s)", kind_name(found->first->kind), name, a->id,
+        return weir_fail(error, WEIR_CONFIG, "the %s `%s` is in two files of the same module %s, "
+                         "%s and %s: remove one", kind_name(found->first->kind), name, a->id,
+                         a->file, b->file);
+    return weir_fail(error, WEIR_CONFIG, "the %s `%s` is in two modules of one directory: say "
+                     "`%s/%s` (%s) or `%s/%s` (%s)", kind_name(found->first->kind), name, a->id,
                      found->first->name, a->file, b->id, found->second->name, b->file);
 }
 

@@ -1,14 +1,14 @@
 /*
  * search.c - the search path, and which places in it are trusted.
  *
- * What is loaded runs with all rights of weir, so it must not be possible for others to put it there.
- * A path is trusted when, for each of its prefixes from / to the file itself,
+ * What is loaded runs with all rights of weir, so it must not be possible for others to put it
+ * there. A path is trusted when, for each of its prefixes from / to the file itself,
  *
  *  1. the entry is owned by root or by the user of this process;
- *  2. a directory or file is not writable for group and others, save for a sticky directory such as /tmp: there
- *     others can add entries, but not replace one that rule 1 accepted;
- *  3. where an entry is a symbolic link, rule 1 holds for the link, and the path without links at which it ends
- *     keeps the same rules from / on.
+ *  2. a directory or file is not writable for group and others, save for a sticky directory such as
+ *     /tmp: there others can add entries, but not replace one that rule 1 accepted;
+ *  3. where an entry is a symbolic link, rule 1 holds for the link, and the path without links at
+ *     which it ends keeps the same rules from / on.
  *
  * The file that is opened afterwards is the one of the resolved path, with O_NOFOLLOW.
  */

@@ -22,13 +22,14 @@ int32_t search_create(const struct registry_options *options, struct search *out
                       struct weir_error *error);
 void search_fini(struct search *search);
 
-/* Names of a directory that may be modules ("*.so"), sorted; *names and each of them malloc'ed. 0, or -1
- * with errno. */
+/* Names of a directory that may be modules ("*.so"), sorted; *names and each of them malloc'ed. 0,
+ * or -1 with errno. */
 int search_list(const char *directory, char ***names, uint32_t *n);
 void search_list_free(char **names, uint32_t n);
 
-/* Whether nobody but root and this user can change what `path` (absolute) leads to: see search.c. *real is its
- * malloc'ed path without links, *status of the file. 0; -1 with "needs …; …: …" in `why`. */
+/* Whether nobody but root and this user can change what `path` (absolute) leads to: see search.c.
+ * *real is its malloc'ed path without links, *status of the file. 0; -1 with "needs …; …: …" in
+ * `why`. */
 int search_trust(const char *path, char **real, struct stat *status, char *why, size_t size);
 
 #endif

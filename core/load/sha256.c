@@ -1,14 +1,14 @@
 /*
  * sha256.c - SHA-256 as FIPS 180-4 defines it, for whole buffers only.
  *
- * The message is followed by the byte 0x80, zeros, and its length in bits as a big-endian 64-bit number, so
- * that the whole is a multiple of 64 bytes. Each 64-byte block is expanded to 64 words and folded into
- * eight words of state by 64 rounds. The constants are the first 32 bits of the fractional parts of the square
- * roots (start) and cube roots (rounds) of the first primes.
+ * The message is followed by the byte 0x80, zeros, and its length in bits as a big-endian 64-bit
+ * number, so that the whole is a multiple of 64 bytes. Each 64-byte block is expanded to 64 words
+ * and folded into eight words of state by 64 rounds. The constants are the first 32 bits of the
+ * fractional parts of the square roots (start) and cube roots (rounds) of the first primes.
  *
- * It is here, and not from a library, because it is the only use of a cryptographic hash in weir and a
- * dependency would weigh more than these lines. It is used when a module is new, and once more when a module is
- * opened; never per batch.
+ * It is here, and not from a library, because it is the only use of a cryptographic hash in weir
+ * and a dependency would weigh more than these lines. It is used when a module is new, and once
+ * more when a module is opened; never per batch.
  */
 #include "core/load/sha256.h"
 

@@ -1,15 +1,15 @@
 /*
  * tables.c - tables of functions at the size that this weir knows.
  *
- *  1. The copy begins as the table of stubs of its kind: each function answers UNSUPPORTED, or does nothing where it
- *     returns nothing; optional functions are NULL.
+ *  1. The copy begins as the table of stubs of its kind: each function answers UNSUPPORTED, or does
+ *     nothing where it returns nothing; optional functions are NULL.
  *  2. Over it go the bytes of the module's table, as far as both have them, in whole pointers.
- *  3. Then a NULL in a place that the headers don't call optional can only have come from the module:
- *     it is refused by the function's name. A shorter table therefore is fine (it was made before the function
- *     was), a hole in it is not.
+ *  3. Then a NULL in a place that the headers don't call optional can only have come from the
+ *     module: it is refused by the function's name. A shorter table therefore is fine (it was made
+ *     before the function was), a hole in it is not.
  *
- * A format may be for sources or sinks only: of each side either all functions are there or none, and
- * none becomes stubs.
+ * A format may be for sources or sinks only: of each side either all functions are there or none,
+ * and none becomes stubs.
  */
 #include "core/load/tables.h"
 
@@ -118,7 +118,8 @@ static int32_t no_decode(void *self, void *lane, const struct weir_records *reco
     return LACKS("decode");
 }
 
-static int32_t no_bind_encode(void *self, const struct ArrowSchema *schema, struct weir_error *error)
+static int32_t no_bind_encode(void *self, const struct ArrowSchema *schema,
+                              struct weir_error *error)
 {
     (void)self, (void)schema;
     return weir_fail(error, WEIR_UNSUPPORTED, "the format is for sources only");
@@ -387,8 +388,8 @@ int table_copy(const struct weir_component *component, union table *out, char *w
     uint32_t groups = groups_of(component, out, shape);
     for (const struct place *p = shape->places; p->name; p++)
         if (p->when & groups && !is_there(out, p))
-            return refuse("needs the function `%s` in the table of `%s`; it is NULL: fill it in, it is "
-                          "not optional", p->name, component->name);
+            return refuse("needs the function `%s` in the table of `%s`; it is NULL: fill it "
+                          "in, it is not optional", p->name, component->name);
     if (component->kind == WEIR_KIND_FORMAT) mend_format(&out->format, groups);
     if (component->kind == WEIR_KIND_FORMAT && !(groups & (DECODES | ENCODES)))
         return refuse("needs `decode` or `encode` in the table of `%s`; both are NULL: fill in one "

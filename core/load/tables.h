@@ -1,5 +1,6 @@
 /*
- * tables.h - the function tables of components: whole copies of shorter ones, and what must be in them.
+ * tables.h - the function tables of components: whole copies of shorter ones, and what must be in
+ * them.
  */
 #ifndef WEIR_CORE_TABLES_H
 #define WEIR_CORE_TABLES_H
@@ -17,9 +18,9 @@ union table {
     struct weir_aggregate aggregate;
 };
 
-/* Copies a component's table into `out`: what it lacks at the tail become stubs that answer UNSUPPORTED (optional
- * functions: NULL), what it has beyond this weir's is left away. 0; -1 with "needs …" in `why` where a function that
- * must be there is NULL. `kind` is a known one. [any] */
+/* Copies a component's table into `out`: what it lacks at the tail become stubs that answer
+ * UNSUPPORTED (optional functions: NULL), what it has beyond this weir's is left away. 0; -1 with
+ * "needs …" in `why` where a function that must be there is NULL. `kind` is a known one. [any] */
 int table_copy(const struct weir_component *component, union table *out, char *why, size_t size);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * test_elf.c - reading ELF headers of anything: right modules, cut ones, damaged ones.
  *
- * Damaged bytes are given in memory of exactly their length, so that the sanitizers see any step outside.
+ * Damaged bytes are given in memory of exactly their length, so that the sanitizers see any step
+ * outside.
  */
 #include <setjmp.h>
 #include <stdarg.h>

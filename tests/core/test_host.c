@@ -333,7 +333,8 @@ static void test_a_row_on_which_an_expression_fails_is_rejected_with_its_chunk(v
     assert_int_equal(table->compile(&running, "10 div a", "where", &input, 1, WEIR_TYPE_NONE, &expr,
                                     NULL), WEIR_UNSUPPORTED); /* no env: not in bind */
     running.env = &env;
-    if (table->compile(&running, "10 div a", "where", &input, 1, WEIR_TYPE_NONE, &expr, &error) != 0)
+    if (table->compile(&running, "10 div a", "where", &input, 1, WEIR_TYPE_NONE, &expr,
+                       &error) != 0)
         fail_msg("%s", error.text);
     assert_int_equal(table->eval(&running, expr, chunks, &rows, &out, &error), WEIR_OK);
     assert_int_equal(rows.n, 2);

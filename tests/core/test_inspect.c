@@ -1,5 +1,6 @@
 /*
- * test_inspect.c - `weir list` and `weir inspect` over tests/core/modules: whole, stable, in words and as JSON.
+ * test_inspect.c - `weir list` and `weir inspect` over tests/core/modules: whole, stable, in words
+ * and as JSON.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -60,7 +61,8 @@ static int teardown(void **state)
 }
 
 /* Runs a command and has its standard output (number 1) or error (2) in `output`. */
-static int run(int (*command)(int, char **), int number, const char *a, const char *b, const char *c)
+static int run(int (*command)(int, char **), int number, const char *a, const char *b,
+               const char *c)
 {
     char *words[] = { (char *)a, (char *)b, (char *)c, NULL };
     FILE *file = tmpfile(), *stream = number == 1 ? stdout : stderr;
@@ -109,17 +111,17 @@ static void test_inspect_as_json_has_all_members(void **state)
     json_t *sink = json_array_get(json_object_get(json, "components"), 1);
     assert_non_null(source);
     assert_non_null(sink);
-    expected = json_pack("{ss ss sb sb sb ss s[ss] ss}", "name", "mode", "type", "choice", "required",
-                         0, "secret", 0, "live", 1, "default", "fast", "choices", "fast", "safe",
-                         "help", "How");
+    expected = json_pack("{ss ss sb sb sb ss s[ss] ss}", "name", "mode", "type", "choice",
+                         "required", 0, "secret", 0, "live", 1, "default", "fast", "choices",
+                         "fast", "safe", "help", "How");
     assert_true(json_equal(json_array_get(json_object_get(source, "options"), 2), expected));
     json_decref(expected);
     assert_int_equal(strlen(json_string_value(
                          json_object_get(json_object_get(sink, "module"), "hash"))), 64);
     json_object_del(json_object_get(sink, "module"), "hash");
     json_object_del(json_object_get(sink, "module"), "file");
-    expected = json_pack("{ss ss ss ss sb s[] s[] ss s[ss] sn sn s[] s{ss ss ss ss}}", "kind", "sink",
-                         "name", "both", "qualified", "org.test.full/both", "summary",
+    expected = json_pack("{ss ss ss ss sb s[] s[] ss s[ss] sn sn s[] s{ss ss ss ss}}", "kind",
+                         "sink", "name", "both", "qualified", "org.test.full/both", "summary",
                          "Writes nothing", "usable", 1, "options", "capabilities", "level",
                          "idempotent", "accepts", "append", "upsert", "arguments", "state",
                          "interfaces", "module", "id", "org.test.full", "version", "2.0", "licence",

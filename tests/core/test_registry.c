@@ -1,7 +1,9 @@
 /*
- * test_registry.c - modules of the real loader: found, looked at, refused each with its own words, opened.
+ * test_registry.c - modules of the real loader: found, looked at, refused each with its own words,
+ * opened.
  *
- * The modules are compiled here, by TEST_CC, from tests/core/modules. The test program is its own probe program.
+ * The modules are compiled here, by TEST_CC, from tests/core/modules. The test program is its own
+ * probe program.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -49,7 +51,8 @@ static int setup(void **state)
 {
     const char *where = getenv("TMPDIR");
     (void)state;
-    snprintf(top, sizeof top, "%.200s/test-registry-XXXXXX", where && *where == '/' ? where : "/tmp");
+    snprintf(top, sizeof top, "%.200s/test-registry-XXXXXX",
+             where && *where == '/' ? where : "/tmp");
     assert_non_null(mkdtemp(top));
     snprintf(plugins, sizeof plugins, "%s/plugins", top);
     snprintf(other, sizeof other, "%s/other", top);
@@ -409,7 +412,7 @@ static void test_an_unknown_name_is_answered_with_the_nearest(void **state)
     build("full.so", "full.c", "");
     look();
     assert_says(open_fails(WEIR_KIND_OPERATOR, "count"), "did you mean `counts`?");
-    assert_says(open_fails(WEIR_KIND_SINK, "counts"), "it is a operator");
+    assert_says(open_fails(WEIR_KIND_SINK, "counts"), "its kind is operator");
     assert_says(open_fails(WEIR_KIND_SINK, "kafka"), "--plugin-path");
 }
 
@@ -477,14 +480,15 @@ static void test_no_entry_is_refused(void **state)
     run("echo 'int x;' > '%s/x.c' && %s -shared -fPIC -fvisibility=hidden '%s/x.c' -o '%s/odd.so'",
         top, TEST_CC, top, plugins);
     look();
-    assert_says(refusal(), "it does not, so it is no plugin of weir: end its source with WEIR_PLUGIN");
+    assert_says(refusal(), "it does not, so it is no plugin of weir: end its source with "
+                           "WEIR_PLUGIN");
 }
 
 static void test_a_plugin_that_says_no_is_quoted(void **state)
 {
     (void)state;
-    refused("-DODD_SAYS_NO", "needs what its entry function asks for", "no licence file in /etc/acme",
-            "do as it says");
+    refused("-DODD_SAYS_NO", "needs what its entry function asks for",
+            "no licence file in /etc/acme", "do as it says");
 }
 
 static void test_a_crash_is_reported_as_one(void **state)
@@ -571,8 +575,8 @@ static void test_run_paths_that_move_are_refused(void **state)
 static void test_a_component_twice_is_refused(void **state)
 {
     (void)state;
-    refused("-DODD_TWICE", "needs different names for its components", "has the operator `plain` twice",
-            "rename one");
+    refused("-DODD_TWICE", "needs different names for its components",
+            "has the operator `plain` twice", "rename one");
 }
 
 static void test_a_hole_in_a_table_is_named(void **state)
@@ -585,7 +589,8 @@ static void test_a_hole_in_a_table_is_named(void **state)
 static void test_a_bad_name_is_refused(void **state)
 {
     (void)state;
-    refused("-DODD_NAME", "needs names like `count_by_value`", "component 2 (a operator)", "rename it");
+    refused("-DODD_NAME", "needs names like `count_by_value`", "component 2 (of kind operator)",
+            "rename it");
 }
 
 static void test_other_files_are_refused(void **state)
@@ -638,8 +643,8 @@ static void test_files_of_other_users_are_refused(void **state)
     look();
     assert_says(refusal(), "is owned by user 12345: chown it");
     run("mkdir '%s/theirs' && chown 0 '%s/odd.so' && mv '%s/odd.so' '%s/theirs' && ln -s "
-        "'%s/theirs/odd.so' '%s/odd.so' && chown 12345 '%s/theirs'", top, plugins, plugins, top, top,
-        plugins, top);
+        "'%s/theirs/odd.so' '%s/odd.so' && chown 12345 '%s/theirs'", top, plugins, plugins, top,
+        top, plugins, top);
     look();
     assert_says(refusal(), "theirs is owned by user 12345");
 }

@@ -1,16 +1,16 @@
 /*
  * inspect.c - `weir inspect NAME`: everything that a component's descriptor says.
  *
- * NAME is a component, a qualified one ("org.example.x/name") or a module's id; all that fit are shown. With
- * --json:
+ * NAME is a component, a qualified one ("org.example.x/name") or a module's id; all that fit are
+ * shown. With --json:
  *
  *     {"components": [{"kind", "name", "qualified", "summary", "usable",
  *       "options": [{"name", "type", "required", "secret", "live", "default", "choices", "help"}],
  *       "capabilities": […], "level", "accepts": […], "arguments": {"min", "max"},
  *       "state": {"reads", "writes"}, "interfaces": […], "module": {…}}]}
  *
- * All members are always there; what a kind does not have is null (max: null means any number). Members are
- * only ever added.
+ * All members are always there; what a kind does not have is null (max: null means any number).
+ * Members are only ever added.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,7 +29,8 @@ static int compare(const void *a, const void *b)
     return order ? order : strcmp(x->module->file, y->module->file);
 }
 
-static int list_json(const struct registry *registry, const struct component_info **list, uint32_t n)
+static int list_json(const struct registry *registry, const struct component_info **list,
+                     uint32_t n)
 {
     json_t *components = json_array(), *modules = json_array();
     for (uint32_t i = 0; i < n; i++) {
@@ -53,7 +54,8 @@ static int list_json(const struct registry *registry, const struct component_inf
     return plugins_print(json_pack("{so so}", "components", components, "modules", modules));
 }
 
-static int list_text(const struct registry *registry, const struct component_info **list, uint32_t n)
+static int list_text(const struct registry *registry, const struct component_info **list,
+                     uint32_t n)
 {
     int width = 4;
     for (uint32_t i = 0; i < n; i++)
@@ -73,8 +75,8 @@ static int list_text(const struct registry *registry, const struct component_inf
         if (why) fprintf(stderr, "refused: %s\n", why);
     }
     if (n == 0 && !refused)
-        fputs("no plugins: install some, or name a directory by --plugin-path or WEIR_PLUGIN_PATH\n",
-              stderr);
+        fputs("no plugins: install some, or name a directory by --plugin-path or "
+              "WEIR_PLUGIN_PATH\n", stderr);
     return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 

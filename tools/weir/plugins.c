@@ -83,7 +83,8 @@ int plugins_print(json_t *json)
                  fflush(stdout) != 0))
         result = EX_IOERR;
     json_decref(json);
-    if (result != 0) fputs(result == EX_OSERR ? "weir: no memory\n" : "weir: standard output failed\n", stderr);
+    if (result == EX_OSERR) fputs("weir: no memory\n", stderr);
+    if (result == EX_IOERR) fputs("weir: standard output failed\n", stderr);
     return result;
 }
 

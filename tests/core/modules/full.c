@@ -9,8 +9,8 @@ static int32_t no(void *self, struct weir_error *error)
     return weir_fail(error, WEIR_FATAL, "not for running");
 }
 
-static int32_t source_bind(void *self, const struct weir_source_bind *in, struct weir_source_plan *out,
-                           struct weir_error *error)
+static int32_t source_bind(void *self, const struct weir_source_bind *in,
+                           struct weir_source_plan *out, struct weir_error *error)
 {
     (void)in, (void)out;
     return no(self, error);
@@ -125,8 +125,9 @@ static const struct weir_component components[] = {
       .summary = "Reads nothing", .options = options, .n_options = 4, .table = &source,
       .capabilities = WEIR_CAP_REPLAYABLE | WEIR_CAP_BYTES, .interfaces = interfaces,
       .n_interfaces = 1 },
-    { .size = sizeof *components, .kind = WEIR_KIND_SINK, .name = "both", .summary = "Writes nothing",
-      .level = WEIR_SINK_IDEMPOTENT, .accepts = WEIR_FORM_APPEND | WEIR_FORM_UPSERT, .table = &sink },
+    { .size = sizeof *components, .kind = WEIR_KIND_SINK, .name = "both",
+      .summary = "Writes nothing", .level = WEIR_SINK_IDEMPOTENT,
+      .accepts = WEIR_FORM_APPEND | WEIR_FORM_UPSERT, .table = &sink },
     { .size = sizeof *components, .kind = WEIR_KIND_FORMAT, .name = "outward",
       .summary = "For sinks", .table = &format },
     { .size = sizeof *components, .kind = WEIR_KIND_OPERATOR, .name = "counts",

@@ -92,7 +92,8 @@ int weir_plugin_entry_v2(void)
 #elif defined(ODD_SAYS_NO)
 WEIR_EXPORT const struct weir_plugin *weir_plugin_entry_v1(const struct weir_host *host,
                                                            struct weir_error *error);
-const struct weir_plugin *weir_plugin_entry_v1(const struct weir_host *host, struct weir_error *error)
+const struct weir_plugin *weir_plugin_entry_v1(const struct weir_host *host,
+                                               struct weir_error *error)
 {
     (void)host;
     weir_fail(error, WEIR_CONFIG, "no licence file in %s", plain_table.size ? "/etc/acme" : "");

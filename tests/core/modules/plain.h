@@ -1,7 +1,9 @@
 /*
- * plain.h - a plugin that does nothing, rightly: what the odd modules differ from by one thing each.
+ * plain.h - a plugin that does nothing, rightly: what the odd modules differ from by one thing
+ * each.
  *
- * Macros that a module or the compiler's command line may set: ID, VERSION, NAME (of the operator), MINOR, MAJOR.
+ * Macros that a module or the compiler's command line may set: ID, VERSION, NAME (of the operator),
+ * MINOR, MAJOR.
  */
 #ifndef PLAIN_H
 #define PLAIN_H
