@@ -24,7 +24,7 @@ static const struct section {
     uint32_t kind;
 } sections[] = { { "sources", JOB_SOURCE }, { "operators", JOB_OPERATOR }, { "sinks", JOB_SINK } };
 
-int is_name(const char *name, const char *more)
+int job_name_ok(const char *name, const char *more)
 {
     if (strlen(name) > NAME_LIMIT) return 0;
     for (const char *p = name; *p; p++) {
@@ -91,7 +91,7 @@ static void add_from(struct from_reader *r, const char *alias, const json_t *jso
     if (all) instance->from = all;
     if (all && from.name && (!dot || from.output) && (!alias || from.alias)) {
         all[instance->n_from++] = from;
-        if (!is_name(from.name, "") || (dot && !is_name(from.output, "")))
+        if (!job_name_ok(from.name, "") || (dot && !job_name_ok(from.output, "")))
             error_at(r->report, place, path, "is no name: write \"name\" or \"name.output\"");
         return;
     }
@@ -136,7 +136,7 @@ static void read_aliases(struct from_reader *r, json_t *from, const char *path)
     for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at)) {
         const char *alias = json_object_iter_key(at);
         snprintf(item, sizeof item, "%.300s.%.200s", path, alias);
-        if (!is_name(alias, ""))
+        if (!job_name_ok(alias, ""))
             error_at(r->report, places_key(r->job->places, item), item,
                      "an alias has letters, digits and _, and no digit first");
         add_from(r, alias, json_object_iter_value(at), item);
@@ -144,7 +144,7 @@ static void read_aliases(struct from_reader *r, json_t *from, const char *path)
 }
 
 /* An object is one whatever option it is for: there is no other text that reads as one. */
-json_t *value_of_word(const char *key, const char *text)
+json_t *job_word_value(const char *key, const char *text)
 {
     json_t *list, *object = *text == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (object) return object;
@@ -233,7 +233,7 @@ static int read_instance(struct job *job, uint32_t kind, const char *path, const
 {
     struct place place = places_key(job->places, path);
     const struct job_instance *other = find_instance(job, name);
-    if (!is_name(name, ""))
+    if (!job_name_ok(name, ""))
         error_at(report, place, path,
                  "a name has letters, digits and _, no digit first, and at most "
                  "128 of them: rename the instance");
@@ -420,7 +420,7 @@ static void check_from(const struct job *job, const struct job_instance *reader,
 {
     const char *names[256], *nearest;
     uint32_t n = 0;
-    if (!is_name(from->name, ".")) return; /* reported already */
+    if (!job_name_ok(from->name, ".")) return; /* reported already */
     if (input != NOBODY && job->instances[input].kind == JOB_SINK)
         report_add(report, REPORT_ERROR, from->place, reader->path,
                    "\"%s\" is a sink, nothing comes out of it: read what it reads", from->name);

@@ -8,7 +8,7 @@
 
 /* Letters, digits, `_`, not a digit first; with `more`, further bytes that may stand behind the
  * first. */
-int is_name(const char *name, const char *more);
+int job_name_ok(const char *name, const char *more);
 /* Fills job->instances from the sections of `tree`; every mistake goes to the report. -1 without
  * memory. */
 int instances_read(struct job *job, json_t *tree, struct report *report);
@@ -18,6 +18,6 @@ void instances_free(struct job *job);
 int instances_check(const struct job *job, struct report *report);
 /* The text of a word in the form of a job file as far as its key tells: lists of `from`, objects.
  * The rest stays text. A new reference, NULL if the text is wrong. */
-json_t *value_of_word(const char *key, const char *text);
+json_t *job_word_value(const char *key, const char *text);
 
 #endif

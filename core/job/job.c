@@ -175,7 +175,7 @@ static void read_name(struct top *top)
 {
     struct job *job = top->job;
     job->name = get_text(top, "name");
-    if (job->name && !is_name(job->name, "-."))
+    if (job->name && !job_name_ok(job->name, "-."))
         refuse(top, "name",
                "a job's name has letters, digits, _, - and dots, a letter or _ first, and at "
                "most 128 of them");

@@ -104,7 +104,7 @@ int job_assign(struct job *job, const char *assignment, struct report *report)
     json_t *object = walk(job, parts, path, &last, report);
     if (!object) goto done;
     int from = is_section(parts) && strcmp(last, "from") == 0;
-    json_t *value = value_of_word(from ? "from" : "", equals + 1);
+    json_t *value = job_word_value(from ? "from" : "", equals + 1);
     if (!value) {
         wrong(report, path, "the value can't be read: a list is a,b and text is UTF-8");
         goto done;

@@ -75,7 +75,7 @@ static int read_head(struct line *line, struct element *element)
                       "an element begins with the name of a plugin: write plugin option=value …");
     if (!assign) return 1;
     element->name = strndup(word, (size_t)(assign - word));
-    if (element->name && !is_name(element->name, ""))
+    if (element->name && !job_name_ok(element->name, ""))
         return misuse(line, element->first,
                       "a name has letters, digits and _, and no digit first");
     return element->name != NULL;
@@ -186,7 +186,7 @@ static int find_names(struct line *line)
         snprintf(base, sizeof base, "%s", slash ? slash + 1 : element->plugin);
         for (char *p = base; *p; p++) {
             char one[2] = { *p, 0 };
-            if (!is_name(one, "") && (p == base || *p < '0' || *p > '9')) *p = '_';
+            if (!job_name_ok(one, "") && (p == base || *p < '0' || *p > '9')) *p = '_';
         }
         snprintf(name, sizeof name, "%s", base[0] ? base : "_");
         for (uint32_t k = 2; is_taken(line, name); k++)
@@ -241,7 +241,7 @@ static int add_option(struct line *line, const char *path, json_t *object, uint3
         good = twice(line, index, full);
         goto done;
     }
-    json_t *value = value_of_word(last == key ? key : "", equals + 1);
+    json_t *value = job_word_value(last == key ? key : "", equals + 1);
     if (!value) {
         misuse(line, index, "the value can't be read: text is UTF-8, brackets hold JSON");
         goto done;
