@@ -213,13 +213,6 @@ static void warn(struct plan *plan, struct report *report)
     if (!job->checkpoint)
         report_add(report, REPORT_WARNING, top, "checkpoint",
                    "there is no checkpoint: after a stop the job begins anew, at most once");
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
-        struct plan_node *node = plan->nodes[i];
-        if (node->kind == JOB_SINK || !node->instance || !node->n_outputs) continue;
-        if (node->outputs[0].readers == 0)
-            report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
-                       "nobody reads \"%s\": its rows go nowhere", node->name);
-    }
 }
 
 static int check_whole(struct plan *plan, struct report *report)

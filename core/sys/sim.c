@@ -142,7 +142,7 @@ static void sim_random(struct weir_sys *sys, void *buffer, size_t n)
 static int sim_open(struct weir_sys *sys, const char *path, uint32_t flags)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     int result = sim_enter(sim, (flags & SYS_CREATE) != 0 ? SIM_ROOM : 0);
     int fd;
 
@@ -194,7 +194,7 @@ static int file_of(struct sim *sim, int number, uint32_t need, struct sim_inode 
 static int64_t sim_pread(struct weir_sys *sys, int fd, void *buffer, size_t n, uint64_t offset)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     int cut = sim_enter(sim, SIM_SHORT);
     int result;
 
@@ -210,7 +210,7 @@ static int64_t sim_pwrite(struct weir_sys *sys, int fd, const void *buffer, size
                           uint64_t offset)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     int cut = sim_enter(sim, SIM_ROOM | SIM_SHORT);
     int result;
 
@@ -242,7 +242,7 @@ static void tell_sync(struct sim *sim, uint64_t n, int after)
 static int sim_sync(struct weir_sys *sys, int fd)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     uint64_t n;
     int struck = sim_enter(sim, SIM_ROOM);
     int result;
@@ -288,7 +288,7 @@ static int sim_sync_dir(struct weir_sys *sys, const char *path)
 static int sim_truncate(struct weir_sys *sys, int fd, uint64_t size)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     int result = sim_enter(sim, SIM_ROOM);
 
     if (result == 0)
@@ -369,7 +369,7 @@ static int sim_list(struct weir_sys *sys, const char *path, sys_entry_fn entry, 
 static int sim_lock(struct weir_sys *sys, int fd)
 {
     struct sim *sim = sim_of(sys);
-    struct sim_inode *inode;
+    struct sim_inode *inode = NULL;
     int result = sim_enter(sim, 0);
 
     if (result == 0)
