@@ -4,8 +4,8 @@
  *  1. A list is read at the stride that the module gives (component_size, option.size), so an entry
  *     may be longer than this weir's struct. It may not be shorter than in ABI 1.0, which is the
  *     first.
- *  2. Texts are UTF-8 of one line and bounded length. A text without an end is read for its bound
- *     only.
+ *  2. Texts are UTF-8 of bounded length; all but defaults have one line. A text without an end is
+ *     read for its bound only.
  *  3. Names are [a-z][a-z0-9_]*, unique per kind in the module; option names may have dots between
  *     such words and are unique per component. `plugin` and `from` belong to the job file.
  *  4. Numbers that choose (kinds, types, flags, levels, forms, capabilities) are known ones: the
@@ -52,10 +52,16 @@ const struct weir_option *descriptor_option(const struct weir_component *compone
                           (size_t)i * component->options->size);
 }
 
-static int line_ok(const char *text, size_t max)
+static int text_ok(const char *text, size_t max)
 {
     size_t n = text ? strnlen(text, max + 1) : max + 1;
-    if (n > max || !utf8_valid((const uint8_t *)text, n)) return 0;
+    return n <= max && utf8_valid((const uint8_t *)text, n);
+}
+
+static int line_ok(const char *text, size_t max)
+{
+    if (!text_ok(text, max)) return 0;
+    size_t n = strlen(text);
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) return 0;
     return 1;
@@ -118,9 +124,9 @@ static int check_option(const struct weir_component *c, uint32_t i, char *why, s
         return refuse("needs known types and flags of options; `%s` of `%s` has type %u, flags "
                       "%#x: upgrade weir or use those of host.h", o->name, c->name, o->type,
                       o->flags);
-    if (!line_ok(o->help, MAX_LINE) || (o->fallback && !line_ok(o->fallback, MAX_LINE)))
-        return refuse("needs one line of UTF-8 as help and default of options; those of `%s` of "
-                      "`%s` are not: mend them", o->name, c->name);
+    if (!line_ok(o->help, MAX_LINE) || (o->fallback && !text_ok(o->fallback, MAX_LINE)))
+        return refuse("needs one line of UTF-8 as help of options, and UTF-8 as default; those of "
+                      "`%s` of `%s` are not: mend them", o->name, c->name);
     if ((o->type == WEIR_OPTION_CHOICE) != (o->choices != NULL) ||
         (o->choices && !line_ok(o->choices, MAX_LINE)))
         return refuse("needs `choices` for options of type choice, and for no others; `%s` of `%s` "

@@ -92,6 +92,7 @@ static void test_inspect_shows_all_that_the_descriptor_says(void **state)
         "org.test.full 2.0 (Apache-2.0), SDK 1.0.0", "/plugins/full.so", "replayable, bytes",
         "org.test.extra/1", "host: text, required", "Where to connect", "password: text, secret",
         "mode: choice fast|safe, default fast, live", "window.length: duration, default 5m",
+        "separator: text, default \"\\n\"\n",
         "idempotent", "append, upsert",
     };
     (void)state;

@@ -186,12 +186,13 @@ static void test_everything_that_a_descriptor_says_is_known_without_opening(void
     assert_string_equal(info->module->licence, "Apache-2.0");
     assert_string_equal(info->module->sdk, WEIR_SDK_VERSION);
     const struct weir_component *c = info->declared;
-    assert_int_equal(c->n_options, 4);
+    assert_int_equal(c->n_options, 5);
     assert_string_equal(c->options[0].name, "host");
     assert_int_equal(c->options[0].flags, WEIR_OPTION_REQUIRED);
     assert_null(c->options[0].fallback);
     assert_string_equal(c->options[2].choices, "fast|safe");
     assert_string_equal(c->options[3].fallback, "5m");
+    assert_string_equal(c->options[4].fallback, "\n");
     assert_true(c->capabilities == (WEIR_CAP_REPLAYABLE | WEIR_CAP_BYTES));
     assert_string_equal(c->interfaces[0].id, "org.test.extra/1");
     const struct component_info *sink = registry_find(registry, WEIR_KIND_SINK, "both");

@@ -148,12 +148,25 @@ static void print_words(const char *what, const struct word *words, uint64_t bit
     putchar('\n');
 }
 
+/* A default as it stands, or quoted as in a job file where that would not be seen. */
+static void print_default(const char *text)
+{
+    int plain = *text && text[0] != ' ' && text[strlen(text) - 1] != ' ';
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) plain = 0;
+    json_t *json = plain ? NULL : json_string(text);
+    char *quoted = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
+    printf(", default %s", quoted ? quoted : text);
+    free(quoted);
+    json_decref(json);
+}
+
 static void print_option(const struct weir_option *o)
 {
     printf("    %s: %s", o->name, types[o->type]);
     if (o->choices) printf(" %s", o->choices);
     if (o->flags & WEIR_OPTION_REQUIRED) printf(", required");
-    if (o->fallback) printf(", default %s", *o->fallback ? o->fallback : "\"\"");
+    if (o->fallback) print_default(o->fallback);
     if (o->flags & WEIR_OPTION_SECRET) printf(", secret");
     if (o->flags & WEIR_OPTION_LIVE) printf(", live");
     printf("\n        %s\n", o->help);

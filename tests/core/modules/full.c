@@ -115,6 +115,7 @@ static const struct weir_option options[] = {
     WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_SECRET, "password", NULL, NULL, "Of the account"),
     WEIR_OPTION(WEIR_OPTION_CHOICE, WEIR_OPTION_LIVE, "mode", "fast", "fast|safe", "How"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "window.length", "5m", NULL, "Of the window"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "separator", "\n", NULL, "Between records"),
 };
 
 static const int something = 1;
@@ -122,7 +123,7 @@ static const struct weir_interface interfaces[] = { { "org.test.extra/1", &somet
 
 static const struct weir_component components[] = {
     { .size = sizeof *components, .kind = WEIR_KIND_SOURCE, .name = "both",
-      .summary = "Reads nothing", .options = options, .n_options = 4, .table = &source,
+      .summary = "Reads nothing", .options = options, .n_options = 5, .table = &source,
       .capabilities = WEIR_CAP_REPLAYABLE | WEIR_CAP_BYTES, .interfaces = interfaces,
       .n_interfaces = 1 },
     { .size = sizeof *components, .kind = WEIR_KIND_SINK, .name = "both",
