@@ -10,7 +10,8 @@
  *   rows:    slots of keys, none changed | keys of the new
  *            slots of rows | u32 key slot of the new | i64 order of the new | columns of both
  *
- *   slots    u32 removed | u32 new | u32 changed | u32 slot of each removed, new, changed
+ *   slots    u32 removed | u32 new | u32 changed | u32 bound: 1 + the greatest slot that follows (0: none)
+ *            u32 slot of each removed, new, changed
  *   keys     per key column:  u8 nulls (0, 1) | with 1: a bit per key, set: null, (n + 7) / 8 bytes
  *                             values (of a null: zero or empty)
  *   values   of n slots: fixed n × width (bool, a byte 0 or 1; date, int32 4; else 8)
@@ -24,6 +25,7 @@
  *     and with them all that is iterated, are the same after a restore, and so are the slots of later keys.
  *  4. A slot that was made and removed between two captures is among the removed only.
  *  5. A key is written once, with its slot, until the next base.
+ *  6. `bound` says nothing new: it is there so that one damaged slot number is not a huge array.
  */
 #include "core/state/group.h"
 
@@ -110,6 +112,11 @@ static int32_t write_slots(const struct slots *s, struct weir_buffer *out)
 {
     const uint64_t all = (uint64_t)s->n[SLOTS_REMOVED] + s->n[SLOTS_NEW] + s->n[SLOTS_CHANGED];
     int32_t rc = buffer_add(out, s->n, sizeof s->n);
+    uint32_t bound = 0;
+    uint64_t i;
+    for (i = 0; i < all; i++)
+        if (s->slots[i] >= bound) bound = s->slots[i] + 1;
+    if (!rc) rc = buffer_add(out, &bound, sizeof bound);
     return rc ? rc : buffer_add(out, s->slots, all * 4);
 }
 

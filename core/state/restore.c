@@ -67,8 +67,16 @@ static uint32_t u32_at(const uint8_t *p, uint64_t i)
 
 static int take_slots(struct reader *r, struct slots *s)
 {
-    return take_u32(r, &s->n[SLOTS_REMOVED]) && take_u32(r, &s->n[SLOTS_NEW]) && take_u32(r, &s->n[SLOTS_CHANGED]) &&
-           (s->slots = take(r, 4 * ((uint64_t)s->n[SLOTS_REMOVED] + s->n[SLOTS_NEW] + s->n[SLOTS_CHANGED]))) != NULL;
+    uint32_t bound;
+    uint64_t all, above = 0, i;
+    if (!take_u32(r, &s->n[SLOTS_REMOVED]) || !take_u32(r, &s->n[SLOTS_NEW]) ||
+        !take_u32(r, &s->n[SLOTS_CHANGED]) || !take_u32(r, &bound))
+        return 0;
+    all = (uint64_t)s->n[SLOTS_REMOVED] + s->n[SLOTS_NEW] + s->n[SLOTS_CHANGED];
+    if (!(s->slots = take(r, 4 * all))) return 0;
+    for (i = 0; i < all; i++)
+        if (u32_at(s->slots, i) >= above) above = u32_at(s->slots, i) + 1ull;
+    return above == bound && bound <= SLAB_MAX;
 }
 
 /* The slot number i of a class. */
@@ -266,7 +274,7 @@ static void key_image(const struct shape *s, struct piece *p, uint32_t i, uint8_
 static int32_t place_slot(struct table *t, struct slab *slab, uint32_t slot,
                           struct weir_error *error)
 {
-    if (slot >= SLAB_MAX || slab_is_live(slab, slot)) return damaged(error, "a new slot is in use");
+    if (slab_is_live(slab, slot)) return damaged(error, "a new slot is in use");
     if (slab_reach(slab, &t->memory, slot)) return weir_fail(error, WEIR_FATAL, "out of memory");
     return WEIR_OK;
 }

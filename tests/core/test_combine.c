@@ -1,0 +1,246 @@
+/*
+ * test_combine.c - weir.combine/1.
+ */
+#include "tests/core/state_tables.h"
+
+#include "core/state/hash.h"
+
+static const struct weir_combine_table *const C = &weir_combine_1;
+
+static int32_t make(const char *key, const struct weir_table_column *columns, uint32_t n,
+                    struct weir_combine **out)
+{
+    struct weir_table_spec spec = { sizeof spec, WEIR_TABLE, NULL, NULL, 1, n, columns, 0, 0, NULL };
+    struct ArrowSchema schema;
+    int32_t rc;
+    *out = NULL;
+    if (weir_data_1.schema_parse(key, &schema, NULL)) return WEIR_FATAL;
+    spec.key = &schema;
+    rc = combine_create(HASH_SEED, &spec, out, NULL);
+    schema_release(&schema);
+    return rc;
+}
+
+static const struct weir_table_column counters[] = {
+    { "n", WEIR_TYPE_INT64, 0 }, { "any", WEIR_TYPE_BOOL, 0 }, { "most", WEIR_TYPE_UTF8, 0 },
+};
+
+static struct weir_combine *table_of(const char *key)
+{
+    struct weir_combine *c;
+    assert_int_equal(make(key, counters, 3, &c), WEIR_OK);
+    return c;
+}
+
+static int32_t insert(struct weir_combine *c, const char *ddl, const char *json, uint32_t *slots)
+{
+    struct rows r = rows_of(ddl, json);
+    const int32_t rc = C->lookup_or_insert(c, (const struct ArrowArray *const *)r.array.children, NULL,
+                                           NULL, (uint32_t)r.array.length, slots, NULL);
+    rows_drop(&r);
+    return rc;
+}
+
+static void assert_array(const char *ddl, struct ArrowArray *column, const char *json)
+{
+    struct ArrowSchema schema;
+    struct ArrowArray all;
+    const uint32_t n = (uint32_t)column->length;
+    schema_of(ddl, &schema);
+    assert_int_equal(array_struct(column, 1, n, &all, NULL), WEIR_OK);
+    assert_rows(&schema, &all, NULL, n, json);
+    array_release(&all);
+    schema_release(&schema);
+}
+
+static void slots_are_dense_in_order_of_first_arrival(void **state)
+{
+    struct weir_combine *c = table_of("k string");
+    uint32_t slots[6];
+    (void)state;
+    assert_int_equal(insert(c, "k string", "[[\"z\"],[\"a\"],[null],[\"z\"],[\"m\"],[null]]", slots),
+                     WEIR_OK);
+    assert_int_equal(slots[0], 0);
+    assert_int_equal(slots[1], 1);
+    assert_int_equal(slots[2], 2);
+    assert_int_equal(slots[3], 0);
+    assert_int_equal(slots[4], 3);
+    assert_int_equal(slots[5], 2);
+    assert_int_equal(C->count(c), 4);
+    C->destroy(c);
+}
+
+static void keys_and_values_come_out_by_slot(void **state)
+{
+    struct weir_combine *c = table_of("k string");
+    struct weir_view views[3];
+    struct weir_cells cells;
+    struct ArrowArray out;
+    uint32_t slots[3], i;
+    (void)state;
+    insert(c, "k string", "[[\"a\"],[null],[\"a key of more than fifteen bytes\"]]", slots);
+    C->cells(c, 0, 3, views, &cells);
+    for (i = 0; i < 3; i++) {
+        *(int64_t *)(void *)(views[0].base + i * views[0].stride) = 10 + i;
+        *(views[1].base + i * views[1].stride) = i != 1;
+        assert_int_equal(cells.put(&cells, 2, i, text_of(i ? "x" : "")), WEIR_OK);
+    }
+    assert_int_equal(C->keys(c, 0, 0, 3, &out, NULL), WEIR_OK);
+    assert_array("k string", &out, "[[\"a\"],[null],[\"a key of more than fifteen bytes\"]]");
+    assert_int_equal(C->values(c, 0, 1, 2, &out, NULL), WEIR_OK);
+    assert_array("n int64", &out, "[[11],[12]]");
+    assert_int_equal(C->values(c, 1, 0, 3, &out, NULL), WEIR_OK);
+    assert_array("any bool", &out, "[[true],[false],[true]]");
+    assert_int_equal(C->values(c, 2, 0, 2, &out, NULL), WEIR_OK);
+    assert_array("most string", &out, "[[\"\"],[\"x\"]]");
+    assert_int_equal(C->values(c, 2, 2, 2, &out, NULL), WEIR_FATAL); /* beyond the last */
+    C->destroy(c);
+}
+
+static void clear_empties_and_keeps_memory(void **state)
+{
+    struct weir_combine *c = table_of("k string");
+    uint32_t slots[3];
+    uint64_t held;
+    (void)state;
+    insert(c, "k string", "[[\"a\"],[\"b\"],[\"a key of more than fifteen bytes\"]]", slots);
+    held = mem_in_use();
+    C->clear(c);
+    assert_int_equal(C->count(c), 0);
+    insert(c, "k string", "[[\"b\"],[\"another key of many bytes\"],[\"a\"]]", slots);
+    assert_int_equal(slots[0], 0);
+    assert_int_equal(slots[1], 1);
+    assert_int_equal(slots[2], 2);
+    assert_int_equal(mem_in_use(), held);
+    C->destroy(c);
+}
+
+static void a_table_without_key_has_the_one_slot_0(void **state)
+{
+    struct weir_table_spec spec = { sizeof spec, WEIR_TABLE, NULL, NULL, 0, 3, counters, 0, 0, NULL };
+    struct weir_combine *c;
+    uint32_t slots[3] = { 7, 7, 7 };
+    (void)state;
+    assert_int_equal(C->create(NULL, &spec, &c, NULL), WEIR_OK);
+    assert_int_equal(C->lookup_or_insert(c, NULL, NULL, NULL, 3, slots, NULL), WEIR_OK);
+    assert_int_equal(slots[0] + slots[1] + slots[2], 0);
+    assert_int_equal(C->count(c), 1);
+    C->destroy(c);
+}
+
+static void hashes_may_be_given_or_not(void **state)
+{
+    struct weir_combine *c = table_of("k int64");
+    struct rows r = rows_of("k int64", "[[1],[2],[3]]");
+    const struct ArrowArray *const *keys = (const struct ArrowArray *const *)r.array.children;
+    const struct ArrowSchema *types[1] = { r.schema.children[0] };
+    uint64_t hash[3];
+    uint32_t slots[3], round;
+    (void)state;
+    for (round = 0; round < 3; round++) { /* none, ours, another seed's */
+        hash_columns(HASH_SEED + (round == 2), types, keys, 1, NULL, 3, hash);
+        assert_int_equal(C->lookup_or_insert(c, keys, round ? hash : NULL, NULL, 3, slots, NULL), WEIR_OK);
+        assert_int_equal(slots[2], 2);
+        assert_int_equal(C->count(c), 3);
+    }
+    rows_drop(&r);
+    C->destroy(c);
+}
+
+static void many_words_are_counted(void **state)
+{
+    enum { WORDS = 30000, CHUNK = 4096, ROUNDS = 40 };
+    struct weir_combine *c = table_of("k string");
+    struct ArrowArray a;
+    const struct ArrowArray *keys[1] = { &a };
+    static uint32_t counts[WORDS], slot_of[WORDS];
+    uint32_t slots[CHUNK], words[CHUNK], round, i;
+    uint64_t seed = 3;
+    struct weir_view view;
+    struct weir_cells cells;
+    (void)state;
+    assert_int_equal(weir_data_1.column(WEIR_TYPE_UTF8, CHUNK, CHUNK * 24, 0, &a, NULL), WEIR_OK);
+    for (round = 0; round < ROUNDS; round++) {
+        int32_t *offsets = (int32_t *)(uintptr_t)a.buffers[1], at = 0;
+        char *text = (char *)(uintptr_t)a.buffers[2], word[32];
+        for (i = 0; i < CHUNK; i++) {
+            words[i] = (uint32_t)(chance(&seed) % WORDS);
+            offsets[i] = at;
+            /* 1 to 21 bytes, so short and long */
+            snprintf(word, sizeof word, "%u%.*s", words[i], (int)(words[i] % 17), "abcdefghijklmnopq");
+            memcpy(text + at, word, strlen(word));
+            at += (int32_t)strlen(word);
+        }
+        offsets[CHUNK] = at;
+        assert_int_equal(C->lookup_or_insert(c, keys, NULL, NULL, CHUNK, slots, NULL), WEIR_OK);
+        C->cells(c, 0, 1, &view, &cells);
+        for (i = 0; i < CHUNK; i++) {
+            ++*(int64_t *)(void *)(view.base + slots[i] * view.stride);
+            if (counts[words[i]]++) assert_int_equal(slot_of[words[i]], slots[i]);
+            slot_of[words[i]] = slots[i];
+        }
+    }
+    for (i = 0; i < WORDS; i++)
+        if (counts[i])
+            assert_int_equal(*(int64_t *)(void *)(view.base + slot_of[i] * view.stride), counts[i]);
+    array_release(&a);
+    C->destroy(c);
+}
+
+static void keys_that_are_not_flat_are_refused(void **state)
+{
+    struct weir_combine *c;
+    (void)state;
+    assert_int_equal(make("k list<int64>", counters, 3, &c), WEIR_CONFIG);
+    assert_null(c);
+    C->destroy(NULL);
+}
+
+static int work_with_memory(void)
+{
+    struct weir_combine *c;
+    struct weir_view views[3];
+    struct weir_cells cells;
+    uint32_t slots[8], i;
+    char text[40] = "some text for the arena ";
+    int done = 0;
+    if (make("k string", counters, 3, &c)) return 0;
+    for (i = 0; i < 30; i++) {
+        const int32_t offsets[2] = { 0, 26 };
+        const void *buffers[3] = { NULL, offsets, text };
+        struct ArrowArray a = { .length = 1, .n_buffers = 3, .buffers = buffers };
+        const struct ArrowArray *keys[1] = { &a };
+        text[24] = (char)('a' + i);
+        if (C->lookup_or_insert(c, keys, NULL, NULL, 1, slots, NULL)) goto end;
+        C->cells(c, 0, 3, views, &cells);
+        if (cells.put(&cells, 2, slots[0], text_of(text))) goto end;
+        if (i == 15) C->clear(c);
+    }
+    done = C->count(c) == 14;
+end:
+    C->destroy(c);
+    return done;
+}
+
+static void failing_memory_is_reported(void **state)
+{
+    (void)state;
+    with_failing_memory(work_with_memory);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, no_leak)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(slots_are_dense_in_order_of_first_arrival),
+        TEST(keys_and_values_come_out_by_slot),
+        TEST(clear_empties_and_keeps_memory),
+        TEST(a_table_without_key_has_the_one_slot_0),
+        TEST(hashes_may_be_given_or_not),
+        TEST(many_words_are_counted),
+        TEST(keys_that_are_not_flat_are_refused),
+        TEST(failing_memory_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
