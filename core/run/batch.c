@@ -308,6 +308,7 @@ static int opens_early(struct run *run, const struct batch *batch)
 
 static int32_t process_batch(struct run *run, struct batch *batch, struct batch **next)
 {
+    const struct run_hooks *hooks = &run->options->hooks;
     int32_t result = batch->result;
     batch->started_mono = sys_mono(run->sys);
     batch->evict_us = run->watermark_us;
@@ -317,6 +318,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     if (read_collect(run, batch) != WEIR_OK) return batch_failed(run, batch);
 
     if (!batch->replay && (result = checkpoint_plan(run, batch)) != WEIR_OK) return result;
+    if (!batch->replay && hooks->plan_done) hooks->plan_done(hooks->arg, batch->id);
     commit_sources(run, batch, 1);
     if (opens_early(run, batch)) *next = batch_open(run);
 
@@ -327,6 +329,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     if ((result = deliver_batch(run, batch)) != WEIR_OK) return result;
 
     if ((result = checkpoint_state(run, batch)) != WEIR_OK) return result;
+    if (hooks->state_done) hooks->state_done(hooks->arg, batch->id);
     run->watermark_us = run->next_watermark_us;
     if ((result = deliver_commit(run, batch)) != WEIR_OK) return result;
     if ((result = checkpoint_done(run, batch)) != WEIR_OK) return result;
@@ -351,7 +354,7 @@ static void batch_over(struct run *run, struct batch *batch)
     }
     control_rates(run, batch);
     if (run->options->hooks.batch_done)
-        run->options->hooks.batch_done(run->options->hooks.arg, batch->id);
+        run->options->hooks.batch_done(run->options->hooks.arg, run, batch->id);
 }
 
 /* ---- the loop ---- */

@@ -52,10 +52,10 @@ int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadl
         if (ready(arg)) return 1;
         if (run->stopping > 1 || run->failed) return 0;
         if (sys_mono(run->sys) >= deadline_mono) return 0;
-        int64_t wake = read_next_wake(run);
-        int n = sys_wait(run->sys, wake < deadline_mono ? wake : deadline_mono);
-        if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < deadline_mono &&
-            sys_mono(run->sys) < wake && run->options->hooks.idle(run->options->hooks.arg))
+        int64_t wake = read_next_wake(run), until = wake < deadline_mono ? wake : deadline_mono;
+        int n = sys_wait(run->sys, until);
+        if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < until &&
+            run->options->hooks.idle(run->options->hooks.arg, run, until))
             run->stopping = run->stopping ? run->stopping : 1;
     }
 }

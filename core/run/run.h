@@ -290,11 +290,17 @@ struct sink {
 
 /* ---- the run ---- */
 
+/* For tests, all [control]; each may be NULL. */
 struct run_hooks {
-    /* Nothing can happen before time passes or somebody outside acts: return 1 to stop the job. NULL: wait. */
-    int (*idle)(void *arg);
+    /* Nothing can happen before `until_mono` (INT64_MAX: for ever) unless somebody outside acts: return 1 to stop the
+     * job. NULL: wait. */
+    int (*idle)(void *arg, const struct run *run, int64_t until_mono);
+    /* PLAN(n) is durable, nothing more. Not for a batch that is run again. */
+    void (*plan_done)(void *arg, uint64_t batch);
+    /* STATE(n) is durable, no commit of n was sent. */
+    void (*state_done)(void *arg, uint64_t batch);
     /* After STATE(n) and all commits of n. */
-    void (*batch_done)(void *arg, uint64_t batch);
+    void (*batch_done)(void *arg, const struct run *run, uint64_t batch);
     void *arg;
 };
 
