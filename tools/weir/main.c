@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/data/array.h"
 #include "core/load/context.h"
 #include "core/load/registry.h"
 #include "tools/weir/commands.h"
@@ -31,6 +32,7 @@ static int usage(FILE *to)
 
 int main(int argc, char **argv)
 {
+    mem_setup();
     if (argc < 2) return usage(stderr);
     if (strcmp(argv[1], "--probe") == 0 && argc == 3) return registry_probe_main(argv[2]);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) return usage(stdout);
