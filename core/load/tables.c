@@ -305,7 +305,7 @@ static const struct place format_places[] = {
 static const struct place operator_places[] = {
     AT(operator, ALWAYS, create), AT(operator, ALWAYS, destroy), AT(operator, ALWAYS, bind),
     AT(operator, ALWAYS, lane_create), AT(operator, ALWAYS, lane_destroy),
-    AT(operator, ALWAYS, begin), AT(operator, ALWAYS, process), AT(operator, COMBINES, combine),
+    AT(operator, ALWAYS, process), AT(operator, COMBINES, combine),
     AT(operator, COMBINES, combine_end), { 0, 0, NULL },
 };
 

@@ -145,7 +145,7 @@ struct weir_operator {
                            struct weir_error *error);
     void (*lane_destroy)(void *self, void *lane);
 
-    /* Purpose: a batch begins in this lane.
+    /* Purpose: a batch begins in this lane. Optional.
      * Thread and state: [worker].
      * Ownership: `in` is borrowed until advance (combine_end) returned.
      * Returns: OK; DATA; FATAL.
