@@ -362,7 +362,8 @@ static void batch_over(struct run *run, struct batch *batch)
 /* A batch in which nothing happened has no id. */
 static int batch_is_nothing(struct run *run, struct batch *batch)
 {
-    if (batch->result != WEIR_OK || run->plan->ticking || read_moved(run)) return 0;
+    if (batch->result != WEIR_OK || read_moved(run)) return 0;
+    if (run->plan->ticking && run->job->trigger != TRIGGER_AVAILABLE_NOW) return 0;
     if (run->summary.batches == 0 && run->next_batch > 1) return 1; /* right after a restart */
     if (!run->job->no_data_batches) return 1;
     if (run->watermark_us > run->previous_watermark_us) return 0;
