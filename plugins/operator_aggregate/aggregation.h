@@ -1,0 +1,102 @@
+/*
+ * aggregation.h - hash aggregation: what it is (this file's struct, fixed in bind) and its lanes.
+ *
+ * All operators of this module are faces of it: they read options, and choose where groups live (a
+ * table of the batch, or durable state) and which of them are emitted.
+ */
+#ifndef OPERATOR_AGGREGATE_AGGREGATION_H
+#define OPERATOR_AGGREGATE_AGGREGATION_H
+
+#include <weir/plugin.h>
+
+#include "plugins/share/option.h"
+
+#define BY_MAX 16u       /* columns of a distribution */
+#define COLUMNS_MAX 512u /* of state, all calls together */
+
+/* A grouping column. */
+struct by {
+    int32_t input;          /* >= 0: this column of the input */
+    struct weir_expr *expr; /* NULL where the column was named directly */
+    const char *name;       /* valid with the instance */
+};
+
+/* A call of an aggregate and where its columns lie. */
+struct call {
+    const struct weir_aggregate *function;
+    void *bound;
+    struct weir_expr *const *args;
+    uint32_t n_args, first_arg;     /* among the arguments of all calls */
+    uint32_t n_columns, first;      /* among the columns of all calls */
+    const struct weir_table_column *columns;
+    uint32_t distinct;
+};
+
+struct aggregation {
+    const struct weir_host *host;
+    struct weir_context *context;
+    const struct weir_data *data;
+    const struct weir_expr_table *expr;
+    const struct weir_combine_table *combine;
+    const struct weir_state_table *state;
+    struct by by[BY_MAX];
+    uint32_t n_by, n_calls, n_args, n_columns;
+    struct call *calls;
+    struct weir_expr **args;           /* of all calls, borrowed */
+    int32_t *arg_inputs;               /* >= 0: the argument is this column of the input */
+    struct weir_table_column *columns; /* named; of all calls */
+    char *names;                       /* of these */
+    struct weir_aggregation *values;   /* NULL: results are those of the calls */
+    const char *count_name;            /* of the built-in count, where values is NULL */
+    struct ArrowSchema key;            /* struct of the by columns, under their names */
+    uint32_t raw;                      /* 1: distinct calls, rows cross the exchange uncombined */
+    uint32_t nondeterministic;
+    uint32_t durable;                  /* 1: groups live in `table` */
+    uint32_t table;                    /* of weir.state/1 */
+    uint32_t complete;                 /* durable: 1 emits all groups, 0 the changed ones */
+};
+
+/* ---- bind ---- */
+
+int32_t aggregation_create(const struct weir_host *host, struct weir_context *context, void **self,
+                           struct weir_error *error);
+void aggregation_destroy(void *self);
+
+/* Grouping columns from option `by`; none where it is not given. */
+int32_t aggregation_by(struct aggregation *a, const struct ArrowSchema *input,
+                       struct weir_error *error);
+/* One grouping column, that the option names. */
+int32_t aggregation_by_column(struct aggregation *a, const char *option,
+                              const struct ArrowSchema *input, struct weir_error *error);
+/* Results from option `values`; after the grouping columns. */
+int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *input,
+                           struct weir_error *error);
+/* The one result `name` is the number of rows. */
+int32_t aggregation_count(struct aggregation *a, const char *name, struct weir_error *error);
+/* Groups live in state; after the values. */
+int32_t aggregation_durable(struct aggregation *a, struct weir_error *error);
+/* Output, distribution and what is read. `option` names the columns for errors. */
+int32_t aggregation_plan(struct aggregation *a, const struct weir_operator_bind *in,
+                         const char *option, struct weir_operator_plan *out,
+                         struct weir_error *error);
+
+/* ---- lanes: the functions of weir_operator, `self` being a struct aggregation ---- */
+
+int32_t aggregation_lane_create(void *self, struct weir_context *context, void **lane,
+                                struct weir_error *error);
+void aggregation_lane_destroy(void *self, void *lane);
+int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
+                          struct weir_error *error);
+int32_t aggregation_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                            struct weir_error *error);
+int32_t aggregation_advance(void *self, void *lane, struct weir_error *error);
+int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                            struct weir_error *error);
+int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct weir_error *error);
+
+/* ---- the built-in count of rows ---- */
+
+extern const struct weir_aggregate count_rows;
+extern const struct weir_table_column count_rows_column;
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * module.c - the module operator_aggregate: operators that bring rows together by key.
+ */
+#include "plugins/operator_aggregate/faces.h"
+
+#define VALUES                                                                                     \
+    WEIR_OPTION(WEIR_OPTION_EXPRS, WEIR_OPTION_REQUIRED, "values", NULL, NULL,                     \
+                "results: \"sum(amount) as total\", expressions over aggregates and `by`")
+
+static const struct weir_option reduce_options[] = { VALUES };
+
+static const struct weir_option count_by_value_options[] = {
+    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,
+                "column whose values are counted"),
+};
+
+static const struct weir_option reduce_by_key_options[] = {
+    WEIR_OPTION(WEIR_OPTION_EXPRS, WEIR_OPTION_REQUIRED, "by", NULL, NULL,
+                "the key: columns, or \"expression as name\""),
+    VALUES,
+};
+
+static const struct weir_option aggregate_options[] = {
+    WEIR_OPTION(WEIR_OPTION_EXPRS, 0, "by", NULL, NULL,
+                "the key: columns, or \"expression as name\"; not given: one group of all rows"),
+    VALUES,
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "output_mode", NULL, "update|complete|append",
+                "what a batch gives: the groups that changed, or all; not given: that of the job, else "
+                "update"),
+};
+
+#define OPERATOR(operator_name, operator_table, more, state, with, help)                           \
+    { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = operator_name,    \
+      .summary = help, .capabilities = WEIR_CAP_SELECTION | WEIR_CAP_DETERMINISTIC | (more),       \
+      .table = &operator_table, .state_reads = state, .state_writes = state, with }
+#define OPTIONS(list) .options = list, .n_options = sizeof list / sizeof *list
+
+static const struct weir_component components[] = {
+    OPERATOR("count", count_operator, WEIR_CAP_ABSENT_INPUT, 0, .n_options = 0,
+             "the number of rows of a batch, also 0 (count int64)"),
+    OPERATOR("reduce", reduce_operator, 0, 0, OPTIONS(reduce_options),
+             "aggregates over all rows of a batch; nothing where there are none"),
+    OPERATOR("count_by_value", count_by_value_operator, 0, 0, OPTIONS(count_by_value_options),
+             "how often each value of a column occurs in a batch"),
+    OPERATOR("reduce_by_key", reduce_operator, 0, 0, OPTIONS(reduce_by_key_options),
+             "aggregates by key over the rows of a batch"),
+    OPERATOR("combine_by_key", reduce_operator, 0, 0, OPTIONS(reduce_by_key_options),
+             "the same as reduce_by_key"),
+    OPERATOR("aggregate", aggregate_operator, 0, 1, OPTIONS(aggregate_options),
+             "aggregates by key over all rows so far"),
+};
+
+static const struct weir_plugin plugin = { sizeof plugin,
+                                           WEIR_ABI_MAJOR,
+                                           0,
+                                           0,
+                                           "weir.operator.aggregate",
+                                           "1.0",
+                                           "MIT",
+                                           WEIR_SDK_VERSION,
+                                           components,
+                                           sizeof *components,
+                                           sizeof components / sizeof *components };
+WEIR_PLUGIN(plugin)

@@ -1,0 +1,32 @@
+/*
+ * words.h - where the words of rows begin and end: runs of bytes that are not ASCII white space.
+ */
+#ifndef OPERATOR_BASIC_WORDS_H
+#define OPERATOR_BASIC_WORDS_H
+
+#include <stdint.h>
+
+#define WORDS_BLOCK 64u /* bytes looked at in one step */
+
+/* A walk over the rows [row, until) of a text column, which lie one behind the other. `starts` and
+ * `ends` have room for limit + WORDS_BLOCK entries: a step may pass the limit by half a block, and
+ * entries behind the last one are scribbled over. */
+struct words {
+    const uint8_t *bytes;
+    const int32_t *offsets;
+    uint32_t row, until; /* rows whose beginnings are still ahead */
+    uint32_t at, end;    /* bytes still ahead */
+    uint32_t open;       /* 1: starts[n] is a word whose end is ahead */
+    uint32_t n;          /* words found: starts[i] to ends[i] */
+    uint32_t *starts, *ends;
+};
+
+/* Begins a walk at rows [row, until), keeping starts, ends and n. */
+void words_begin(struct words *words, uint32_t row, uint32_t until);
+
+/* Goes on until there are `limit` words or more, or the walk is over (at == end, open == 0).
+ * The second is the twin in plain C; the vector unit is taken where there is one. */
+void words_find(struct words *words, uint32_t limit);
+void words_find_plain(struct words *words, uint32_t limit);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * operator_rig.h - one operator under the real host table, with a job played around it: segments, the
+ * exchange, key groups and state. Rows go in as JSON and come out as JSON, a line each.
+ */
+#ifndef TESTS_OPERATOR_RIG_H
+#define TESTS_OPERATOR_RIG_H
+
+#include <weir/plugin.h>
+
+#include "core/job/job.h"
+#include "core/load/context.h"
+
+typedef const struct weir_plugin *(*rig_entry_fn)(const struct weir_host *, struct weir_error *);
+
+/* How rows are given to the operator; results must not depend on it. 0: the default. */
+struct rig_cut {
+    uint32_t chunk_rows; /* rows of a chunk; 0: 8192 */
+    uint32_t segments;   /* lanes that the rows are cut over; 0: 1 */
+    int select;          /* 1: rows lie between others, under a selection */
+};
+
+struct rig {
+    struct weir_context context, lane_context;
+    struct job *job;
+    struct report report;
+    const struct weir_component *component;
+    const struct weir_operator *table;
+    void *self;
+    struct store *store;
+    struct ArrowSchema inputs[4];
+    uint32_t n_inputs;
+    struct weir_input described[4];
+    struct weir_operator_plan plan;
+    struct weir_buffer rows;    /* emitted by output 0 */
+    struct weir_buffer rejects; /* "code text\n" each */
+    uint64_t n_rows, n_emits, most_rows, n_rejects;
+    int quiet;      /* rows are counted only */
+    int fail;       /* reject answers DATA */
+    uint32_t output_mode, absent;
+    uint64_t batch;
+    struct weir_chunk **exchanged;
+    uint32_t *exchanged_input;
+    uint32_t n_exchanged, room;
+    struct weir_error error;
+    rig_entry_fn functions; /* a module of functions, or NULL */
+};
+
+/* The operator `name` of a module, with options as JSON members ("\"a\": 1"), over inputs with
+ * these columns (DDL, NULL at the end). The class of create or bind; CONFIG where an option was
+ * wrong. rig_close is due in any case; a rig is zeroed memory before (functions, output_mode and fail may be set). */
+int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const char *options, ...);
+void rig_close(struct rig *rig);
+
+/* One batch: rows of each input (JSON, NULL: none). The class of the first call that failed. */
+int32_t rig_batch(struct rig *rig, const char *const *rows, struct rig_cut cut);
+int32_t rig_arrays(struct rig *rig, const struct ArrowArray *arrays, struct rig_cut cut);
+static inline int32_t rig_feed(struct rig *rig, const char *rows)
+{
+    const char *list[4] = { rows };
+    struct rig_cut whole = { 0 };
+    return rig_batch(rig, list, whole);
+}
+
+const char *rig_rows(struct rig *rig);   /* as emitted, lines */
+const char *rig_sorted(struct rig *rig); /* lines in order: whatever the groups are */
+const char *rig_rejects(struct rig *rig);
+void rig_forget(struct rig *rig);        /* rows, rejects, counters */
+char *rig_ddl(const struct rig *rig);    /* of the main output; mem_alloc'ed */
+
+#endif
