@@ -20,6 +20,7 @@
 #include "core/data/block.h"
 #include "core/run/reject.h"
 
+#define SPOOL_LONG 0xffffffff00000000ull /* in the place of records: a long record of so many bytes follows */
 #define BLOCK_BYTES (1u << 20)       /* asked of `next` at once */
 #define SEGMENT_BYTES (16u << 20)    /* then a segment processes what it has before it reads on */
 
@@ -65,6 +66,22 @@ static int32_t source_cancelled(struct weir_context *context)
     return 0;
 }
 
+/* The segment whose `next` runs on this thread: `frame` has no other way to know it. */
+static _Thread_local struct segment *calling;
+
+static int32_t keep_long_record(struct segment *segment, const uint8_t *bytes, uint64_t length,
+                                struct weir_error *error)
+{
+    struct long_record *record = calloc(1, sizeof *record);
+    if (!record) return weir_fail(error, WEIR_FATAL, "out of memory");
+    record->length = length < LONG_RECORD_KEPT ? (uint32_t)length : LONG_RECORD_KEPT;
+    if (record->length) memcpy(record->bytes, bytes, record->length);
+    struct long_record **last = &segment->long_records;
+    while (*last) last = &(*last)->next;
+    *last = record;
+    return WEIR_OK;
+}
+
 static int32_t frame_plain(const struct plan_node *node, struct weir_bytes bytes, uint32_t flags,
                            uint64_t max_records, struct weir_frame *out, struct weir_error *error)
 {
@@ -95,7 +112,8 @@ static int32_t source_frame(struct weir_context *context, struct weir_bytes byte
         out->end = out->head_end = out->records = 0;
     } else if (out->end == 0 && bytes.length > node->max_record) {
         out->skipped = bytes.length;
-        out->flags = WEIR_FRAME_INSIDE;
+        out->flags = flags & WEIR_FRAME_END ? 0 : WEIR_FRAME_INSIDE;
+        if (calling) return keep_long_record(calling, bytes.data, bytes.length, error);
     }
     return WEIR_OK;
 }
@@ -145,6 +163,11 @@ static void segment_free(struct segment *segment)
     if (!segment) return;
     for (uint32_t i = 0; i < segment->n_blocks; i++) array_release(&segment->blocks[i].array);
     free(segment->blocks);
+    while (segment->long_records) {
+        struct long_record *next = segment->long_records->next;
+        free(segment->long_records);
+        segment->long_records = next;
+    }
     if (segment->outboxes) {
         for (uint32_t i = 0; i < segment->reader->node->pipe.n_leaves; i++)
             outbox_fini(&segment->outboxes[i]);
@@ -294,6 +317,13 @@ static int32_t replay_block(struct segment *segment, struct weir_error *error)
     }
     if (left < 8) return weir_fail(error, WEIR_DATA, "the spool of the batch is cut short");
     memcpy(&out.records, at, 8);
+    if ((out.records & SPOOL_LONG) == SPOOL_LONG) {
+        uint64_t length = out.records & ~SPOOL_LONG;
+        if (length > LONG_RECORD_KEPT || length > left - 8)
+            return weir_fail(error, WEIR_DATA, "the spool of the batch is cut short");
+        reader->replay_at += 8 + length;
+        return keep_long_record(segment, at + 8, length, error);
+    }
     struct weir_bytes all = { at + 8, left - 8 };
     if (block_decode(all, UINT64_MAX, &schema, &out.array, &used, error) != WEIR_OK)
         return WEIR_DATA;
@@ -324,7 +354,9 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
         return WEIR_OK;
     }
     reader->woken = 0;
+    calling = segment;
     int32_t result = source_table(reader)->next(reader->node->self, &in, &out, error);
+    calling = NULL;
     if (result != WEIR_OK) {
         array_release(&out.array);
         return result;
@@ -376,6 +408,12 @@ static int32_t spool_blocks(struct segment *segment, struct weir_error *error)
     struct reader *reader = segment->reader;
     const struct plan_node *node = reader->node;
     const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
+    for (const struct long_record *r = segment->long_records; r; r = r->next) {
+        uint64_t mark = SPOOL_LONG | r->length;
+        if (buffer_add(&reader->spool, &mark, 8) != WEIR_OK ||
+            buffer_add(&reader->spool, r->bytes, r->length) != WEIR_OK)
+            return weir_fail(error, WEIR_FATAL, "out of memory");
+    }
     for (uint32_t i = 0; i < segment->n_blocks; i++) {
         struct block *block = &segment->blocks[i];
         struct weir_chunk header = { .size = sizeof header,
@@ -391,6 +429,21 @@ static int32_t spool_blocks(struct segment *segment, struct weir_error *error)
     return WEIR_OK;
 }
 
+static int32_t reject_long_records(struct segment *segment, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    while (segment->long_records) {
+        struct long_record *record = segment->long_records;
+        struct weir_bytes bytes = { record->bytes, record->length };
+        if (result == WEIR_OK)
+            result = lane_reject_bytes(&segment->pipe->decode.context, bytes, WEIR_REJECT_TOO_LONG,
+                                       "the record is longer than max_record", error);
+        segment->long_records = record->next;
+        free(record);
+    }
+    return result;
+}
+
 static int32_t segment_process(struct segment *segment, struct weir_error *error)
 {
     struct reader *reader = segment->reader;
@@ -402,6 +455,7 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
         result = pipe_begin(segment->pipe, segment->batch,
                             crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
     }
+    if (result == WEIR_OK) result = reject_long_records(segment, error);
     for (uint32_t i = 0; i < segment->n_blocks; i++) {
         struct block *block = &segment->blocks[i];
         if (result != WEIR_OK) {
@@ -490,7 +544,7 @@ static void segment_run(struct weir_task *task)
         if (result == WEIR_OK && segment->records >= SEGMENT_RECORDS) pass_token(segment);
         if (reader->ended) segment->finish = 1;
     }
-    if (result == WEIR_OK && (segment->n_blocks || segment->finish))
+    if (result == WEIR_OK && (segment->n_blocks || segment->long_records || segment->finish))
         result = segment_process(segment, error);
     if (result == WEIR_OK && segment->finish) result = segment_finish(segment, error);
     segment->result = result;

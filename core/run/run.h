@@ -126,6 +126,14 @@ uint32_t packet_rows(const struct packet *packet, uint32_t unit);
 
 /* ---- sources ---- */
 
+#define LONG_RECORD_KEPT 1024u
+
+struct long_record { /* one over max_record: what is kept of it */
+    struct long_record *next;
+    uint32_t length;
+    uint8_t bytes[LONG_RECORD_KEPT];
+};
+
 struct block { /* one answer of next */
     struct ArrowArray array;
     uint64_t records;
@@ -146,6 +154,7 @@ struct segment {
     struct outbox *outboxes;
     struct block *blocks;
     uint32_t n_blocks, capacity;
+    struct long_record *long_records; /* to be rejected */
     uint64_t records;      /* so far */
     int may_read;          /* 1: has the reader's token */
     int finish;            /* 1: end it after what it has */
@@ -177,7 +186,7 @@ struct reader {
     int pending;      /* answered PENDING: waits for a wake */
     int stopped;      /* wants no more of this batch (limit, BATCH_END, absent, ended) */
     int woken;
-    struct weir_buffer spool; /* of this batch: {records u64, weir.block/1} … */
+    struct weir_buffer spool; /* of this batch: {records u64, weir.block/1} …; see SPOOL_LONG */
     /* replay */
     struct weir_bytes replay_to;
     const struct record_move *replay;
