@@ -6,6 +6,8 @@
 
 /* Each gets the words behind its name (argv[0] is the name) and returns the exit status. */
 int command_check(int argc, char **argv);
+int command_checkpoint(int argc, char **argv);
+int command_dlq(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_plan(int argc, char **argv);

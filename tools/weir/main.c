@@ -17,6 +17,8 @@ static const struct {
     { "run", command_run, "run a job file, or elements with ! between them" },
     { "check", command_check, "check a job as its start would, and touch nothing" },
     { "plan", command_plan, "show how a job would run: streams, stages, state" },
+    { "checkpoint", command_checkpoint, "show, verify or repair a checkpoint" },
+    { "dlq", command_dlq, "show the rows that a job could not use" },
     { "list", command_list, "list the plugins that are found" },
     { "inspect", command_inspect, "show all about a plugin: options, guarantees, file" },
 };
