@@ -1,9 +1,9 @@
 /*
  * arena.c - long text of a table: appended, never changed in place.
  *
- * What a cell let go is garbage. When room is needed and more than half is garbage, the live texts move to
- * a new block in slot order, else the block grows. The old block is handed to the caller, who frees it once the
- * text to be stored, which may lie in it, is copied.
+ * What a cell let go is garbage. When room is needed and more than half is garbage, the live texts
+ * move to a new block in slot order, else the block grows. The old block is handed to the caller,
+ * who frees it once the text to be stored, which may lie in it, is copied.
  */
 #include "core/state/table.h"
 

@@ -1,6 +1,6 @@
 /*
- * capture.c - the bytes of a table of one group: a *piece*, either the whole (base) or what changed since the last
- * capture (delta). Version 1. All numbers little-endian, nothing aligned.
+ * capture.c - the bytes of a table of one group: a *piece*, either the whole (base) or what changed
+ * since the last capture (delta). Version 1. All numbers little-endian, nothing aligned.
  *
  *   piece    u8 version (1) | u8 kind (1 table, 2 rows) | u8 base (0, 1) | u8 0
  *            u16 key columns | u16 columns
@@ -10,19 +10,21 @@
  *   rows:    slots of keys, none changed | keys of the new
  *            slots of rows | u32 key slot of the new | i64 order of the new | columns of both
  *
- *   slots    u32 removed | u32 new | u32 changed | u32 bound: 1 + the greatest slot that follows (0: none)
+ *   slots    u32 removed | u32 new | u32 changed
+ *            u32 bound: 1 + the greatest slot that follows (0: none)
  *            u32 slot of each removed, new, changed
  *   keys     per key column:  u8 nulls (0, 1) | with 1: a bit per key, set: null, (n + 7) / 8 bytes
  *                             values (of a null: zero or empty)
  *   values   of n slots: fixed n × width (bool, a byte 0 or 1; date, int32 4; else 8)
  *            text, binary: u32 length × n | the bytes
  *
- *  1. A base has no removed and no changed; its new are all live slots, ascending; its new rows go by key slot and,
- *     within a key, in order.
+ *  1. A base has no removed and no changed; its new are all live slots, ascending; its new rows go
+ *     by key slot and, within a key, in order.
  *  2. In a delta the new and the changed come in the order of first touch, which of new rows is
  *     that of arrival: rows of equal order find their place again.
- *  3. Free slots aren't written. They are all others, for the lowest free slot is taken next (slab.h); so slot numbers,
- *     and with them all that is iterated, are the same after a restore, and so are the slots of later keys.
+ *  3. Free slots aren't written. They are all others, for the lowest free slot is taken next
+ *     (slab.h); so slot numbers, and with them all that is iterated, are the same after a restore,
+ *     and so are the slots of later keys.
  *  4. A slot that was made and removed between two captures is among the removed only.
  *  5. A key is written once, with its slot, until the next base.
  *  6. `bound` says nothing new: it is there so that one damaged slot number is not a huge array.

@@ -2,12 +2,12 @@
  * cell.h - text in a record: 16 bytes in place, longer text in the arena of the table.
  *
  *   up to 15 bytes   bytes 0–14 the text, zeros behind it; byte 15 its length
- *   longer           bytes 0–3 length, 4–7 the first four bytes of the text, 8–14 where the text is;
- *                    byte 15 is 0xff
+ *   longer           bytes 0–3 length, 4–7 the first four bytes of the text, 8–14 where the text
+ *                    is; byte 15 is 0xff
  *
- * Where: in a record the offset within the arena, in the image of a key that is looked up its address (56 bits hold
- * either). So two short texts are equal iff their cells are, and most different long ones differ in byte
- * 0–7. A cell of zeros is the empty text.
+ * Where: in a record the offset within the arena, in the image of a key that is looked up its
+ * address (56 bits hold either). So two short texts are equal iff their cells are, and most
+ * different long ones differ in byte 0–7. A cell of zeros is the empty text.
  */
 #ifndef WEIR_CORE_CELL_H
 #define WEIR_CORE_CELL_H

@@ -1,8 +1,8 @@
 /*
  * combine.c - weir.combine/1: a table of a batch, over the same index and records as state.
  *
- * Nothing is marked, removed or captured, so slots are 0, 1, 2 … in order of first arrival. Text up to 15 bytes
- * lies in the record, beside the columns that it counts for.
+ * Nothing is marked, removed or captured, so slots are 0, 1, 2 … in order of first arrival. Text up
+ * to 15 bytes lies in the record, beside the columns that it counts for.
  */
 #include "core/state/store.h"
 #include "core/state/table.h"
@@ -32,6 +32,7 @@ int32_t combine_create(uint64_t hash_seed, const struct weir_table_spec *spec,
     }
     table_init(&c->table, &c->shape, hash_seed, NULL);
     c->table.batch_only = 1;
+    c->table.index.quarters = 2;
     *out = c;
     return WEIR_OK;
 }

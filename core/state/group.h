@@ -46,7 +46,8 @@ struct table *group_table_make(struct weir_state *state, uint32_t table);
 #define SLOTS_NEW 1
 #define SLOTS_CHANGED 2
 int32_t piece_write(struct table *table, int base, struct weir_buffer *out);
-int32_t piece_read(struct table *table, struct weir_bytes bytes, int base, struct weir_error *error);
+int32_t piece_read(struct table *table, struct weir_bytes bytes, int base,
+                   struct weir_error *error);
 /* The piece of an empty table. */
 int32_t piece_write_empty(const struct shape *shape, struct weir_buffer *out);
 

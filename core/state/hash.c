@@ -90,8 +90,8 @@ ALWAYS uint64_t bits_at(uint32_t type, const struct ArrowArray *a, uint32_t row)
     }
 }
 
-/* One column over n rows. `type` and `first` are constants where this is called, so each call is a loop of
- * its own. */
+/* One column over n rows. `type` and `first` are constants where this is called, so each call is a
+ * loop of its own. */
 ALWAYS void column_loop(uint64_t seed, uint32_t type, int first, const struct ArrowArray *a,
                         const uint32_t *selection, uint32_t n, uint64_t *out)
 {

@@ -1,6 +1,6 @@
 /*
- * hash.h - weir.hash/1: XXH3-64 with a seed over canonical values; see hash.c for the definition and
- * tests/core/golden/hash_1.txt for test vectors. Group of a hash = its top 8 bits.
+ * hash.h - weir.hash/1: XXH3-64 with a seed over canonical values; see hash.c for the definition
+ * and tests/core/golden/hash_1.txt for test vectors. Group of a hash = its top 8 bits.
  */
 #ifndef WEIR_CORE_HASH_H
 #define WEIR_CORE_HASH_H
@@ -10,8 +10,8 @@
 #define HASH_GROUPS 256u
 #define hash_group(h) ((uint32_t)((h) >> 56))
 
-/* Hashes of selected rows (NULL: all n rows) over n_columns flat columns: out[row] for each such row. [any]
- * n_columns 0 gives 0 (group 0). */
+/* Hashes of selected rows (NULL: all n rows) over n_columns flat columns: out[row] for each such
+ * row. [any] n_columns 0 gives 0 (group 0). */
 void hash_columns(uint64_t seed, const struct ArrowSchema *const *types,
                   const struct ArrowArray *const *columns, uint32_t n_columns,
                   const uint32_t *selection, uint32_t n, uint64_t *out);
@@ -21,8 +21,8 @@ int hash_type_ok(uint32_t type); /* flat types only */
 void hash_rows(uint64_t seed, const uint32_t *types, const struct ArrowArray *const *columns,
                uint32_t n_columns, const uint32_t *selection, uint32_t n, uint64_t *out);
 
-/* Value by value, for keys that do not lie in arrays: the hash of columns 0 to `column`, where `h` is that
- * of the columns before (of column 0: ignored). Fixed values as canonical bits. [any] */
+/* Value by value, for keys that do not lie in arrays: the hash of columns 0 to `column`, where `h`
+ * is that of the columns before (of column 0: ignored). Fixed values as canonical bits. [any] */
 uint64_t hash_fixed(uint64_t seed, uint32_t column, uint64_t h, uint64_t bits);
 uint64_t hash_bytes(uint64_t seed, uint32_t column, uint64_t h, const uint8_t *bytes, uint64_t n);
 uint64_t hash_null(uint64_t seed, uint32_t column, uint64_t h);

@@ -16,7 +16,8 @@ static uint64_t entries_of(const struct index *index)
 void index_fini(struct index *index, struct memory *memory)
 {
     memory_resize(memory, index->entries, entries_of(index) * 8, 0);
-    memset(index, 0, sizeof *index);
+    index->entries = NULL;
+    index->mask = index->used = 0;
 }
 
 void index_empty(struct index *index)
@@ -30,14 +31,15 @@ int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
     const uint64_t before = entries_of(index), need = index->used + more;
     struct index next;
     uint64_t size = before ? before : INDEX_LEAST, i;
-    if (need <= before / 4 * 3) return WEIR_OK;
-    while (need > size / 4 * 3 && size < INDEX_MOST) size *= 2;
-    if (need > size / 4 * 3) return WEIR_FATAL;
+    if (need <= before / 4 * index->quarters) return WEIR_OK;
+    while (need > size / 4 * index->quarters && size < INDEX_MOST) size *= 2;
+    if (need > size / 4 * index->quarters) return WEIR_FATAL;
     next.entries = memory_resize(memory, NULL, 0, size * 8);
     if (!next.entries) return WEIR_FATAL;
     memset(next.entries, 0xff, size * 8);
     next.mask = (uint32_t)(size - 1);
     next.used = 0;
+    next.quarters = index->quarters;
     for (i = 0; i < before; i++)
         if (index->entries[i] != INDEX_NONE)
             index_add(&next, (uint32_t)index->entries[i], (uint32_t)(index->entries[i] >> 32));

@@ -10,11 +10,12 @@
  *      more in full, and made.
  *
  * So the misses of a block overlap. Step 3 and 4 are written once and compiled for each way of
- * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may have made it.
+ * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may
+ * have made it.
  *
- * Hashes that are given must be weir.hash/1 of the whole key with the seed of the table. One row per call is checked:
- * where it differs (another seed; the hash of only some of the columns) all are made here, for two
- * hashes of one key would be two records.
+ * Hashes that are given must be weir.hash/1 of the whole key with the seed of the table. One row
+ * per call is checked: where it differs (another seed; the hash of only some of the columns) all
+ * are made here, for two hashes of one key would be two records.
  */
 #include "core/state/hash.h"
 #include "core/state/table.h"
@@ -124,7 +125,8 @@ ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const 
     for (i = 0; i < n; i++)
         __builtin_prefetch(&t->index.entries[(uint32_t)hash[i] & t->index.mask]);
     for (i = 0; i < n; i++) {
-        slots[i] = index_slot(&t->index, index_probe(&t->index, (uint32_t)hash[i], (uint32_t)hash[i]));
+        const uint32_t tag = (uint32_t)hash[i];
+        slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
         if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
     }
     for (i = 0; i < n; i++) {

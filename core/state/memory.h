@@ -1,7 +1,8 @@
 /*
  * memory.h - the memory of one table of one group, counted for the store.
  *
- * The total is the only thing that groups share while they work; it changes when something grows, not per key.
+ * The total is the only thing that groups share while they work; it changes when something grows,
+ * not per key.
  */
 #ifndef WEIR_CORE_STATE_MEMORY_H
 #define WEIR_CORE_STATE_MEMORY_H
@@ -22,7 +23,7 @@ static inline void memory_count(struct memory *memory, uint64_t before, uint64_t
         atomic_fetch_add_explicit(memory->total, after - before, memory_order_relaxed);
 }
 
-/* As realloc from `before` to `after` bytes; 0 bytes frees. NULL without memory: all is as it was. */
+/* As realloc from `before` to `after` bytes; 0 bytes frees. NULL without memory: nothing changed. */
 static inline void *memory_resize(struct memory *memory, void *p, uint64_t before, uint64_t after)
 {
     void *q = NULL;

@@ -1,16 +1,17 @@
 /*
  * restore.c - reads pieces; their format stands in capture.c.
  *
- * First the whole piece is walked and every length checked against its end (piece_parse), then it is
- * applied. What the bytes then say about slots is checked against the table: new ones are free and
- * their keys unknown, changed ones live, rows hang on live keys, a base is sorted. So bytes of any content
- * end in a whole table or in DATA, after which the caller drops the table.
+ * First the whole piece is walked and every length checked against its end (piece_parse), then it
+ * is applied. What the bytes then say about slots is checked against the table: new ones are free
+ * and their keys unknown, changed ones live, rows hang on live keys, a base is sorted. So bytes of
+ * any content end in a whole table or in DATA, after which the caller drops the table.
  *
- * Memory. Everything but records is bounded by the length of the piece. Records are an array up to the greatest
- * slot, as in the process that wrote it; pages of slots between that are free are not touched.
+ * Memory. Everything but records is bounded by the length of the piece. Records are an array up to
+ * the greatest slot, as in the process that wrote it; pages of slots between that are free are not
+ * touched.
  *
- * Columns go by name: one that the piece lacks is zero, an int32 becomes an int64 where the table has that now. So
- * may a key column. Everything else is refused.
+ * Columns go by name: one that the piece lacks is zero, an int32 becomes an int64 where the table
+ * has that now. So may a key column. Everything else is refused.
  */
 #include "core/state/group.h"
 #include "core/state/hash.h"
@@ -135,7 +136,7 @@ static int fits(uint32_t from, uint32_t to)
 static void set_type(struct values *v, uint32_t type)
 {
     v->type = type;
-    v->width = shape_is_text(type) ? CELL_BYTES : type == WEIR_TYPE_BOOL ? 1 : weir_type_width(type);
+    v->width = shape_width(type);
 }
 
 static int32_t parse_types(struct reader *r, const struct shape *s, struct piece *p,
@@ -157,7 +158,8 @@ static int32_t parse_types(struct reader *r, const struct shape *s, struct piece
         if (!name) return damaged(error, "it ends within the columns");
         v->column = shape_column_of(s, (const char *)name, type[1]);
         if (v->column < 0)
-            return weir_fail(error, WEIR_DATA, "the state has a column \"%.*s\" that the table lacks",
+            return weir_fail(error, WEIR_DATA,
+                             "the state has a column \"%.*s\" that the table lacks",
                              utf8_valid(name, type[1]) ? type[1] : 0, (const char *)name);
         if (!fits(*type, s->columns[v->column].type))
             return weir_fail(error, WEIR_DATA, "column \"%s\" has another type than the state",
@@ -176,7 +178,8 @@ static int32_t parse_head(struct reader *r, const struct shape *s, int base, str
     if (head[0] != PIECE_VERSION)
         return weir_fail(error, WEIR_DATA, "state of version %u, this weir reads %u", head[0],
                          PIECE_VERSION);
-    if (head[1] != s->kind) return weir_fail(error, WEIR_DATA, "the state is of another kind of table");
+    if (head[1] != s->kind)
+        return weir_fail(error, WEIR_DATA, "the state is of another kind of table");
     if (head[2] != (base != 0) || head[3]) return damaged(error, "head");
     p->n_keys = head[4] | (uint32_t)head[5] << 8;
     p->n_columns = head[6] | (uint32_t)head[7] << 8;

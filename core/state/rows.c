@@ -1,9 +1,10 @@
 /*
  * rows.c - tables with many records per key: a list per key, sorted by (order, arrival).
  *
- *  1. first of a key, next and prev of rows form a list of exactly the live rows of that key, in which `order` does
- *     not fall; rows of equal order lie as they came.
- *  2. A row that was removed keeps its `next`, so an iteration may remove the row that it stands on.
+ *  1. first of a key, next and prev of rows form a list of exactly the live rows of that key, in
+ *     which `order` does not fall; rows of equal order lie as they came.
+ *  2. A row that was removed keeps its `next`, so an iteration may remove the row that it stands
+ *     on.
  *  3. A key goes with its last row; one that has not had any yet stays.
  *
  * A new row looks for its place from the end of the list, for most rows come in order.
@@ -24,7 +25,7 @@ static int64_t order_of(const struct table *t, uint32_t row)
     return order;
 }
 
-/* Where the number of the row behind `row` is kept; of NO_ROW: the key's first. And likewise before. */
+/* Where the number of the row behind `row` is kept; of NO_ROW: the key's first. Likewise before. */
 static uint32_t *next_link(const struct table *t, uint32_t slot, uint32_t row)
 {
     if (row != WEIR_NO_ROW) return link_at(row_at(t, row), ROW_NEXT);
@@ -66,7 +67,8 @@ int32_t rows_append(struct table *t, const uint32_t *slots, const int64_t *order
     uint32_t i;
     for (i = 0; i < n; i++) {
         if (!slab_is_live(&t->keys, slots[i]))
-            return weir_fail(error, WEIR_FATAL, "row_append to slot %u, which has no key", slots[i]);
+            return weir_fail(error, WEIR_FATAL, "row_append to slot %u, which has no key",
+                             slots[i]);
         if (slab_room(&t->rows, &t->memory) || slab_marks(&t->rows, &t->memory, 1))
             return weir_fail(error, WEIR_FATAL, "out of memory");
         rows[i] = slab_take(&t->rows);

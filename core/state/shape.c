@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-static uint32_t value_width(uint32_t type)
+uint32_t shape_width(uint32_t type)
 {
     if (shape_is_text(type)) return CELL_BYTES;
     return type == WEIR_TYPE_BOOL ? 1 : weir_type_width(type);
@@ -75,10 +75,11 @@ static int32_t add_keys(const struct weir_table_spec *spec, struct shape *s,
         const struct ArrowSchema *k = spec->key->children[i];
         const uint32_t type = weir_type_of(k);
         if (!hash_type_ok(type))
-            return weir_fail(error, WEIR_CONFIG, "table %s: key column \"%s\" is not of a flat type",
-                             s->name, k->name ? k->name : "");
+            return weir_fail(error, WEIR_CONFIG,
+                             "table %s: key column \"%s\" is not of a flat type", s->name,
+                             k->name ? k->name : "");
         s->keys[i].type = s->key_types[i] = type;
-        s->keys[i].width = value_width(type);
+        s->keys[i].width = shape_width(type);
         if (shape_is_text(type)) s->key_cells = 1;
         s->keys[i].name = mem_text(k->name ? k->name : "");
         if (!s->keys[i].name) return weir_fail(error, WEIR_FATAL, "out of memory");
@@ -92,15 +93,16 @@ static int32_t check_column(const struct shape *s, const struct weir_table_colum
 {
     const char *name = c->name ? c->name : "";
     if (!name[0] || strlen(name) > SHAPE_NAME_MAX)
-        return weir_fail(error, WEIR_CONFIG, "table %s: a column without a name, or with one of "
-                         "more than %u bytes", s->name, SHAPE_NAME_MAX);
+        return weir_fail(error, WEIR_CONFIG,
+                         "table %s: a column without a name, or with one of more than %u bytes",
+                         s->name, SHAPE_NAME_MAX);
     if (!hash_type_ok(c->type))
         return weir_fail(error, WEIR_CONFIG, "table %s: column \"%s\" is not of a flat type",
                          s->name, name);
     if ((c->flags & WEIR_COLUMN_TIMER) && c->type != WEIR_TYPE_INT64 &&
         c->type != WEIR_TYPE_TIMESTAMP)
-        return weir_fail(error, WEIR_CONFIG, "table %s: timer \"%s\" is neither int64 nor timestamp",
-                         s->name, name);
+        return weir_fail(error, WEIR_CONFIG,
+                         "table %s: timer \"%s\" is neither int64 nor timestamp", s->name, name);
     if (shape_column_of(s, name, strlen(name)) >= 0)
         return weir_fail(error, WEIR_CONFIG, "table %s: column \"%s\" is there twice", s->name,
                          name);
@@ -122,7 +124,7 @@ static int32_t add_columns(const struct weir_table_spec *spec, struct shape *s,
         if ((rc = check_column(s, from, error))) return rc;
         c->type = from->type;
         c->flags = from->flags & WEIR_COLUMN_TIMER;
-        c->width = value_width(from->type);
+        c->width = shape_width(from->type);
         if (shape_is_text(c->type)) s->cells = 1;
         if (c->flags) s->n_timers++;
         c->name = mem_text(from->name);

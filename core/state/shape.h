@@ -3,15 +3,16 @@
  *
  *     key record:  u32 epoch | u8 flags | u8 nulls[(keys + 7) / 8] | pad | keys | columns
  *     of a rows table, behind the keys instead of columns:  u32 first | u32 last
- *     row record:  u32 epoch | u8 flags | pad | i64 order | u32 slot | u32 next | u32 prev | columns
+ *     row record:  u32 epoch | u8 flags | pad | i64 order | u32 slot, next, prev | columns
  *
- * Keys and columns each lie widest first, so only the last may need padding; a column's number is that of the
- * declaration all the same. Fixed values have their natural width (bool: a byte), text is a cell. A null key
- * has its bit in `nulls` and zeros as value.
+ * Keys and columns each lie widest first, so only the last may need padding; a column's number is
+ * that of the declaration all the same. Fixed values have their natural width (bool: a byte), text
+ * is a cell. A null key has its bit in `nulls` and zeros as value.
  *
- * The *image* of a key is what its record begins with, with byte 0-4 unused and long text by address. Images
- * are made of arrays column by column for a block of rows, and then compared with records and copied
- * into them. Floats in keys are canonical (hash.h), so equality of keys is equality of bytes.
+ * The *image* of a key is what its record begins with, with byte 0-4 unused and long text by
+ * address. Images are made of arrays column by column for a block of rows, and then compared with
+ * records and copied into them. Floats in keys are canonical (hash.h), so equality of keys is
+ * equality of bytes.
  */
 #ifndef WEIR_CORE_SHAPE_H
 #define WEIR_CORE_SHAPE_H
@@ -67,6 +68,7 @@ int32_t shape_create(const struct weir_table_spec *spec, struct shape *out,
                      struct weir_error *error);
 void shape_fini(struct shape *shape);
 char *shape_signature(const struct shape *shape); /* signature.c; mem_alloc'ed */
+uint32_t shape_width(uint32_t type); /* in a record */
 int32_t shape_column_of(const struct shape *shape, const char *name, uint64_t n); /* or -1 */
 
 /* Images of the keys of n rows, the i-th at i * shape->image. */

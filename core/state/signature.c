@@ -78,8 +78,8 @@ static int column_fits(const char *was, size_t n, const char *is, size_t m)
 {
     const size_t name = until(was, " ");
     if (same(was, n, is, m)) return 1;
-    return n == m && name < n && memcmp(was, is, name) == 0 && same(was + name, n - name, " int32", 6) &&
-           same(is + name, m - name, " int64", 6);
+    return n == m && name < n && memcmp(was, is, name) == 0 &&
+           same(was + name, n - name, " int32", 6) && same(is + name, m - name, " int64", 6);
 }
 
 int store_signature_fits(const char *was, const char *is)

@@ -1,8 +1,9 @@
 /*
  * slab.c - see slab.h for the invariants.
  *
- * Growth: records double up to 1,024 slots, then grow by a quarter, so that at most a fifth lies idle; realloc copies
- * what it can't extend, which is the only pause (one group of one table: 1/256 of the state).
+ * Growth: records double up to 1,024 slots, then grow by a quarter, so that at most a fifth lies
+ * idle; realloc copies what it can't extend, which is the only pause (one group of one table: 1/256
+ * of the state).
  */
 #include "core/state/slab.h"
 

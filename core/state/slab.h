@@ -3,13 +3,13 @@
  *
  *     record:  u32 epoch | u8 flags | what the table puts there
  *
- *  1. Slots below `count` have been used; one is live (bit in `live`), gone (removed since the last capture: bit in
- *     `gone`) or free. The bytes of a free record mean nothing.
- *  2. A new key takes the lowest free slot, so the next slot follows from the live and the gone ones alone, not
- *     from history, and free slots need not be written down; `lowest` only spares the search, no slot below
- *     it is free.
- *  3. Of live and gone slots, record.epoch == epoch iff the slot is in `changed`. Each capture begins a new epoch,
- *     which takes back all marks at once.
+ *  1. Slots below `count` have been used; one is live (bit in `live`), gone (removed since the last
+ *     capture: bit in `gone`) or free. The bytes of a free record mean nothing.
+ *  2. A new key takes the lowest free slot, so the next slot follows from the live and the gone
+ *     ones alone, not from history, and free slots need not be written down; `lowest` only spares
+ *     the search, no slot below it is free.
+ *  3. Of live and gone slots, record.epoch == epoch iff the slot is in `changed`. Each capture
+ *     begins a new epoch, which takes back all marks at once.
  *  4. A gone slot is always in `changed`; its bytes stay until slab_captured makes it free.
  */
 #ifndef WEIR_CORE_SLAB_H

@@ -1,8 +1,8 @@
 /*
  * state.c - weir.state/1: the calls of operators, handed on to the table of the group.
  *
- * A table that is still empty isn't there (NULL); reading it finds nothing, and only a key makes it. Which table is
- * meant comes from declare, so a number that was never given out aborts.
+ * A table that is still empty isn't there (NULL); reading it finds nothing, and only a key makes
+ * it. Which table is meant comes from declare, so a number that was never given out aborts.
  */
 #include "core/state/group.h"
 

@@ -1,10 +1,12 @@
 /*
  * store.c - the store: which operators there are, what they declared, and their groups.
  *
- *  1. Groups share nothing that changes but the count of bytes, so different groups may be worked on at once.
- *     Which tables there are is fixed before the first group is made.
- *  2. A group without keys is a handle of some hundred bytes; a table of it is made by its first key.
- *  3. Whatever fails (a batch, a restore) ends in tables that are dropped and read back; nothing is undone.
+ *  1. Groups share nothing that changes but the count of bytes, so different groups may be worked
+ *     on at once. Which tables there are is fixed before the first group is made.
+ *  2. A group without keys is a handle of some hundred bytes; a table of it is made by its first
+ *     key.
+ *  3. Whatever fails (a batch, a restore) ends in tables that are dropped and read back; nothing is
+ *     undone.
  *
  * The format of captured bytes stands in capture.c.
  */

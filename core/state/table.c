@@ -1,9 +1,9 @@
 /*
  * table.c - what is done to records by slot; keys are looked up in lookup.c.
  *
- * Text of a record that is removed stays in the arena until the capture, for its cells may still be read; then it is
- * garbage. Slot numbers come from plugins: one that was never used is refused, one that is not live passed over, as
- * rows of one batch often name a key that an earlier row removed.
+ * Text of a record that is removed stays in the arena until the capture, for its cells may still be
+ * read; then it is garbage. Slot numbers come from plugins: one that was never used is refused, one
+ * that is not live passed over, as rows of one batch often name a key that an earlier row removed.
  */
 #include "core/state/table.h"
 
@@ -17,6 +17,7 @@ void table_init(struct table *t, const struct shape *shape, uint64_t seed, atomi
     t->shape = shape;
     t->seed = seed;
     t->memory.total = total;
+    t->index.quarters = 3;
     slab_init(&t->keys, shape->key_stride);
     slab_init(&t->rows, shape->row_stride);
 }
@@ -85,7 +86,8 @@ struct weir_view table_view(struct table *t, uint32_t column)
     struct slab *slab = table_records(t);
     struct weir_view view;
     if (column >= t->shape->n_columns) abort(); /* not a column that was declared */
-    view.base = slab->records ? slab->records + t->shape->columns[column].at : (uint8_t *)(uintptr_t)nothing;
+    view.base = slab->records ? slab->records + t->shape->columns[column].at
+                              : (uint8_t *)(uintptr_t)nothing;
     view.stride = slab->stride;
     return view;
 }

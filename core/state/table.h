@@ -1,10 +1,10 @@
 /*
  * table.h - one table of one group (or of a batch: combine): keys, records, text, timers.
  *
- * A table has a slab of keys; a rows table a second one of rows, in lists that hang on the keys. The columns are
- * those of the keys, or of the rows: `table_records`. Functions that may run out of memory first make room
- * for everything, then change; so after FATAL the table is whole, as before the call or as after some of
- * its entries.
+ * A table has a slab of keys; a rows table a second one of rows, in lists that hang on the keys.
+ * The columns are those of the keys, or of the rows: `table_records`. Functions that may run out of
+ * memory first make room for everything, then change; so after FATAL the table is whole, as before
+ * the call or as after some of its entries.
  */
 #ifndef WEIR_CORE_TABLE_H
 #define WEIR_CORE_TABLE_H

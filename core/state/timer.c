@@ -1,9 +1,11 @@
 /*
- * timer.c - timer columns: the least time of each 1,024 slots, so that nobody scans what is not due.
+ * timer.c - timer columns: the least time of each 1,024 slots, so that nobody scans what is not
+ * due.
  *
- *  1. least[b] <= the time of every live slot of block b; equal to the least of them unless stale[b].
- *  2. A block is stale when the slot that had its least time moved on or went; it is looked through again
- *     when somebody asks, not when it is written.
+ *  1. least[b] <= the time of every live slot of block b; equal to the least of them unless
+ *     stale[b].
+ *  2. A block is stale when the slot that had its least time moved on or went; it is looked through
+ *     again when somebody asks, not when it is written.
  *  3. Blocks that were never given a time are not kept: their slots have none (INT64_MAX).
  */
 #include "core/state/table.h"
@@ -140,12 +142,12 @@ int32_t timer_restored(struct table *t, uint32_t slot)
 static int64_t block_least(struct table *t, struct timers *x, uint32_t block)
 {
     const struct slab *slab = table_records(t);
-    const uint32_t end = (block + 1) * TIMER_BLOCK;
+    const uint32_t first = block * TIMER_BLOCK, end = first + TIMER_BLOCK;
     uint32_t slot;
     if (!x->stale[block]) return x->least[block];
     x->least[block] = INT64_MAX;
     x->stale[block] = 0;
-    for (slot = slab_next(slab, block * TIMER_BLOCK); slot < end; slot = slab_next(slab, slot + 1)) {
+    for (slot = slab_next(slab, first); slot < end; slot = slab_next(slab, slot + 1)) {
         const int64_t time = *time_at(t, x->column, slot);
         if (time < x->least[block]) x->least[block] = time;
     }
@@ -204,9 +206,9 @@ uint32_t timer_due(struct table *t, uint32_t column, int64_t until, uint32_t *sl
     if (!x || !capacity) return 0;
     if (until == INT64_MAX) until--; /* INT64_MAX is no time */
     for (b = 0; b < x->blocks; b++) {
-        const uint32_t end = (b + 1) * TIMER_BLOCK;
+        const uint32_t first = b * TIMER_BLOCK, end = first + TIMER_BLOCK;
         if (block_least(t, x, b) > until) continue;
-        for (slot = slab_next(slab, b * TIMER_BLOCK); slot < end; slot = slab_next(slab, slot + 1)) {
+        for (slot = slab_next(slab, first); slot < end; slot = slab_next(slab, slot + 1)) {
             if (*time_at(t, column, slot) > until) continue;
             if (n < capacity) {
                 slots[n] = slot;

@@ -134,8 +134,8 @@ static inline struct weir_buffer capture(struct fixture *f, int base, int *is_ba
 {
     struct weir_buffer out = { NULL, 0, 0 };
     int dummy;
-    assert_int_equal(store_capture(f->op, f->table, 0, base, &out, is_base ? is_base : &dummy, NULL),
-                     WEIR_OK);
+    if (!is_base) is_base = &dummy;
+    assert_int_equal(store_capture(f->op, f->table, 0, base, &out, is_base, NULL), WEIR_OK);
     return out;
 }
 

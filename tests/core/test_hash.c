@@ -1,8 +1,9 @@
 /*
  * test_hash.c - weir.hash/1: the definition in core/state/hash.c, and its vectors.
  *
- * golden/hash_1.txt: "seed | types | values as JSON | hash" per line. WEIR_GOLDEN=write makes it anew, from the
- * top of the tree; but the hash is on disk everywhere, so it must never come out different.
+ * golden/hash_1.txt: "seed | types | values as JSON | hash" per line. WEIR_GOLDEN=write makes it
+ * anew, from the top of the tree; but the hash is on disk everywhere, so it must never come out
+ * different.
  */
 #include "tests/core/data_rows.h"
 
@@ -50,7 +51,8 @@ static void the_first_column_is_xxh3_of_its_canonical_bytes(void **state)
     const int64_t five = 5, null = (int64_t)0x9ae16a3b2f90404fu;
     (void)state;
     assert_int_equal(hash_of(SEED, "a int64", "[[5]]"), XXH3_64bits_withSeed(&five, 8, SEED));
-    assert_int_equal(hash_of(SEED, "a string", "[[\"word\"]]"), XXH3_64bits_withSeed("word", 4, SEED));
+    assert_int_equal(hash_of(SEED, "a string", "[[\"word\"]]"),
+                     XXH3_64bits_withSeed("word", 4, SEED));
     assert_int_equal(hash_of(SEED, "a string", "[[\"\"]]"), XXH3_64bits_withSeed("", 0, SEED));
     assert_int_equal(hash_of(SEED, "a string", "[[null]]"), XXH3_64bits_withSeed(&null, 8, SEED));
 }

@@ -14,7 +14,8 @@ static void assert_orders(struct fixture *f, uint32_t slot, const char *orders)
 {
     char text[256] = "";
     uint32_t row;
-    for (row = S->row_first(f->state, 0, slot); row != WEIR_NO_ROW; row = S->row_next(f->state, 0, row))
+    for (row = S->row_first(f->state, 0, slot); row != WEIR_NO_ROW;
+         row = S->row_next(f->state, 0, row))
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%lld:%u", *text ? " " : "",
                  (long long)S->row_order(f->state, 0, row), row);
     assert_string_equal(text, orders);
@@ -59,7 +60,8 @@ static void columns_are_those_of_the_records(void **state)
     row = append(&f, slot, 2);
     assert_int_equal(*int_cell(&f, 0, row), 0);
     *int_cell(&f, 0, row) = 5;
-    assert_int_equal(S->put(f.state, 0, 2, row, text_of("a text of a row, longer than short")), WEIR_OK);
+    assert_int_equal(S->put(f.state, 0, 2, row, text_of("a text of a row, longer than short")),
+                     WEIR_OK);
     assert_int_equal(S->row_touch(f.state, 0, &row, 1), WEIR_OK);
     assert_int_equal(*int_cell(&f, 0, 0), 0);
     assert_text(&f, 2, row, "a text of a row, longer than short");
@@ -92,7 +94,8 @@ static void an_iteration_may_remove_the_record_it_stands_on(void **state)
     int64_t i;
     (void)state;
     for (i = 0; i < 10; i++) append(&f, slot, i);
-    for (row = S->row_first(f.state, 0, slot); row != WEIR_NO_ROW; row = S->row_next(f.state, 0, row))
+    for (row = S->row_first(f.state, 0, slot); row != WEIR_NO_ROW;
+         row = S->row_next(f.state, 0, row))
         if (n++ % 3) assert_int_equal(S->row_remove(f.state, 0, &row, 1), WEIR_OK);
     assert_int_equal(n, 10);
     assert_orders(&f, slot, "0:0 3:3 6:6 9:9");
@@ -213,7 +216,8 @@ end:
     mem_fail_at(0, 0);
     for (slot = f.state ? S->next(f.state, 0, 0) : WEIR_NO_SLOT; slot != WEIR_NO_SLOT;
          slot = S->next(f.state, 0, slot + 1))
-        for (row = S->row_first(f.state, 0, slot); row != WEIR_NO_ROW; row = S->row_next(f.state, 0, row))
+        for (row = S->row_first(f.state, 0, slot); row != WEIR_NO_ROW;
+             row = S->row_next(f.state, 0, row))
             assert_true(n++ < 100);
     fixture_drop(&f);
     return done;

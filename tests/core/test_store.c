@@ -1,9 +1,10 @@
 /*
- * test_store.c - capture and restore: random work against a model, migration, golden files, damage, groups on two
- * threads.
+ * test_store.c - capture and restore: random work against a model, migration, golden files, damage,
+ * groups on two threads.
  *
- * WEIR_GOLDEN=write makes the golden files anew, from the top of the tree. WEIR_SEEDS=n runs that many seeds of
- * the random test (default 40); the first one is printed where it fails.
+ * WEIR_GOLDEN=write makes the golden files anew, from the top of the tree. WEIR_SEEDS=n runs that
+ * many seeds of the random test (default 40); where it fails it says which, and WEIR_SEED=n runs
+ * that one alone.
  */
 #include "tests/core/state_tables.h"
 
@@ -37,11 +38,13 @@ static void assert_same(struct fixture *a, struct fixture *b)
     assert_int_equal(store_dump(b->op, 0, 0, &y), WEIR_OK);
     assert_int_equal(x.length, y.length);
     if (x.length) assert_memory_equal(x.data, y.data, x.length);
-    for (slot = S->next(a->state, 0, 0); slot != WEIR_NO_SLOT; slot = S->next(a->state, 0, slot + 1)) {
+    for (slot = S->next(a->state, 0, 0); slot != WEIR_NO_SLOT;
+         slot = S->next(a->state, 0, slot + 1)) {
         assert_true(S->next(b->state, 0, slot) == slot);
         if (a->kind != WEIR_ROWS) continue;
         other = S->row_first(b->state, 0, slot);
-        for (row = S->row_first(a->state, 0, slot); row != WEIR_NO_ROW; row = S->row_next(a->state, 0, row)) {
+        for (row = S->row_first(a->state, 0, slot); row != WEIR_NO_ROW;
+             row = S->row_next(a->state, 0, row)) {
             assert_int_equal(row, other);
             other = S->row_next(b->state, 0, other);
         }
@@ -162,7 +165,8 @@ static void drop_rows(struct model *m, uint32_t slot, int64_t before)
 {
     uint32_t i;
     for (i = 0; i < SLOTS; i++)
-        if (m->rows[i].state == LIVE && (uint32_t)m->rows[i].id == slot && m->rows[i].order < before)
+        if (m->rows[i].state == LIVE && (uint32_t)m->rows[i].id == slot &&
+            m->rows[i].order < before)
             m->rows[i].state = GONE;
 }
 
@@ -236,7 +240,8 @@ static void assert_rows_of(struct model *m, uint32_t slot)
     struct fixture *f = &m->table;
     uint32_t row, n = 0;
     const struct item *last = NULL, *item;
-    for (row = S->row_first(f->state, 0, slot); row != WEIR_NO_ROW; row = S->row_next(f->state, 0, row)) {
+    for (row = S->row_first(f->state, 0, slot); row != WEIR_NO_ROW;
+         row = S->row_next(f->state, 0, row)) {
         item = &m->rows[row];
         assert_true(item->state == LIVE && (uint32_t)item->id == slot);
         assert_int_equal(S->row_order(f->state, 0, row), item->order);
@@ -326,18 +331,28 @@ static void run_model(uint32_t form, uint64_t seed)
     free(m);
 }
 
+static uint64_t seed_under_way; /* 0: none */
+
 static void restored_state_is_equal_in_everything(void **state)
 {
-    const char *seeds = getenv("WEIR_SEEDS");
+    const char *seeds = getenv("WEIR_SEEDS"), *one = getenv("WEIR_SEED");
     const uint64_t n = seeds ? strtoull(seeds, NULL, 10) : 40;
-    uint64_t seed;
     uint32_t form;
     (void)state;
-    for (seed = 1; seed <= n; seed++)
-        for (form = 0; form < sizeof forms / sizeof *forms; form++) {
-            if (seeds && n == 1) printf("form %u seed %llu\n", form, (unsigned long long)seed);
-            run_model(form, seed * 1000 + form);
-        }
+    seed_under_way = one ? strtoull(one, NULL, 10) : 1;
+    for (;; seed_under_way++) {
+        for (form = 0; form < sizeof forms / sizeof *forms; form++)
+            run_model(form, seed_under_way * 1000 + form);
+        if (one || seed_under_way >= n) break;
+    }
+    seed_under_way = 0;
+}
+
+static int say_seed(void **state)
+{
+    if (seed_under_way) print_error("WEIR_SEED=%llu\n", (unsigned long long)seed_under_way);
+    seed_under_way = 0;
+    return no_leak(state);
 }
 
 /* ---- capture ---- */
@@ -432,8 +447,10 @@ static void added_columns_are_zero_and_int32_becomes_int64(void **state)
     *(int32_t *)(void *)int_cell(&f, 0, 0) = -5;
     assert_int_equal(S->put(f.state, 0, 1, 0, text_of("kept")), WEIR_OK);
     assert_int_equal(try_restore(&f, &g, NULL), WEIR_OK);
-    assert_dump(&g, "{\"key\":[-7],\"columns\":{\"n\":-5,\"t\":\"kept\",\"x\":0.0,\"due\":9223372036854775807}}\n"
-                    "{\"key\":[8],\"columns\":{\"n\":0,\"t\":\"\",\"x\":0.0,\"due\":9223372036854775807}}\n");
+    assert_dump(&g, "{\"key\":[-7],\"columns\":{\"n\":-5,\"t\":\"kept\",\"x\":0.0,"
+                    "\"due\":9223372036854775807}}\n"
+                    "{\"key\":[8],\"columns\":{\"n\":0,\"t\":\"\",\"x\":0.0,"
+                    "\"due\":9223372036854775807}}\n");
     assert_int_equal(find_key(&g, "[[-7]]"), 0);
     fixture_drop(&f);
     fixture_drop(&g);
@@ -539,7 +556,8 @@ static void write_record(struct fixture *f, uint32_t slot, int64_t value)
     memcpy(int_cell(f, 3, slot), &number, 8);
     *(int32_t *)(void *)int_cell(f, 7, slot) = 19000;
     assert_int_equal(S->put(f->state, 0, 4, slot, text_of("short")), WEIR_OK);
-    assert_int_equal(S->put(f->state, 0, 5, slot, text_of("binary of more than 15 bytes")), WEIR_OK);
+    assert_int_equal(S->put(f->state, 0, 5, slot, text_of("binary of more than 15 bytes")),
+                     WEIR_OK);
     assert_int_equal(S->set_timer(f->state, 0, 6, slot, value * 1000), WEIR_OK);
 }
 
@@ -552,8 +570,8 @@ static void pieces_are_those_of_the_golden_files(void **state)
     uint32_t slots[8], rows[8];
     const int64_t order[6] = { 5, 3, 5, 4, 2, 2 };
     (void)state;
-    insert_keys(&f, "[[\"a\",1],[null,2],[\"a key that is somewhat longer\",null],[\"b\",3],[\"c\",4],"
-                    "[\"e\",6],[\"f\",7]]", slots);
+    insert_keys(&f, "[[\"a\",1],[null,2],[\"a key that is somewhat longer\",null],[\"b\",3],"
+                    "[\"c\",4],[\"e\",6],[\"f\",7]]", slots);
     write_record(&f, 0, 1);
     write_record(&f, 2, -2);
     b[0] = capture(&f, 1, NULL);
@@ -588,7 +606,8 @@ static void pieces_are_those_of_the_golden_files(void **state)
 
 static void a_dump_shows_keys_and_columns(void **state)
 {
-    struct fixture f = fixture_of(WEIR_TABLE, "k string, m int64", "n int64, \"a \"\"b\" bool, t string");
+    struct fixture f = fixture_of(WEIR_TABLE, "k string, m int64",
+                                  "n int64, \"a \"\"b\" bool, t string");
     struct fixture g = fixture_of(WEIR_ROWS, "k int64", "n int64");
     uint32_t slots[3], rows[3];
     const int64_t order[3] = { 2, 1, 1 };
@@ -596,10 +615,12 @@ static void a_dump_shows_keys_and_columns(void **state)
     insert_keys(&f, "[[\"a\",1],[\"x\\ny\",null]]", slots);
     *int_cell(&f, 0, 0) = 7;
     assert_dump(&f, "{\"key\":[\"a\",1],\"columns\":{\"n\":7,\"a \\\"b\":false,\"t\":\"\"}}\n"
-                    "{\"key\":[\"x\\ny\",null],\"columns\":{\"n\":0,\"a \\\"b\":false,\"t\":\"\"}}\n");
+                    "{\"key\":[\"x\\ny\",null],"
+                    "\"columns\":{\"n\":0,\"a \\\"b\":false,\"t\":\"\"}}\n");
     insert_keys(&g, "[[1],[1],[2]]", slots);
     assert_int_equal(S->row_append(g.state, 0, slots, order, 3, rows, NULL), WEIR_OK);
-    assert_dump(&g, "{\"key\":[1],\"rows\":[{\"order\":1,\"columns\":{\"n\":0}},{\"order\":2,\"columns\":{\"n\":0}}]}\n"
+    assert_dump(&g, "{\"key\":[1],\"rows\":[{\"order\":1,\"columns\":{\"n\":0}},"
+                    "{\"order\":2,\"columns\":{\"n\":0}}]}\n"
                     "{\"key\":[2],\"rows\":[{\"order\":1,\"columns\":{\"n\":0}}]}\n");
     fixture_drop(&f);
     fixture_drop(&g);
@@ -614,7 +635,8 @@ static struct weir_buffer piece_of(struct fixture *f, int base)
     struct weir_buffer b;
     insert_keys(f, f->kind == WEIR_ROWS
                        ? "[[1],[2],[1],[3],[4],[5]]"
-                       : "[[\"a\"],[\"a key that is somewhat longer\"],[null],[\"b\"],[\"c\"],[\"d\"]]",
+                       : "[[\"a\"],[\"a key that is somewhat longer\"],[null],[\"b\"],[\"c\"],"
+                         "[\"d\"]]",
                 slots);
     if (f->kind == WEIR_ROWS)
         assert_int_equal(S->row_append(f->state, 0, slots, order, 6, rows, NULL), WEIR_OK);
@@ -676,7 +698,8 @@ static void damage_piece(uint32_t kind, const char *key, int base)
         assert_true(piece.length <= sizeof bytes);
         memcpy(bytes, piece.data, piece.length);
         for (k = 0; k < 4; k++)
-            bytes[chance(&seed) % piece.length] = chance(&seed) % 2 ? (uint8_t)(chance(&seed) % 4) : 0xff;
+            bytes[chance(&seed) % piece.length] =
+                chance(&seed) % 2 ? (uint8_t)(chance(&seed) % 4) : 0xff;
         restore_damaged(&f, &good, base, bytes, piece.length);
     }
     mem_free(good.data);
@@ -692,6 +715,108 @@ static void damaged_bytes_are_refused_or_harmless(void **state)
     damage_piece(WEIR_TABLE, "k string", 0);
     damage_piece(WEIR_ROWS, "k int64", 1);
     damage_piece(WEIR_ROWS, "k int64", 0);
+}
+
+/* Changes bytes of a base in one place, and expects it refused. */
+static void assert_refused(struct fixture *f, struct weir_buffer *b, uint64_t at, const char *bytes,
+                           uint64_t n)
+{
+    struct fixture g = twin_of(f);
+    uint8_t before[8];
+    struct weir_error error = WEIR_ERROR_INIT;
+    assert_true(at + n <= b->length && n <= sizeof before);
+    memcpy(before, b->data + at, n);
+    memcpy(b->data + at, bytes, n);
+    assert_int_equal(store_restore(g.op, 0, 0, 1, bytes_of(*b), &error), WEIR_DATA);
+    assert_true(store_bytes(g.store) < 4096);
+    memcpy(b->data + at, before, n);
+    fixture_drop(&g);
+}
+
+static void what_contradicts_itself_is_refused(void **state)
+{
+    struct fixture f = fixture_of(WEIR_TABLE, "k string", "n int64"), g = twin_of(&f);
+    struct weir_buffer b;
+    uint32_t slots[3];
+    (void)state;
+    insert_keys(&f, "[[\"aa\"],[\"ab\"],[\"ac\"]]", slots);
+    b = capture(&f, 1, NULL);
+    /* head 8, types 1 + 3, counts 16, three slots, no nulls 1, three lengths, "aaabac" */
+    assert_memory_equal(b.data + 8 + 4 + 16 + 12 + 1 + 12, "aaabac", 6);
+    assert_refused(&f, &b, 8 + 4 + 16 + 12 + 1 + 12 + 3, "a", 1);           /* a key twice */
+    assert_refused(&f, &b, 8 + 4 + 16 + 12 + 1 + 12 + 3, "\xff", 1);        /* not UTF-8 */
+    assert_refused(&f, &b, 8 + 4 + 16 + 4, "\0\0\0\0", 4);                 /* a slot twice */
+    assert_refused(&f, &b, 8 + 4 + 16 + 8, "\xff\xff\xff\x0f", 4);          /* a huge slot */
+    assert_int_equal(buffer_add(&b, "", 1), WEIR_OK);
+    assert_int_equal(store_restore(g.op, 0, 0, 1, bytes_of(b), NULL), WEIR_DATA); /* a byte more */
+    mem_free(b.data);
+    fixture_drop(&f);
+    fixture_drop(&g);
+}
+
+static void a_key_that_went_without_its_records_is_refused(void **state)
+{
+    struct fixture f = fixture_of(WEIR_ROWS, "k int64", "n int64"), g = twin_of(&f);
+    struct weir_buffer base, delta;
+    const int64_t order[4] = { 1, 1, 1, 1 };
+    uint32_t slots[4], rows[4];
+    (void)state;
+    insert_keys(&f, "[[1],[2],[3],[4]]", slots);
+    assert_int_equal(S->row_append(f.state, 0, slots, order, 4, rows, NULL), WEIR_OK);
+    base = capture(&f, 1, NULL);
+    remove_slot(&f, 3);
+    delta = capture(&f, 0, NULL);
+    restore(&g, 1, base);
+    /* head 8, types 1 + 3, keys 16 + 4 + 1, counts of rows 16: the removed row */
+    assert_memory_equal(delta.data + 8 + 4 + 21 + 16, "\3\0\0\0", 4);
+    delta.data[8 + 4 + 21 + 16] = 2;
+    delta.data[8 + 4 + 21 + 12] = 3; /* bound */
+    assert_int_equal(store_restore(g.op, 0, 0, 0, bytes_of(delta), NULL), WEIR_DATA);
+    mem_free(base.data);
+    mem_free(delta.data);
+    fixture_drop(&f);
+    fixture_drop(&g);
+}
+
+/* Each delta is followed as it comes, and looked at in between. */
+static void follow(uint32_t kind)
+{
+    struct fixture f = fixture_of(kind, "k string", "due int64, t string"), g = twin_of(&f);
+    const int64_t order = 1;
+    char json[256];
+    uint32_t i, slot, row;
+    int is_base;
+    for (i = 0; i < 600; i++) {
+        struct weir_buffer b;
+        snprintf(json, sizeof json, "[[\"%0100u\"]]", i);
+        row = slot = insert_key(&f, json);
+        if (kind == WEIR_ROWS)
+            assert_int_equal(S->row_append(f.state, 0, &slot, &order, 1, &row, NULL), WEIR_OK);
+        assert_int_equal(S->set_timer(f.state, 0, 0, row, i), WEIR_OK);
+        assert_int_equal(S->put(f.state, 0, 1, row, text_of(json)), WEIR_OK);
+        snprintf(json, sizeof json, "[[\"%0100u\"]]", i - 8);
+        b = capture(&f, 0, &is_base);
+        restore(&g, is_base, b);
+        mem_free(b.data);
+        assert_int_equal(store_group_due(g.op, 0), i >= 8 ? i - 8 : 0);
+        if (i < 8) continue;
+        remove_slot(&f, find_key(&f, json));
+        b = capture(&f, 0, &is_base);
+        restore(&g, is_base, b);
+        mem_free(b.data);
+        assert_int_equal(store_group_due(g.op, 0), i - 7);
+    }
+    assert_same(&f, &g);
+    assert_true(store_bytes(g.store) < 40000); /* 120,000 bytes came and went */
+    fixture_drop(&f);
+    fixture_drop(&g);
+}
+
+static void deltas_can_be_followed_as_they_come(void **state)
+{
+    (void)state;
+    follow(WEIR_TABLE);
+    follow(WEIR_ROWS);
 }
 
 static int work_restoring(void)
@@ -788,7 +913,7 @@ static void different_groups_are_worked_on_at_the_same_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(restored_state_is_equal_in_everything),
+        cmocka_unit_test_teardown(restored_state_is_equal_in_everything, say_seed),
         TEST(only_changes_are_captured),
         TEST(a_base_of_an_empty_group_empties_it),
         TEST(a_capture_without_memory_changes_nothing),
@@ -799,6 +924,9 @@ int main(void)
         TEST(pieces_are_those_of_the_golden_files),
         TEST(a_dump_shows_keys_and_columns),
         TEST(damaged_bytes_are_refused_or_harmless),
+        TEST(what_contradicts_itself_is_refused),
+        TEST(a_key_that_went_without_its_records_is_refused),
+        TEST(deltas_can_be_followed_as_they_come),
         TEST(failing_memory_fails_a_restore),
         TEST(different_groups_are_worked_on_at_the_same_time),
     };

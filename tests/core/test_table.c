@@ -81,22 +81,26 @@ static void text_of_any_length_is_a_key(void **state)
     fixture_drop(&f);
 }
 
+#define TIME "\"2024-01-02T03:04:05Z\""
+#define DAY "\"2024-01-02\""
+#define TEXT "\"a text of some length\""
+
 static void keys_of_every_type_and_many_columns_are_told_apart(void **state)
 {
     struct fixture f = fixture_of(WEIR_TABLE,
                                   "a bool, b int32, c int64, d float64, e string, f binary, "
                                   "g timestamp, h date, i string", "n bool");
     static const char *const rows[] = {
-        "[[true,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[false,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,2,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,3,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,2,3.6,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,2,3.5,\"f\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,2,3.5,\"e\",\"AAI=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:06Z\",\"2024-01-02\",\"a text of some length\"]]",
-        "[[true,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-03\",\"a text of some length\"]]",
-        "[[true,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:05Z\",\"2024-01-02\",\"a text of some lengtH\"]]",
+        "[[true,1,2,3.5,\"e\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[false,1,2,3.5,\"e\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,2,2,3.5,\"e\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,1,3,3.5,\"e\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,1,2,3.6,\"e\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,1,2,3.5,\"f\",\"AAE=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,1,2,3.5,\"e\",\"AAI=\"," TIME "," DAY "," TEXT "]]",
+        "[[true,1,2,3.5,\"e\",\"AAE=\",\"2024-01-02T03:04:06Z\"," DAY "," TEXT "]]",
+        "[[true,1,2,3.5,\"e\",\"AAE=\"," TIME ",\"2024-01-03\"," TEXT "]]",
+        "[[true,1,2,3.5,\"e\",\"AAE=\"," TIME "," DAY ",\"a text of some lengtH\"]]",
         "[[null,null,null,null,null,null,null,null,null]]",
     };
     uint32_t i, round;
@@ -135,7 +139,8 @@ static void selected_rows_alone_are_looked_up(void **state)
     const uint32_t selection[2] = { 1, 3 };
     uint32_t slots[4];
     (void)state;
-    assert_int_equal(S->lookup_or_insert(f.state, 0, keys, NULL, selection, 2, slots, NULL), WEIR_OK);
+    assert_int_equal(S->lookup_or_insert(f.state, 0, keys, NULL, selection, 2, slots, NULL),
+                     WEIR_OK);
     S->lookup(f.state, 0, keys, NULL, NULL, 4, slots);
     assert_int_equal(slots[0], WEIR_NO_SLOT);
     assert_int_equal(slots[1], 0);
@@ -193,6 +198,82 @@ static void many_keys_keep_their_records(void **state)
         assert_int_equal(*int_cell(&f, 2, i), times * i * 1000003ll);
     }
     array_release(&a);
+    fixture_drop(&f);
+}
+
+/* Enough keys that some agree in the 32 bits by which the index tells them apart. */
+static void tell_apart(const char *ddl, const char *format, uint32_t type)
+{
+    enum { N = 300000, CHUNK = 3000 };
+    struct fixture f = fixture_of(WEIR_TABLE, ddl, "n bool");
+    struct ArrowArray a;
+    const struct ArrowArray *keys[2] = { &a, &a };
+    uint32_t slots[CHUNK], round, from, i;
+    assert_int_equal(weir_data_1.column(type, CHUNK, CHUNK * 40, 0, &a, NULL), WEIR_OK);
+    for (round = 0; round < 2; round++)
+        for (from = 0; from < N; from += CHUNK) {
+            int32_t *offsets = (int32_t *)(uintptr_t)a.buffers[1], at = 0;
+            for (i = 0; i < CHUNK; i++) {
+                if (type == WEIR_TYPE_INT64) {
+                    ((int64_t *)(uintptr_t)a.buffers[1])[i] = from + i;
+                    continue;
+                }
+                offsets[i] = at;
+                at += snprintf((char *)(uintptr_t)a.buffers[2] + at, 40, format, from + i);
+                offsets[i + 1] = at;
+            }
+            assert_int_equal(S->lookup_or_insert(f.state, 0, keys, NULL, NULL, CHUNK, slots, NULL),
+                             WEIR_OK);
+            for (i = 0; i < CHUNK; i++)
+                if (slots[i] != from + i)
+                    fail_msg("%s: key %u has slot %u", ddl, from + i, slots[i]);
+        }
+    array_release(&a);
+    fixture_drop(&f);
+}
+
+static void keys_with_equal_tags_are_told_apart(void **state)
+{
+    (void)state;
+    tell_apart("k int64", "", WEIR_TYPE_INT64);
+    tell_apart("k string", "allalike%06u", WEIR_TYPE_UTF8);
+    tell_apart("k string", "allalike for more than 15 %05u", WEIR_TYPE_UTF8);
+    tell_apart("k string, l string", "allalike%06u", WEIR_TYPE_UTF8);
+    tell_apart("k int64, l int64", "", WEIR_TYPE_INT64);
+}
+
+static void text_of_a_removed_slot_is_readable_until_the_batch_ends(void **state)
+{
+    struct fixture f = fixture_of(WEIR_TABLE, "k int64", "t string");
+    char text[200];
+    uint32_t slots[2], i;
+    (void)state;
+    insert_keys(&f, "[[1],[2]]", slots);
+    assert_int_equal(S->put(f.state, 0, 0, 0, text_of("a text that is not yet forgotten")),
+                     WEIR_OK);
+    remove_slot(&f, 0);
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    for (i = 0; i < 200; i++) /* compacts now and then */
+        assert_int_equal(S->put(f.state, 0, 0, 1, text_of(text)), WEIR_OK);
+    assert_text(&f, 0, 0, "a text that is not yet forgotten");
+    fixture_drop(&f);
+}
+
+static void text_of_removed_keys_is_given_back(void **state)
+{
+    struct fixture f = fixture_of(WEIR_TABLE, "k string", "t string");
+    char json[256];
+    uint32_t i, slot;
+    (void)state;
+    for (i = 0; i < 2000; i++) {
+        snprintf(json, sizeof json, i & 1 ? "[[\"%u\"]]" : "[[\"%0100u\"]]", i);
+        slot = insert_key(&f, json);
+        if (i & 1) assert_int_equal(S->put(f.state, 0, 0, slot, text_of(json)), WEIR_OK);
+        remove_slot(&f, slot);
+        next_batch(&f);
+    }
+    assert_true(store_bytes(f.store) < 20000); /* 100,000 bytes came and went */
     fixture_drop(&f);
 }
 
@@ -407,8 +488,10 @@ static void slots_that_were_never_used_are_refused(void **state)
 
 static void what_is_no_table_is_refused(void **state)
 {
-    struct weir_table_column columns[2] = { { "n", WEIR_TYPE_INT64, 0 }, { "n", WEIR_TYPE_INT64, 0 } };
-    struct weir_table_spec good = { sizeof good, WEIR_TABLE, "t", NULL, 1, 1, columns, 1, 0, "" }, spec;
+    struct weir_table_column columns[2] = { { "n", WEIR_TYPE_INT64, 0 },
+                                            { "n", WEIR_TYPE_INT64, 0 } };
+    struct weir_table_spec good = { sizeof good, WEIR_TABLE, "t", NULL, 1, 1, columns, 1, 0, "" };
+    struct weir_table_spec spec;
     struct ArrowSchema key, list;
     struct store *store = store_create(1);
     struct store_operator *op = store_operator(store, "it");
@@ -452,7 +535,8 @@ static int work_with_memory(void)
     if (fixture_try(&f, WEIR_TABLE, "a string, b int64", "n int64, t string, due int64", NULL))
         goto end;
     for (i = 0; i < 40; i++) {
-        snprintf(json, sizeof json, "[[\"%s%u\",%u]]", i & 1 ? "" : "a longer text than short ", i, i);
+        snprintf(json, sizeof json, "[[\"%s%u\",%u]]", i & 1 ? "" : "a longer text than short ", i,
+                 i);
         if (keys_run(&f, json, 1, slots)) goto end;
         if (S->put(f.state, 0, 1, slots[0], text_of(json))) goto end;
         if (S->set_timer(f.state, 0, 2, slots[0], i)) goto end;
@@ -515,6 +599,9 @@ int main(void)
         TEST(selected_rows_alone_are_looked_up),
         TEST(foreign_hashes_make_no_second_record),
         TEST(many_keys_keep_their_records),
+        TEST(keys_with_equal_tags_are_told_apart),
+        TEST(text_of_a_removed_slot_is_readable_until_the_batch_ends),
+        TEST(text_of_removed_keys_is_given_back),
         TEST(a_removed_slot_is_free_from_the_next_batch_on_lowest_first),
         TEST(next_walks_live_slots_in_order),
         TEST(keys_come_back_as_arrays),
