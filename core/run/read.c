@@ -1,17 +1,8 @@
 /*
- * read.c - sources: partitions become readers, what they read becomes segments.
+ * read.c - sources: partitions become readers; which of them read, when a batch has all it will get, and what came of it.
  *
- * A segment is SEGMENT_RECORDS consecutive records of a partition within a batch (the last one has
- * fewer). Reading a partition is serial: one task at a time holds the reader's token, calls `next` until the
- * segment is full, passes the token on with a new segment, and then runs its own rows through the
- * operators. So partitions and segments run side by side on the workers, while rows are still hot.
- *
- * Invariants:
- *  1. Segments are cut by number of records since the batch began, never by blocks, time or memory; so
- *     the same range of positions gives the same segments on a replay.
- *  2. Only the holder of the token touches position, counts and flags of a reader; the coordinator does so when
- *     no task of the reader is under way.
- *  3. A reader that answered PENDING is called again only after a wake, or at the next batch.
+ * A reader that answered PENDING is called again only after a wake, or at the next batch. What its segments do on
+ * the workers stands in read_segment.c.
  */
 #include "core/run/read.h"
 
@@ -19,22 +10,7 @@
 
 #include "core/data/block.h"
 #include "core/run/reject.h"
-
-#define SPOOL_LONG 0xffffffff00000000ull /* in the place of records: a long record of so many bytes follows */
-#define BLOCK_BYTES (1u << 20)       /* asked of `next` at once */
-#define SEGMENT_BYTES (16u << 20)    /* then a segment processes what it has before it reads on */
-
-static const struct weir_source *source_table(const struct reader *reader)
-{
-    return reader->node->component->table;
-}
-
-static struct source *source_of(const struct reader *reader)
-{
-    for (uint32_t i = 0; i < reader->run->n_sources; i++)
-        if (reader->run->sources[i].node == reader->node) return &reader->run->sources[i];
-    abort();
-}
+#include "core/run/read_segment.h"
 
 /* ---- the contexts of sources ---- */
 
@@ -66,63 +42,10 @@ static int32_t source_cancelled(struct weir_context *context)
     return 0;
 }
 
-/* The segment whose `next` runs on this thread: `frame` has no other way to know it. */
-static _Thread_local struct segment *calling;
-
-static int32_t keep_long_record(struct segment *segment, const uint8_t *bytes, uint64_t length,
-                                struct weir_error *error)
-{
-    struct long_record *record = calloc(1, sizeof *record);
-    if (!record) return weir_fail(error, WEIR_FATAL, "out of memory");
-    record->length = length < LONG_RECORD_KEPT ? (uint32_t)length : LONG_RECORD_KEPT;
-    if (record->length) memcpy(record->bytes, bytes, record->length);
-    struct long_record **last = &segment->long_records;
-    while (*last) last = &(*last)->next;
-    *last = record;
-    return WEIR_OK;
-}
-
-static int32_t frame_plain(const struct plan_node *node, struct weir_bytes bytes, uint32_t flags,
-                           uint64_t max_records, struct weir_frame *out, struct weir_error *error)
-{
-    const struct weir_format *format = node->format->table;
-    memset(out, 0, sizeof *out);
-    out->size = sizeof *out;
-    int32_t result =
-        format->frame(node->format_self, bytes, flags & ~WEIR_FRAME_INSIDE, max_records, out, error);
-    if (result == WEIR_OK && (out->end > bytes.length || out->head_end > out->end))
-        return weir_fail(error, WEIR_FATAL, "format \"%s\" framed beyond its bytes",
-                         node->format->name);
-    return result;
-}
-
-/* The host's `frame`: the format's own, and records over max_record skipped. */
-static int32_t source_frame(struct weir_context *context, struct weir_bytes bytes, uint32_t flags,
-                            uint64_t max_records, struct weir_frame *out, struct weir_error *error)
-{
-    struct source *source = context->owner;
-    const struct plan_node *node = source->node;
-    if (!node->format) return weir_fail(error, WEIR_UNSUPPORTED, "the source has no format");
-    int inside = (flags & WEIR_FRAME_INSIDE) != 0;
-    int32_t result = frame_plain(node, bytes, flags, inside ? 1 : max_records, out, error);
-    if (result != WEIR_OK) return result;
-    if (inside) { /* up to the next separator, which ends the long record */
-        out->skipped = out->end ? out->end : bytes.length;
-        out->flags = out->end || (flags & WEIR_FRAME_END) ? 0 : WEIR_FRAME_INSIDE;
-        out->end = out->head_end = out->records = 0;
-    } else if (out->end == 0 && bytes.length > node->max_record) {
-        out->skipped = bytes.length;
-        out->flags = flags & WEIR_FRAME_END ? 0 : WEIR_FRAME_INSIDE;
-        if (calling) return keep_long_record(calling, bytes.data, bytes.length, error);
-    }
-    return WEIR_OK;
-}
-
 const struct context_ops source_ops = { .wake = source_wake,
                                         .wake_after = source_wake_after,
                                         .cancelled = source_cancelled,
                                         .frame = source_frame };
-
 /* ---- readers ---- */
 
 int32_t reader_set_position(struct reader *reader, const uint8_t *bytes, uint64_t n)
@@ -152,30 +75,11 @@ struct reader *reader_get(struct source *source, const char *name, int make)
         return NULL;
     }
     reader->run = source->run;
+    reader->source = source;
     reader->node = source->node;
     reader->index = source->next_index++;
     readers[source->n_readers++] = reader;
     return reader;
-}
-
-static void segment_free(struct segment *segment)
-{
-    if (!segment) return;
-    for (uint32_t i = 0; i < segment->n_blocks; i++) array_release(&segment->blocks[i].array);
-    free(segment->blocks);
-    while (segment->long_records) {
-        struct long_record *next = segment->long_records->next;
-        free(segment->long_records);
-        segment->long_records = next;
-    }
-    if (segment->outboxes) {
-        for (uint32_t i = 0; i < segment->reader->node->pipe.n_leaves; i++)
-            outbox_fini(&segment->outboxes[i]);
-        free(segment->outboxes);
-    }
-    rejects_free(segment->rejects);
-    if (segment->pipe) pipe_destroy(segment->pipe);
-    free(segment);
 }
 
 static void reader_drop_batch(struct reader *reader)
@@ -234,341 +138,9 @@ int32_t source_open(struct source *source, struct weir_error *error)
     return result;
 }
 
-/* ---- segments: on a worker ---- */
-
-static struct segment *segment_create(struct reader *reader, struct batch *batch);
-static void segment_done(struct weir_task *task);
-
-static int32_t add_block(struct segment *segment, struct weir_next_result *out,
-                         struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    const struct plan_node *node = reader->node;
-    const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
-    if (segment->n_blocks == segment->capacity) {
-        uint32_t capacity = segment->capacity ? segment->capacity * 2 : 8;
-        struct block *blocks = realloc(segment->blocks, capacity * sizeof *blocks);
-        if (!blocks) goto fail;
-        segment->blocks = blocks;
-        segment->capacity = capacity;
-    }
-    if (array_validate(schema, &out->array, 0, error) != WEIR_OK) {
-        array_release(&out->array);
-        return WEIR_FATAL;
-    }
-    struct block *block = &segment->blocks[segment->n_blocks++];
-    block->array = out->array;
-    block->records = node->format && !(node->component->capabilities & WEIR_CAP_RECORDS)
-                         ? out->records
-                         : (uint64_t)out->array.length;
-    uint64_t bytes = array_bytes(schema, &out->array);
-    segment->records += block->records;
-    segment->bytes += bytes;
-    reader->rows += block->records;
-    reader->bytes += bytes;
-    atomic_fetch_add(&segment->batch->bytes, bytes);
-    atomic_fetch_add(&segment->batch->rows, block->records);
-    atomic_fetch_sub(&segment->source->budget, (long long)block->records);
-    return WEIR_OK;
-fail:
-    array_release(&out->array);
-    return weir_fail(error, WEIR_FATAL, "out of memory");
-}
-
-static int32_t move_to(struct reader *reader, struct weir_bytes position, struct weir_error *error)
-{
-    if (position.length == reader->position_length &&
-        (position.length == 0 || memcmp(position.data, reader->position, position.length) == 0))
-        return WEIR_OK;
-    if (!reader->moved) { /* where the batch began */
-        reader->from = malloc(reader->position_length + 1);
-        if (!reader->from) return weir_fail(error, WEIR_FATAL, "out of memory");
-        if (reader->position_length)
-            memcpy(reader->from, reader->position, reader->position_length);
-        reader->from_length = reader->position_length;
-        reader->moved = 1;
-    }
-    int32_t result = reader_set_position(reader, position.data, position.length);
-    if (result == WEIR_DATA)
-        return weir_fail(error, WEIR_FATAL, "source \"%s\" gave a position of %llu bytes; %u are the "
-                         "limit", reader->node->name, (unsigned long long)position.length,
-                         WEIR_POSITION_MAX);
-    return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
-}
-
-static int at_replay_end(const struct reader *reader)
-{
-    return reader->replay && reader->position_length == reader->replay_to.length &&
-           (reader->position_length == 0 ||
-            memcmp(reader->position, reader->replay_to.data, reader->position_length) == 0);
-}
-
-/* One block of a spooled batch instead of a call of `next`. */
-static int32_t replay_block(struct segment *segment, struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    struct weir_next_result out = { .size = sizeof out };
-    struct ArrowSchema schema = { 0 };
-    uint64_t left = reader->spool.length - reader->replay_at, used;
-    const uint8_t *at = reader->spool.data + reader->replay_at;
-    if (left == 0) {
-        reader->stopped = 1;
-        return move_to(reader, reader->replay->until, error);
-    }
-    if (left < 8) return weir_fail(error, WEIR_DATA, "the spool of the batch is cut short");
-    memcpy(&out.records, at, 8);
-    if ((out.records & SPOOL_LONG) == SPOOL_LONG) {
-        uint64_t length = out.records & ~SPOOL_LONG;
-        if (length > LONG_RECORD_KEPT || length > left - 8)
-            return weir_fail(error, WEIR_DATA, "the spool of the batch is cut short");
-        reader->replay_at += 8 + length;
-        return keep_long_record(segment, at + 8, length, error);
-    }
-    struct weir_bytes all = { at + 8, left - 8 };
-    if (block_decode(all, UINT64_MAX, &schema, &out.array, &used, error) != WEIR_OK)
-        return WEIR_DATA;
-    schema_release(&schema);
-    reader->replay_at += 8 + used;
-    return add_block(segment, &out, error);
-}
-
-static int32_t call_next(struct segment *segment, struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    struct batch *batch = segment->batch;
-    struct weir_next in = { .size = sizeof in,
-                            .partition_index = reader->index,
-                            .partition = reader->name,
-                            .max_rows = SEGMENT_RECORDS - segment->records,
-                            .max_bytes = BLOCK_BYTES,
-                            .deadline_us = sys_now(reader->run->sys) + 100000,
-                            .batch_time_us = batch->time_us,
-                            .batch = batch->id };
-    struct weir_next_result out = { .size = sizeof out };
-    long long budget = atomic_load(&segment->source->budget);
-    if (budget < (long long)in.max_rows) in.max_rows = budget > 0 ? (uint64_t)budget : 0;
-    in.from = (struct weir_bytes){ reader->position, reader->position_length };
-    if (reader->replay) in.replay_to = reader->replay_to;
-    if (in.max_rows == 0) {
-        reader->stopped = 1;
-        return WEIR_OK;
-    }
-    reader->woken = 0;
-    calling = segment;
-    int32_t result = source_table(reader)->next(reader->node->self, &in, &out, error);
-    calling = NULL;
-    if (result != WEIR_OK) {
-        array_release(&out.array);
-        return result;
-    }
-    int has_rows = out.array.release != NULL;
-    if (has_rows) result = add_block(segment, &out, error);
-    if (result == WEIR_OK && out.position.data) result = move_to(reader, out.position, error);
-    if (out.flags & WEIR_NEXT_END) reader->ended = reader->stopped = 1;
-    if ((out.flags & WEIR_NEXT_LAST) && reader->ended) reader->final = 1;
-    if (out.flags & WEIR_NEXT_ABSENT) reader->absent = reader->stopped = 1;
-    if (out.flags & WEIR_NEXT_BATCH_END) reader->stopped = 1;
-    if (!has_rows && !(out.flags & (WEIR_NEXT_END | WEIR_NEXT_ABSENT | WEIR_NEXT_MORE |
-                                    WEIR_NEXT_BATCH_END)))
-        reader->pending = 1;
-    return result;
-}
-
-/* Fills the segment while it has the token. */
-static int32_t segment_read(struct segment *segment, struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    struct batch *batch = segment->batch;
-    reader->pending = 0;
-    while (segment->records < SEGMENT_RECORDS && segment->bytes < SEGMENT_BYTES) {
-        if (reader->stopped || reader->pending) break;
-        if (atomic_load(&batch->closing) && !reader->replay) break;
-        if (reader->run->stopping > 1 || reader->run->failed) break;
-        int32_t result;
-        if (reader->replay && reader->spool.data) {
-            result = replay_block(segment, error);
-        } else if (at_replay_end(reader)) {
-            reader->stopped = 1;
-            break;
-        } else {
-            result = call_next(segment, error);
-        }
-        if (result == WEIR_PENDING) {
-            reader->pending = 1;
-            break;
-        }
-        if (result != WEIR_OK) return result;
-        if (!reader->spool.data && at_replay_end(reader)) reader->stopped = 1;
-    }
-    return WEIR_OK;
-}
-
-static int32_t spool_blocks(struct segment *segment, struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    const struct plan_node *node = reader->node;
-    const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
-    for (const struct long_record *r = segment->long_records; r; r = r->next) {
-        uint64_t mark = SPOOL_LONG | r->length;
-        if (buffer_add(&reader->spool, &mark, 8) != WEIR_OK ||
-            buffer_add(&reader->spool, r->bytes, r->length) != WEIR_OK)
-            return weir_fail(error, WEIR_FATAL, "out of memory");
-    }
-    for (uint32_t i = 0; i < segment->n_blocks; i++) {
-        struct block *block = &segment->blocks[i];
-        struct weir_chunk header = { .size = sizeof header,
-                                     .rows = (uint32_t)block->array.length,
-                                     .selected = (uint32_t)block->array.length,
-                                     .array = &block->array,
-                                     .schema = schema };
-        if (buffer_add(&reader->spool, &block->records, 8) != WEIR_OK)
-            return weir_fail(error, WEIR_FATAL, "out of memory");
-        int32_t result = block_encode(&header, BLOCK_COMPRESS, &reader->spool, error);
-        if (result != WEIR_OK) return result;
-    }
-    return WEIR_OK;
-}
-
-static int32_t reject_long_records(struct segment *segment, struct weir_error *error)
-{
-    int32_t result = WEIR_OK;
-    while (segment->long_records) {
-        struct long_record *record = segment->long_records;
-        struct weir_bytes bytes = { record->bytes, record->length };
-        if (result == WEIR_OK)
-            result = lane_reject_bytes(&segment->pipe->decode.context, bytes, WEIR_REJECT_TOO_LONG,
-                                       "the record is longer than max_record", error);
-        segment->long_records = record->next;
-        free(record);
-    }
-    return result;
-}
-
-static int32_t segment_process(struct segment *segment, struct weir_error *error)
-{
-    struct reader *reader = segment->reader;
-    struct plan_node *node = reader->node;
-    int32_t result = WEIR_OK;
-    if (!segment->pipe) {
-        segment->pipe = pipe_take(reader->run, node, error);
-        if (!segment->pipe) return WEIR_FATAL;
-        result = pipe_begin(segment->pipe, segment->batch,
-                            crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
-    }
-    if (result == WEIR_OK) result = reject_long_records(segment, error);
-    for (uint32_t i = 0; i < segment->n_blocks; i++) {
-        struct block *block = &segment->blocks[i];
-        if (result != WEIR_OK) {
-            array_release(&block->array);
-        } else if (node->format) {
-            result = pipe_decode(segment->pipe, &block->array, error);
-            array_release(&block->array);
-        } else {
-            struct weir_chunk *chunk =
-                chunk_create(&node->outputs[0].schema, &block->array, NULL, 0);
-            if (!chunk) {
-                result = weir_fail(error, WEIR_FATAL, "out of memory");
-                continue;
-            }
-            chunk->batch = segment->batch->id;
-            chunk->partition = segment->pipe->partition;
-            segment->pipe->rows_in += chunk->selected;
-            result = pipe_push(segment->pipe, 0, chunk, error);
-            chunk_release(chunk);
-        }
-    }
-    segment->n_blocks = 0;
-    segment->bytes = 0;
-    return result;
-}
-
-static int32_t segment_finish(struct segment *segment, struct weir_error *error)
-{
-    struct pipe *pipe = segment->pipe;
-    uint32_t n = segment->reader->node->pipe.n_leaves;
-    int32_t result = pipe_end(pipe, error);
-    if (result != WEIR_OK) return result;
-    segment->outboxes = calloc(n ? n : 1, sizeof *segment->outboxes);
-    if (!segment->outboxes) return weir_fail(error, WEIR_FATAL, "out of memory");
-    for (uint32_t i = 0; i < n; i++) {
-        segment->outboxes[i] = pipe->outboxes[i];
-        atomic_fetch_add(&segment->reader->run->in_flight, pipe->outboxes[i].bytes);
-        memset(&pipe->outboxes[i], 0, sizeof pipe->outboxes[i]);
-    }
-    segment->rejects = pipe->rejects;
-    pipe->rejects = NULL;
-    segment->rows_in = pipe->rows_in;
-    segment->rows_bad = pipe->rows_bad;
-    pipe_give(pipe);
-    segment->pipe = NULL;
-    return WEIR_OK;
-}
-
-/* Hands the token to a new segment of the same reader. */
-static void pass_token(struct segment *segment)
-{
-    struct reader *reader = segment->reader;
-    segment->finish = 1;
-    reader->open = NULL;
-    if (reader->stopped || reader->pending) return;
-    if (atomic_load(&segment->batch->closing) && !reader->replay) return;
-    struct segment *next = segment_create(reader, segment->batch);
-    if (!next) return; /* the coordinator kicks the reader again */
-    next->may_read = 1;
-    atomic_fetch_add(&reader->tasks, 1);
-    sys_submit(reader->run->sys, reader->run->workers, &next->task);
-}
-
-static void check_memory(struct segment *segment)
-{
-    struct run *run = segment->reader->run;
-    if (atomic_load(&run->in_flight) > run->in_flight_limit ||
-        atomic_load(&segment->batch->bytes) > run->batch_bytes)
-        atomic_store(&segment->batch->closing, 1);
-}
-
-static void segment_run(struct weir_task *task)
-{
-    struct segment *segment = (struct segment *)(void *)task;
-    struct reader *reader = segment->reader;
-    struct weir_error *error = &segment->error;
-    int read = segment->may_read;
-    int32_t result = WEIR_OK;
-    weir_error_init(error);
-    segment->may_read = 0;
-    if (read) {
-        result = segment_read(segment, error);
-        if (result == WEIR_OK && segment->source->spooled && !segment->batch->replay)
-            result = spool_blocks(segment, error);
-        check_memory(segment);
-        if (result == WEIR_OK && segment->records >= SEGMENT_RECORDS) pass_token(segment);
-        if (reader->ended) segment->finish = 1;
-    }
-    if (result == WEIR_OK && (segment->n_blocks || segment->long_records || segment->finish))
-        result = segment_process(segment, error);
-    if (result == WEIR_OK && segment->finish) result = segment_finish(segment, error);
-    segment->result = result;
-    sys_post(reader->run->sys, &segment->done);
-}
-
-static struct segment *segment_create(struct reader *reader, struct batch *batch)
-{
-    struct segment *segment = calloc(1, sizeof *segment);
-    if (!segment) return NULL;
-    segment->reader = reader;
-    segment->source = source_of(reader);
-    segment->batch = batch;
-    segment->task.run = segment_run;
-    segment->done.run = segment_done;
-    if (reader->last) reader->last->next = segment;
-    if (!reader->first) reader->first = segment;
-    reader->last = reader->open = segment;
-    return segment;
-}
-
 /* ---- on the coordinator ---- */
 
-static void segment_done(struct weir_task *task)
+void segment_done(struct weir_task *task)
 {
     struct segment *segment =
         (struct segment *)(void *)((char *)task - offsetof(struct segment, done));

@@ -4,7 +4,8 @@
  *   batch.c       the loop: read → plan → process → deliver → checkpoint → commit
  *   trigger.c     when a batch opens and closes, and its T
  *   rate.c        PID rate control
- *   read.c        sources: readers, segments, replay
+ *   read.c        sources: readers, partitions, replay
+ *   read_segment.c  what a worker does with a stretch of a partition
  *   pipe.c        lanes: chunks through operators up to the leaves; emit
  *   exchange.c    rows to key groups and back together
  *   stage.c       operators with a distribution, group by group
@@ -166,6 +167,7 @@ struct segment {
 /* One partition of a source. */
 struct reader {
     struct run *run;
+    struct source *source;
     struct plan_node *node;
     char *name;
     uint32_t index;
