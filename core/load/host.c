@@ -136,7 +136,14 @@ static const struct weir_formats formats_1 = {
 /* ---- weir.state/1: that of core/state, with the `declare` that knows the context ---- */
 
 static struct weir_state_table state_1;
+static struct weir_combine_table combine_1; /* with the seed of the job */
 static pthread_once_t state_once = PTHREAD_ONCE_INIT;
+
+static int32_t combine_make(struct weir_context *lane, const struct weir_table_spec *spec,
+                            struct weir_combine **out, struct weir_error *error)
+{
+    return combine_create(lane ? lane->seed : 0, spec, out, error);
+}
 
 static int32_t state_declare(struct weir_context *context, const struct weir_table_spec *spec,
                              uint32_t *table, struct weir_error *error)
@@ -153,6 +160,8 @@ static void state_make(void)
 {
     state_1 = weir_state_1;
     state_1.declare = state_declare;
+    combine_1 = weir_combine_1;
+    combine_1.create = combine_make;
 }
 
 /* ---- by id ---- */
@@ -160,7 +169,7 @@ static void state_make(void)
 static const void *host_get_interface(const char *id)
 {
     static const struct weir_interface known[] = {
-        { WEIR_DATA_ID, &weir_data_1 },   { WEIR_COMBINE_ID, &weir_combine_1 },
+        { WEIR_DATA_ID, &weir_data_1 },   { WEIR_COMBINE_ID, &combine_1 },
         { WEIR_STATE_ID, &state_1 },      { WEIR_EXPR_ID, &weir_expr_1 },
         { WEIR_FORMAT_ID, &formats_1 },   { WEIR_IO_ID, &weir_io_1 },
     };

@@ -458,13 +458,31 @@ static int32_t forget_work(struct log_work *work, struct weir_error *error)
     return cp_retain(work->run->checkpoint, error);
 }
 
+/* Without a checkpoint the batch is over all the same: removed slots are free from here on. */
+static int32_t forget_changes(struct run *run)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    int32_t result = WEIR_OK;
+    int is_base;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        struct plan_node *node = run->plan->nodes[i];
+        for (uint32_t g = 0; node->stateful && g < RUN_GROUPS; g++) {
+            if (!store_group_changed(node->tables, g)) continue;
+            for (uint32_t t = 0; t < store_tables(node->tables) && result == WEIR_OK; t++)
+                result = store_capture(node->tables, t, g, 0, NULL, &is_base, &error);
+        }
+    }
+    if (result != WEIR_OK) run_fail(run, "state", &error);
+    return result;
+}
+
 int32_t checkpoint_state(struct run *run, struct batch *batch)
 {
     struct checkpoint *cp = run->checkpoint;
     struct state_work s = { .work = { .fn = state_work, .batch = batch } };
     struct weir_error error = WEIR_ERROR_INIT;
     log_dead(run, batch);
-    if (!cp) return WEIR_OK;
+    if (!cp) return forget_changes(run);
     cp->with_map = cp->map_sequence == 0 || ++cp->since_map >= MAP_EVERY;
     int32_t result = batch->rows_in >= 4096
                          ? capture_parallel(run, &s.pieces, &error)
