@@ -2,6 +2,8 @@
  * lines.c - a mask of 64 bits says where the line feeds of 64 bytes are; its set bits are taken off one
  * by one. The AVX2 form is chosen at run time; SSE2 belongs to every x86-64; elsewhere memchr.
  *
+ * lines_skip only counts the bits.
+ *
  * The bits of a mask are written before the count is looked at, so `ends` needs room for 64 more.
  */
 #include "plugins/share/lines.h"
@@ -31,6 +33,22 @@ uint32_t lines_scan_plain(const uint8_t *text, uint64_t n, uint32_t *ends, uint3
     if (seen & 0x8080808080808080ull) *high = 1;
     *scanned = at;
     return found;
+}
+
+uint64_t lines_skip_plain(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
+                          uint64_t *count)
+{
+    uint64_t at = 0;
+    *count = 0;
+    while (at < n && *count < most) {
+        const uint8_t *feed = memchr(text + at, '\n', n - at);
+        uint64_t length;
+        if (!feed) break;
+        length = (uint64_t)(feed - text) - at;
+        if (count_empty || !(length == 0 || (length == 1 && text[at] == '\r'))) ++*count;
+        at += length + 1;
+    }
+    return at;
 }
 
 #if defined(__x86_64__)
@@ -117,6 +135,73 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
     return scan_sse2(text, n, ends, most, scanned, high);
 }
 
+/* Masks of feeds and returns; of a feed whether its line is empty is seen from the two bytes before it. */
+#define SKIP(TARGET, NAME, MASKS)                                                                  \
+    TARGET static uint64_t NAME(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,   \
+                                uint64_t *count)                                                   \
+    {                                                                                              \
+        uint64_t at, end = 0, found = 0, feeds_before = 1, returns_before = 0;                     \
+        uint64_t two_before = 0; /* bits 0: the byte before the last one was a feed */             \
+        for (at = 0; at < n && found < most; at += 64) {                                           \
+            uint64_t feeds, returns, lines, here, blank;                                           \
+            MASKS(text + at, &feeds, &returns);                                                    \
+            here = n - at < 64 ? (1ull << (n - at)) - 1 : ~0ull;                                   \
+            feeds &= here;                                                                         \
+            blank = (feeds << 1 | feeds_before) |                                                  \
+                    ((returns << 1 | returns_before) & (feeds << 2 | feeds_before << 1 | two_before)); \
+            lines = count_empty ? feeds : feeds & ~blank;                                          \
+            if (found + (uint64_t)__builtin_popcountll(lines) >= most) {                           \
+                for (; found + 1 < most; found++) lines &= lines - 1;                              \
+                found++;                                                                           \
+                end = at + (uint64_t)__builtin_ctzll(lines) + 1;                                   \
+                break;                                                                             \
+            }                                                                                      \
+            found += (uint64_t)__builtin_popcountll(lines);                                        \
+            if (feeds) end = at + 64 - (uint64_t)__builtin_clzll(feeds);                           \
+            two_before = feeds >> 62 & 1;                                                          \
+            feeds_before = feeds >> 63;                                                            \
+            returns_before = returns >> 63;                                                        \
+        }                                                                                          \
+        *count = found;                                                                            \
+        return end;                                                                                \
+    }
+
+static inline void masks_sse2(const uint8_t *p, uint64_t *feeds, uint64_t *returns)
+{
+    const __m128i feed = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+    int k;
+    *feeds = *returns = 0;
+    for (k = 0; k < 4; k++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * k));
+        *feeds |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, feed)) << (16 * k);
+        *returns |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, cr)) << (16 * k);
+    }
+}
+
+__attribute__((target("avx2"))) static inline void masks_avx2(const uint8_t *p, uint64_t *feeds,
+                                                              uint64_t *returns)
+{
+    const __m256i feed = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+    *feeds = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, feed)) |
+             (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, feed)) << 32;
+    *returns = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, cr)) |
+               (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, cr)) << 32;
+}
+
+SKIP(, skip_sse2, masks_sse2)
+SKIP(__attribute__((target("avx2,bmi,popcnt"))), skip_avx2, masks_avx2)
+
+uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
+                    uint64_t *count)
+{
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("popcnt"))
+        return skip_avx2(text, n, most, count_empty, count);
+    return skip_sse2(text, n, most, count_empty, count);
+}
+
 #else
 
 uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
@@ -125,11 +210,10 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
     return lines_scan_plain(text, n, ends, most, scanned, high);
 }
 
-#endif
-
-uint64_t lines_count(const uint8_t *text, uint64_t n)
+uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
+                    uint64_t *count)
 {
-    uint64_t count = 0, i;
-    for (i = 0; i < n; i++) count += text[i] == '\n';
-    return count;
+    return lines_skip_plain(text, n, most, count_empty, count);
 }
+
+#endif

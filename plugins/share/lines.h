@@ -21,8 +21,12 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
 uint32_t lines_scan_plain(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
                           uint64_t *scanned, int *high);
 
-/* Line feeds in n bytes. */
-uint64_t lines_count(const uint8_t *text, uint64_t n);
+/* Bytes of whole lines in n bytes, up to `most` of them; *count how many. Lines that are empty, or have a CR alone,
+ * count only with `count_empty`. */
+uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
+                    uint64_t *count);
+uint64_t lines_skip_plain(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
+                          uint64_t *count);
 
 #ifdef __cplusplus
 }

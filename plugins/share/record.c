@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "plugins/share/record.h"
 
+#include "plugins/share/lines.h"
+
 static const uint8_t *find(const uint8_t *p, uint64_t length, const char *separator, uint64_t n)
 {
     return n == 1 ? memchr(p, separator[0], length) : memmem(p, length, separator, n);
@@ -31,6 +33,12 @@ static void frame_counted(struct weir_bytes bytes, uint64_t at, uint32_t flags,
                           uint64_t max_records, const char *separator, uint64_t n,
                           int count_empty, struct weir_frame *out)
 {
+    if (n == 1 && separator[0] == '\n' && max_records > 1) {
+        uint64_t whole = lines_skip(bytes.data + at, bytes.length - at, max_records, count_empty,
+                                    &out->records);
+        at += whole;
+        if (whole) out->end = at;
+    }
     while (at < bytes.length && out->records < max_records) {
         const uint8_t *start = bytes.data + at;
         const uint8_t *end = find(start, bytes.length - at, separator, n);

@@ -83,6 +83,28 @@ static void vector_and_plain_scans_agree(void **state)
     }
 }
 
+static void vector_and_plain_counts_agree(void **state)
+{
+    uint8_t text[300 + 64];
+    uint64_t seed = 11;
+    int round;
+    (void)state;
+    for (round = 0; round < 6000; round++) {
+        uint64_t n, most, a, b, na, nb, i;
+        for (i = 0; i < sizeof text; i++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            text[i] = (uint8_t)"\n\rxx\n\ryz"[seed >> 61];
+            if (round % 4 == 0 && seed >> 59 & 3) text[i] = 'x';
+        }
+        n = (seed >> 33) % 300;
+        most = 1 + (seed >> 20) % 80;
+        a = lines_skip(text, n, most, round & 1, &na);
+        b = lines_skip_plain(text, n, most, round & 1, &nb);
+        assert_int_equal(na, nb);
+        assert_int_equal(a, b);
+    }
+}
+
 static void many_lines_make_several_chunks(void **state)
 {
     struct sim_disk *disk = sim_disk_create();
@@ -172,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_separator_of_ones_own_ends_records),
         cmocka_unit_test(a_record_over_the_limit_is_rejected_and_the_next_one_read),
         cmocka_unit_test(vector_and_plain_scans_agree),
+        cmocka_unit_test(vector_and_plain_counts_agree),
         cmocka_unit_test(many_lines_make_several_chunks),
         cmocka_unit_test(rows_become_lines),
         cmocka_unit_test(hostile_text_is_survived),
