@@ -282,14 +282,14 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
     return weir_row_flush(row, error);
 }
 
-/* Defines `static const struct weir_operator table` over a struct weir_row_operator. */
+/* Defines `const struct weir_operator table` over a struct weir_row_operator. */
 #define WEIR_ROW_OPERATOR(table, spec)                                                             \
     static int32_t table##_create(const struct weir_host *host, struct weir_context *context,      \
                                   void **self, struct weir_error *error)                           \
     {                                                                                              \
         return weir_row_create(&spec, host, context, self, error);                                 \
     }                                                                                              \
-    static const struct weir_operator table = {                                                    \
+    const struct weir_operator table = {                                                           \
         (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_row_destroy,               \
         weir_row_bind, weir_row_lane, weir_row_lane_end, weir_row_begin, weir_row_process, 0, 0,   \
         0, 0, 0, 0                                                                                 \
@@ -298,7 +298,7 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
 /* ---- functions ---- */
 
 /* A scalar function of floats: null if an argument is null, which the capability
- * WEIR_CAP_NULL_IN_NULL_OUT of its component says.
+ * WEIR_CAP_NULL_IN_NULL_OUT of its component says. Defines `const struct weir_scalar table`.
  *     static double hypotenuse(const double *x) { return sqrt(x[0] * x[0] + x[1] * x[1]); }
  *     WEIR_FLOAT_FUNCTION(hypotenuse_table, hypotenuse) */
 #define WEIR_FLOAT_FUNCTION(table, function)                                                       \
@@ -320,8 +320,8 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
         (void)bound;                                                                               \
         return weir_float_eval(host, call, function, out, error);                                  \
     }                                                                                              \
-    static const struct weir_scalar table = { (uint32_t)sizeof(struct weir_scalar), 0,             \
-                                              table##_bind, table##_unbind, table##_eval };
+    const struct weir_scalar table = { (uint32_t)sizeof(struct weir_scalar), 0, table##_bind,      \
+                                       table##_unbind, table##_eval };
 
 WEIR_UNUSED static int32_t weir_float_bind(const struct weir_host *host,
                                            const struct weir_argument *args, uint32_t n,

@@ -219,14 +219,14 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
     return weir_row_flush(&r->row, error);
 }
 
-/* Defines `static const struct weir_operator table` over a struct weir_stateful. */
+/* Defines `const struct weir_operator table` over a struct weir_stateful. */
 #define WEIR_STATEFUL(table, spec)                                                                 \
     static int32_t table##_create(const struct weir_host *host, struct weir_context *context,      \
                                   void **self, struct weir_error *error)                           \
     {                                                                                              \
         return weir_stateful_create(&spec, host, context, self, error);                            \
     }                                                                                              \
-    static const struct weir_operator table = {                                                    \
+    const struct weir_operator table = {                                                           \
         (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_stateful_destroy,          \
         weir_stateful_bind, weir_stateful_lane, weir_stateful_lane_end, weir_stateful_begin,       \
         weir_stateful_process, 0, 0, 0, 0, 0, 0                                                    \
