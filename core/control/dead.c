@@ -9,15 +9,16 @@
  *     16  8  L, bytes of what follows
  *     24  L  blocks (weir.block/1) with the columns of letters_ddl
  *
- * The segment of the log that named an extent may be gone while its file stays (files have limits of
- * size and age, segments go when nothing needs them). So the files are read from their beginning:
+ * The segment of the log that named an extent may be gone while its file stays (files have limits
+ * of size and age, segments go when nothing needs them). So the files are read from their
+ * beginning:
  *
  *  1. An extent is whole if its blocks fill it exactly, are valid, have the right columns, and each
- *     letter tells the batch of the head. Whatever is not whole is skipped up to the next place where
- *     a whole one stands; a magic inside of a whole extent is never looked at.
- *     A file of nothing but false beginnings is given up when it has been read several times over.
- *  2. A batch that the log knows (its STATE is there) has exactly the extents that STATE names: a run
- *     before a crash may have left others, even where the run that counted had none.
+ *     letter tells the batch of the head. Whatever is not whole is skipped up to the next place
+ *     where a whole one stands; a magic inside of a whole extent is never looked at. A file of
+ *     nothing but false beginnings is given up when it has been read several times over.
+ *  2. A batch that the log knows (its STATE is there) has exactly the extents that STATE names: a
+ *     run before a crash may have left others, even where the run that counted had none.
  *  3. A batch older than that has its last whole extent, by file and offset.
  *  4. A batch at or above the first without STATE has none yet: it will run again. If the log can't
  *     be read to its end, nobody knows which that is, and all are shown.
@@ -50,7 +51,7 @@ struct dead {
     uint32_t *files; uint32_t n_files, files_capacity;
     struct named *named; uint32_t n_named, named_capacity;
     char *job;
-    uint64_t first_state, next_batch; /* batches with a STATE in the log: first_state up to next_batch */
+    uint64_t first_state, next_batch; /* those between them have their STATE in the log */
     int asked;                        /* the log was read to its end */
     struct weir_error doubt;
     uint64_t skipped;

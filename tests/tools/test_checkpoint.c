@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "core/log/log.h"
+#include "core/log/record.h"
 #include "tests/tools/tool_world.h"
 #include "tools/weir/commands.h"
 #include "tools/weir/position.h"
@@ -128,19 +128,20 @@ static void show_says_it_in_words(void **state)
 
 static void positions_are_said_by_their_source(void **state)
 {
-    static const uint8_t at[8] = { 0x2c, 1 }, odd[2] = { 0xff, 7 };
+    static const uint8_t at[8] = { 0x2c, 1 }, odd[2] = { 0xff, 7 }, said[] = "f:12";
     struct positions_options options = { .registry = tool_world.registry };
     (void)state;
     struct positions *positions = positions_create(
         tool_world.sys, &options,
         "{\"name\": \"j\", \"trigger\": \"1s\", \"sources\": {\"n\": {\"plugin\": \"toy_numbers\"},"
-        " \"m\": {\"plugin\": \"nobody_has_it\"}}, \"operators\": {\"d\": {\"plugin\": \"toy_double\","
-        " \"from\": \"n\"}, \"b\": {\"plugin\": \"union\", \"from\": [\"d\", \"m\"]}},"
+        " \"m\": {\"plugin\": \"nobody_has_it\"}},"
+        " \"operators\": {\"d\": {\"plugin\": \"toy_double\", \"from\": \"n\"},"
+        "  \"b\": {\"plugin\": \"union\", \"from\": [\"d\", \"m\"]}},"
         " \"sinks\": {\"o\": {\"plugin\": \"toy_sink\", \"from\": \"d\"}}}");
     assert_non_null(positions);
     char *text_of_n = positions_text(positions, "n", (struct weir_bytes){ at, 8 });
     char *unknown = positions_text(positions, "m", (struct weir_bytes){ odd, 2 });
-    char *plain = positions_text(positions, NULL, (struct weir_bytes){ (const uint8_t *)"f:12", 4 });
+    char *plain = positions_text(positions, NULL, (struct weir_bytes){ said, 4 });
     assert_string_equal(text_of_n, "300");
     assert_string_equal(unknown, "ff07");
     assert_string_equal(plain, "f:12");
@@ -254,6 +255,35 @@ static void a_damaged_extent_is_found_and_not_repaired(void **state)
                      EX_IOERR);
 }
 
+static void state_that_makes_no_table_is_damage_though_its_bytes_are_whole(void **state)
+{
+    struct log_options options = { .directory = tool_world.checkpoint, .job_name = "toy" };
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct weir_buffer out = { 0 };
+    struct record_piece piece = { .table = "s/sums", .group = 9, .base = 1,
+                                  .bytes = { (const uint8_t *)"nonsense", 8 } };
+    struct record_state record = { .n_pieces = 1, .pieces = &piece };
+    struct log *log;
+    (void)state;
+    assert_int_equal(tool_run_job(0), 0);
+    assert_int_equal(log_open(tool_world.sys, &options, NULL, NULL, &log, NULL, &error), WEIR_OK);
+    assert_int_equal(record_state_encode(&record, &out), WEIR_OK);
+    assert_int_equal(log_append(log, LOG_STATE, RECORD_VERSION, 5,
+                                (struct weir_bytes){ out.data, out.length }, &error), WEIR_OK);
+    assert_int_equal(log_sync(log, &error), WEIR_OK);
+    log_close(log);
+    mem_free(out.data);
+    assert_int_equal(TOOL_RUN(command_checkpoint, "checkpoint", "verify", tool_world.checkpoint),
+                     EX_IOERR);
+    assert_non_null(strstr(tool_world.out, "s/sums group 9: "));
+    assert_int_equal(TOOL_RUN(command_checkpoint, "checkpoint", "show", tool_world.checkpoint,
+                              "--state", "s"), EX_IOERR);
+    json_t *json = shown();
+    assert_true(json_is_string(json_object_get(
+        json_array_get(json_object_get(json, "tables"), 0), "error")));
+    json_decref(json);
+}
+
 static void a_place_without_checkpoint_is_told(void **state)
 {
     static const char *const verbs[] = { "show", "verify", "repair" };
@@ -351,6 +381,7 @@ int main(void)
         TEST(nothing_changes_by_looking_while_the_job_has_it),
         TEST(verify_and_repair_tell_damage_and_cut_it),
         TEST(a_damaged_extent_is_found_and_not_repaired),
+        TEST(state_that_makes_no_table_is_damage_though_its_bytes_are_whole),
         TEST(a_place_without_checkpoint_is_told),
         TEST(wrong_words_are_refused),
         TEST(hostile_files_end_in_an_answer),

@@ -88,7 +88,8 @@ static int32_t picky_process(void *self, void *lane, uint32_t input,
         if (v % 50 == 7)
             result = host->reject(context, chunk, row, WEIR_REJECT_OPERATOR, "row", error);
         else if (v % 100 == 9)
-            result = host->reject_bytes(context, record, WEIR_REJECT_DECODE, "record\x1b[31m", error);
+            result =
+                host->reject_bytes(context, record, WEIR_REJECT_DECODE, "record\x1b[31m", error);
         else
             rows[n++] = row;
     }

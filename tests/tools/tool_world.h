@@ -1,6 +1,6 @@
 /*
- * tool_world.h - what tests of commands share: a directory of their own, a job of toy components that
- * leaves state and dead letters in a real checkpoint, and commands whose output is caught.
+ * tool_world.h - what tests of commands share: a directory of their own, a job of toy components
+ * that leaves state and dead letters in a real checkpoint, and commands whose output is caught.
  */
 #ifndef WEIR_TESTS_TOOL_WORLD_H
 #define WEIR_TESTS_TOOL_WORLD_H
@@ -25,7 +25,8 @@ int tool_setup(void **state);    /* cmocka's */
 int tool_teardown(void **state);
 
 /* 300 numbers, 60 a batch, through `picky` p, which can't use 7, 57, 107 … ("row") and 9, 109, 209
- * ("record", as bytes), into the sums of toy_sum s; sinks plain (two-phase) and sums. The exit status. */
+ * ("record", as bytes), into the sums of toy_sum s; sinks plain (two-phase) and sums. The exit
+ * status. */
 int tool_run_job(uint64_t max_batches);
 /* The words end with NULL. Fills out and err. */
 int tool_run(tool_command command, const char *const *words);

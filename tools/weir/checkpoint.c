@@ -8,15 +8,16 @@
  *            "batches": {"first", "last", "next", "pending": null | {"batch", "time"}},
  *            "time", "watermark",
  *            "positions": [{"source", "partition", "position", "hex", "ended"}],
- *            "tables": [{"table", "signature", "groups", "keys", "rows", "memory", "logged", "error"}],
+ *            "tables": [{"table", "signature", "groups", "keys", "rows", "memory", "logged",
+ *                        "error"}],
  *            "sinks": [{"name", "outcome", "batch", "rows"}],
  *            "uncommitted": [{"sink", "batch", "bytes"}],
  *            "dead_letters": {"logged", "bytes"},
  *            "files": [{"name", "bytes"}], "bytes", "torn", "damage"}
  *   verify, repair   {"sound", "lines": [...], "damage"}
  *
- * What is unknown is null. "logged" of a table are the bytes of its pieces in the log, "memory" those
- * of the table made from them. Members are only ever added.
+ * What is unknown is null. "logged" of a table are the bytes of its pieces in the log, "memory"
+ * those of the table made from them. Members are only ever added.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * dlq.c - `weir dlq list|show DIR`: the rows that a job could not use. Nothing is locked or written; the
- * job may be running.
+ * dlq.c - `weir dlq list|show DIR`: the rows that a job could not use. Nothing is locked or
+ * written; the job may be running.
  *
  *   list --json   {"batches": [{"batch", "rows", "bytes",
  *                               "reasons": [{"instance", "code", "reason", "rows"}]}], "rows"}

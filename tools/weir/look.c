@@ -1,10 +1,10 @@
 /*
  * look.c - reads the records of a checkpoint.
  *
- * Records are only gathered, each with its place in the order of the log. What counts is chosen when
- * all are there: the last position of a partition, what is behind the last base of a group, the last
- * outcome of a sink, committables without DONE. So reading is linear and choosing is a sort, whatever
- * the log holds.
+ * Records are only gathered, each with its place in the order of the log. What counts is chosen
+ * when all are there: the last position of a partition, what is behind the last base of a group,
+ * the last outcome of a sink, committables without DONE. So reading is linear and choosing is a
+ * sort, whatever the log holds.
  */
 #include "tools/weir/look.h"
 
@@ -264,8 +264,8 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
     case LOG_DONE: class = take_done(arg, record, error); break;
     case LOG_DROP: class = WEIR_OK; break;
     default:
-        return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir does "
-                         "not know: it was written by a newer one", record->type);
+        return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir "
+                         "does not know: it was written by a newer one", record->type);
     }
     return class == WEIR_OK ? class : weir_fail(error, class, "out of memory");
 }

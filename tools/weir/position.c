@@ -1,6 +1,6 @@
 /*
- * position.c - see position.h. A source is created as for a check, never opened, and only when one of
- * its positions is asked for.
+ * position.c - see position.h. A source is created as for a check, never opened, and only when
+ * one of its positions is asked for.
  */
 #include "tools/weir/position.h"
 

@@ -1,5 +1,5 @@
 /*
- * text.h - text of unknown origin (names, positions, reasons of a checkpoint) for terminals and JSON.
+ * text.h - text of unknown origin (names, positions, reasons) for terminals and JSON.
  */
 #ifndef WEIR_TOOLS_TEXT_H
 #define WEIR_TOOLS_TEXT_H
