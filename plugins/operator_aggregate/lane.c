@@ -58,6 +58,12 @@ void aggregation_lane_destroy(void *self, void *lane)
     a->host->free(l);
 }
 
+/* Clearing costs as much as the table ever held, so an empty one is left alone. */
+static void empty(const struct aggregation *a, struct weir_combine *table)
+{
+    if (table && a->combine->count(table) > 0) a->combine->clear(table);
+}
+
 int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
                           struct weir_error *error)
 {
@@ -67,9 +73,8 @@ int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
     l->begin = *in;
     l->state = in->state;
     l->inserted = 0;
-    if (l->groups) a->combine->clear(l->groups);
-    for (uint32_t i = 0; i < a->n_calls; i++)
-        if (l->seen[i]) a->combine->clear(l->seen[i]);
+    empty(a, l->groups);
+    for (uint32_t i = 0; i < a->n_calls; i++) empty(a, l->seen[i]);
     if (l->changed) memset(l->changed, 0, l->n_changed * sizeof *l->changed);
     return WEIR_OK;
 }
@@ -150,12 +155,6 @@ static struct weir_call call_of(struct lane *lane, uint32_t chunk_rows, const ui
                                .reason = lane->reason };
 }
 
-/* Rows of the chunk that a distinct call has not had yet: into lane->few, their slots to the front
- * of a copy. Returns how many, or UINT32_MAX with the error filled. */
-static int32_t find_new(const struct aggregation *a, struct lane *lane, uint32_t i,
-                        const uint32_t *rows, uint32_t n, uint32_t *n_new, uint32_t *slots,
-                        struct weir_error *error);
-
 static int32_t make_seen(const struct aggregation *a, struct lane *lane, uint32_t i,
                          struct weir_error *error)
 {
@@ -178,6 +177,8 @@ static int32_t make_seen(const struct aggregation *a, struct lane *lane, uint32_
     return result;
 }
 
+/* Rows of the chunk whose arguments a distinct call has not had in their group: into lane->few, with
+ * their groups' slots in `slots`. */
 static int32_t find_new(const struct aggregation *a, struct lane *lane, uint32_t i,
                         const uint32_t *rows, uint32_t n, uint32_t *n_new, uint32_t *slots,
                         struct weir_error *error)
@@ -308,7 +309,7 @@ int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct w
     (void)input;
     if (!l->groups) return WEIR_OK;
     int32_t result = lane_emit_partials(a, l, error);
-    a->combine->clear(l->groups);
+    empty(a, l->groups);
     return result;
 }
 

@@ -99,7 +99,8 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     struct weir_chunk *chunk =
         chunk_derive(schema, emission->from, emission->columns, emission->n_columns,
                      emission->rows, emission->selection, rows);
-    assert(chunk && rows > 0);
+    if (!chunk) return weir_fail(error, WEIR_FATAL, "out of memory");
+    assert(rows > 0);
     rig->n_emits++;
     if (rows > rig->most_rows) rig->most_rows = rows;
     if (exchange) {
@@ -137,6 +138,39 @@ static int32_t on_reject_bytes(struct weir_context *context, struct weir_bytes r
 static const struct context_ops ops = { .emit = on_emit,
                                         .reject = on_reject,
                                         .reject_bytes = on_reject_bytes };
+
+/* ---- memory that runs out ---- */
+
+/* Each call of the operator goes through this: the chosen one with memory that fails. */
+#define CALL(rig, result, call)                                                                    \
+    do {                                                                                           \
+        if (++(rig)->calls == (rig)->fail_call) mem_fail_at((rig)->fail_at, 0);                    \
+        (result) = (call);                                                                         \
+        mem_fail_at(0, 0);                                                                         \
+    } while (0)
+
+void rig_starve(rig_entry_fn entry, rig_entry_fn functions, const char *name, const char *options,
+                const char *ddl, const char *rows)
+{
+    struct rig rig;
+    uint64_t calls = 1;
+    for (uint64_t call = 1; call <= calls; call++)
+        for (uint64_t at = 1, fails = 1; fails; at++) {
+            memset(&rig, 0, sizeof rig);
+            rig.functions = functions;
+            rig.quiet = 1;
+            rig.fail_call = call;
+            rig.fail_at = at;
+            int32_t result = rig_open(&rig, entry, name, options, ddl, NULL);
+            if (result == WEIR_OK) result = rig_feed(&rig, rows);
+            if (result != WEIR_OK && result != WEIR_FATAL)
+                fprintf(stderr, "%s: %s: %d %s\n", name, options, result, rig.error.text), abort();
+            fails = result != WEIR_OK;
+            if (!fails) calls = rig.calls;
+            else if (calls <= call) calls = call + 1; /* there may be more calls behind this one */
+            rig_close(&rig);
+        }
+}
 
 /* ---- open ---- */
 
@@ -192,7 +226,8 @@ static int32_t bind(struct rig *rig)
                                      .inputs = rig->described, .output_mode = rig->output_mode };
     rig->plan.size = sizeof rig->plan;
     for (int k = 0; k < 4; k++) rig->plan.streams[k].time_column = -1;
-    int32_t result = rig->table->bind(rig->self, &in, &rig->plan, &rig->error);
+    int32_t result;
+    CALL(rig, result, rig->table->bind(rig->self, &in, &rig->plan, &rig->error));
     if (result != WEIR_OK) return result;
     assert(rig->plan.n_outputs == 1);
     return schema_check(&rig->plan.streams[0].schema, &rig->error);
@@ -220,13 +255,17 @@ int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const ch
     for (const char *ddl; (ddl = va_arg(ddls, const char *)); rig->n_inputs++) {
         struct weir_input *input = &rig->described[rig->n_inputs];
         struct ArrowSchema *schema = &rig->inputs[rig->n_inputs];
-        assert(weir_data_1.schema_parse(ddl, schema, &rig->error) == WEIR_OK);
-        *input = (struct weir_input){ .size = sizeof *input, .form = WEIR_FORM_APPEND,
+        if (weir_data_1.schema_parse(ddl, schema, &rig->error) != WEIR_OK)
+            fprintf(stderr, "%s: %s\n", ddl, rig->error.text), abort();
+        *input = (struct weir_input){ .size = sizeof *input, .form = rig->form ? rig->form : WEIR_FORM_APPEND,
+                                      .key_columns = rig->key_columns,
+                                      .n_key_columns = rig->n_key_columns,
                                       .name = names[rig->n_inputs], .schema = schema, .slide = 1,
                                       .time_column = -1 };
     }
     va_end(ddls);
-    int32_t result = rig->table->create(&weir_host_1, &rig->context, &rig->self, &rig->error);
+    int32_t result;
+    CALL(rig, result, rig->table->create(&weir_host_1, &rig->context, &rig->self, &rig->error));
     if (result == WEIR_OK) result = bind(rig);
     rig->lane_context = rig->context;
     rig->lane_context.ops = &ops;
@@ -259,13 +298,18 @@ void rig_close(struct rig *rig)
 
 /* ---- a batch ---- */
 
-static void *lane_open(struct rig *rig)
+static int32_t lane_open(struct rig *rig, void **lane)
 {
-    void *lane = NULL;
-    if (rig->table->lane_create)
-        assert(rig->table->lane_create(rig->self, &rig->lane_context, &lane, &rig->error) ==
-               WEIR_OK);
-    return lane;
+    *lane = NULL;
+    if (!rig->table->lane_create) return WEIR_OK;
+    int32_t result;
+    CALL(rig, result, rig->table->lane_create(rig->self, &rig->lane_context, lane, &rig->error));
+    return result;
+}
+
+static void lane_close(struct rig *rig, void *lane)
+{
+    if (lane && rig->table->lane_destroy) rig->table->lane_destroy(rig->self, lane);
 }
 
 static int32_t lane_begin(struct rig *rig, void *lane, uint32_t group, int behind)
@@ -314,9 +358,9 @@ static int32_t run_segment(struct rig *rig, uint32_t input, const struct ArrowAr
         uint32_t n = until - at < each ? until - at : each;
         struct weir_chunk *chunk = cut_chunk(rig, input, rows, at, n, cut.select);
         if (any)
-            result = rig->table->process(rig->self, lane, input, chunk, &rig->error);
+            CALL(rig, result, rig->table->process(rig->self, lane, input, chunk, &rig->error));
         else if (rig->table->combine)
-            result = rig->table->combine(rig->self, lane, input, chunk, &rig->error);
+            CALL(rig, result, rig->table->combine(rig->self, lane, input, chunk, &rig->error));
         else {
             keep_exchanged(rig, chunk, input);
             continue;
@@ -330,14 +374,15 @@ static int32_t end_segment(struct rig *rig, uint32_t input, void *lane)
 {
     int any = rig->plan.distribution[input].kind == WEIR_DISTRIBUTE_ANY;
     int32_t result = WEIR_OK;
-    if (!any)
-        return rig->table->combine_end
-                   ? rig->table->combine_end(rig->self, lane, input, &rig->error)
-                   : WEIR_OK;
+    if (!any) {
+        if (rig->table->combine_end)
+            CALL(rig, result, rig->table->combine_end(rig->self, lane, input, &rig->error));
+        return result;
+    }
     if (rig->table->end_input)
         result = rig->table->end_input(rig->self, lane, input, &rig->error);
     if (result == WEIR_OK && rig->table->advance)
-        result = rig->table->advance(rig->self, lane, &rig->error);
+        CALL(rig, result, rig->table->advance(rig->self, lane, &rig->error));
     return result;
 }
 
@@ -345,8 +390,8 @@ static int32_t run_input(struct rig *rig, uint32_t input, const struct ArrowArra
                          struct rig_cut cut)
 {
     uint32_t n = (uint32_t)rows->length, segments = cut.segments ? cut.segments : 1;
-    int32_t result = WEIR_OK;
-    void *lane = lane_open(rig);
+    void *lane;
+    int32_t result = lane_open(rig, &lane);
     for (uint32_t s = 0; s < segments && result == WEIR_OK; s++) {
         result = lane_begin(rig, lane, s, 0);
         if (result == WEIR_OK)
@@ -354,7 +399,7 @@ static int32_t run_input(struct rig *rig, uint32_t input, const struct ArrowArra
                                  (uint32_t)((uint64_t)n * (s + 1) / segments), cut, lane);
         if (result == WEIR_OK) result = end_segment(rig, input, lane);
     }
-    if (rig->table->lane_destroy) rig->table->lane_destroy(rig->self, lane);
+    lane_close(rig, lane);
     return result;
 }
 
@@ -376,7 +421,8 @@ static int32_t feed_group(struct rig *rig, void *lane, uint32_t g, uint32_t k, c
             memcpy(copy, hash, (size_t)chunk->rows * 8);
             chunk_set_hash(part, copy);
         }
-        result = rig->table->process(rig->self, lane, rig->exchanged_input[k], part, &rig->error);
+        CALL(rig, result,
+             rig->table->process(rig->self, lane, rig->exchanged_input[k], part, &rig->error));
         chunk_release(part);
     }
     free(rows);
@@ -417,7 +463,7 @@ static int32_t run_group(struct rig *rig, void *lane, uint32_t g, uint64_t *cons
     if (result == WEIR_OK && rig->table->end_input)
         result = rig->table->end_input(rig->self, lane, 0, &rig->error);
     if (result == WEIR_OK && rig->table->advance)
-        result = rig->table->advance(rig->self, lane, &rig->error);
+        CALL(rig, result, rig->table->advance(rig->self, lane, &rig->error));
     for (uint32_t t = 0; t < store_tables(rig->context.tables); t++) {
         int base;
         struct weir_error error = WEIR_ERROR_INIT;
@@ -430,13 +476,13 @@ static int32_t run_groups(struct rig *rig)
 {
     int hashed = rig->plan.distribution[0].kind == WEIR_DISTRIBUTE_HASHED;
     uint64_t **hashes = calloc(rig->n_exchanged + 1, sizeof *hashes);
-    void *lane = lane_open(rig);
-    int32_t result = WEIR_OK;
+    void *lane;
+    int32_t result = lane_open(rig, &lane);
     for (uint32_t k = 0; k < rig->n_exchanged; k++)
         hashes[k] = hash_chunk(rig, rig->exchanged[k]);
     for (uint32_t g = 0; g < (hashed ? STORE_GROUPS : 1) && result == WEIR_OK; g++)
         if (group_runs(rig, g, hashes)) result = run_group(rig, lane, g, hashes);
-    if (rig->table->lane_destroy) rig->table->lane_destroy(rig->self, lane);
+    lane_close(rig, lane);
     for (uint32_t k = 0; k < rig->n_exchanged; k++) free(hashes[k]);
     free(hashes);
     return result;

@@ -37,6 +37,11 @@ struct rig {
     int quiet;      /* rows are counted only */
     int fail;       /* reject answers DATA */
     uint32_t output_mode, absent;
+    uint32_t form;  /* of the inputs; 0: append */
+    const uint32_t *key_columns;
+    uint32_t n_key_columns;
+    /* in the fail_call-th call of the operator (1: create) the fail_at-th allocation fails */
+    uint64_t fail_call, fail_at, calls;
     uint64_t batch;
     struct weir_chunk **exchanged;
     uint32_t *exchanged_input;
@@ -47,7 +52,8 @@ struct rig {
 
 /* The operator `name` of a module, with options as JSON members ("\"a\": 1"), over inputs with
  * these columns (DDL, NULL at the end). The class of create or bind; CONFIG where an option was
- * wrong. rig_close is due in any case; a rig is zeroed memory before (functions, output_mode and fail may be set). */
+ * wrong. rig_close is due in any case. A rig is zeroed memory before, but for what the test sets:
+ * functions, output_mode, form and keys, fail, fail_call, fail_at, quiet. */
 int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const char *options, ...);
 void rig_close(struct rig *rig);
 
@@ -60,6 +66,11 @@ static inline int32_t rig_feed(struct rig *rig, const char *rows)
     struct rig_cut whole = { 0 };
     return rig_batch(rig, list, whole);
 }
+
+/* Runs open and one batch with every allocation of every call failing once. Aborts where that is
+ * neither a success nor WEIR_FATAL; leaks are for the sanitizer to find. */
+void rig_starve(rig_entry_fn entry, rig_entry_fn functions, const char *name, const char *options,
+                const char *ddl, const char *rows);
 
 const char *rig_rows(struct rig *rig);   /* as emitted, lines */
 const char *rig_sorted(struct rig *rig); /* lines in order: whatever the groups are */
