@@ -204,3 +204,11 @@ int registry_probe_main(const char *file)
     add_names(refusal, look.plugin);
     return answer(refusal, 1);
 }
+
+/* Any program that has a registry is its own probe: it answers to `PROGRAM --probe FILE` before its main. Otherwise a
+ * program that forgot to would run itself again for every module, and each of those again. */
+__attribute__((constructor)) static void be_a_probe(int argc, char **argv)
+{
+    if (argc == 3 && argv && argv[1] && strcmp(argv[1], "--probe") == 0)
+        exit(registry_probe_main(argv[2]));
+}

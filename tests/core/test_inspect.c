@@ -192,9 +192,8 @@ static void test_wrong_words_are_a_usage_error(void **state)
     assert_says("usage: weir inspect");
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc == 3 && strcmp(argv[1], "--probe") == 0) return registry_probe_main(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inspect_shows_all_that_the_descriptor_says),
         cmocka_unit_test(test_inspect_as_json_has_all_members),

@@ -704,9 +704,8 @@ static void test_sha256_agrees_with_published_vectors(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc == 3 && strcmp(argv[1], "--probe") == 0) return registry_probe_main(argv[2]);
     const struct CMUnitTest tests[] = {
         TEST(test_a_module_is_found_and_opened),
         TEST(test_everything_that_a_descriptor_says_is_known_without_opening),

@@ -173,7 +173,6 @@ int main(int argc, char **argv)
     struct bench_options o = { .directory = "/tmp", .checkpoint = -1 };
     const char *weir = "/usr/local/bin/weir", *words[3];
     int json = 0, n = 0;
-    if (argc == 3 && strcmp(argv[1], "--probe") == 0) return registry_probe_main(argv[2]);
     mem_setup();
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;

@@ -19,6 +19,7 @@ static const struct {
     { "plan", command_plan, "show how a job would run: streams, stages, state" },
     { "checkpoint", command_checkpoint, "show, verify or repair a checkpoint" },
     { "dlq", command_dlq, "show the rows that a job could not use" },
+    { "test", command_test, "play scenarios: rows in, virtual time, crashes, rows out" },
     { "list", command_list, "list the plugins that are found" },
     { "inspect", command_inspect, "show all about a plugin: options, guarantees, file" },
 };
@@ -36,7 +37,6 @@ int main(int argc, char **argv)
 {
     mem_setup();
     if (argc < 2) return usage(stderr);
-    if (strcmp(argv[1], "--probe") == 0 && argc == 3) return registry_probe_main(argv[2]);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) return usage(stdout);
     if (strcmp(argv[1], "--version") == 0) {
         printf("weir %s\n", weir_host_1.version);
