@@ -389,6 +389,36 @@ static int32_t show(struct sink *sink, const struct entry *entry, int *moved,
     return weir_fail(error, WEIR_FATAL, "'%s' was prepared and is gone", from);
 }
 
+/* Writes at the end that is known to be whole. After a failed sync the handle is of no use; the next try opens the
+ * file again and writes all of it again. */
+static int32_t append_text(struct sink *sink, const struct weir_buffer *text,
+                           struct weir_error *error)
+{
+    const struct weir_io *io = sink->io;
+    char full[PATH_ROOM];
+    int32_t status = WEIR_OK;
+    if (sink->manifest < 0) {
+        status = sink_full_path(sink, MANIFEST_FILE, full, error);
+        if (status == WEIR_OK)
+            status = io->open(sink->context, full, WEIR_IO_READ | WEIR_IO_WRITE, &sink->manifest,
+                              error);
+        if (status != WEIR_OK) {
+            sink->manifest = -1;
+            return status;
+        }
+    }
+    status = io->pwrite(sink->context, sink->manifest, text->data, text->length,
+                        sink->manifest_end, error);
+    if (status == WEIR_OK) status = io->sync(sink->context, sink->manifest, error);
+    if (status == WEIR_OK) {
+        sink->manifest_end += text->length;
+        return WEIR_OK;
+    }
+    io->close(sink->context, sink->manifest);
+    sink->manifest = -1;
+    return status;
+}
+
 static int32_t append_manifest(struct sink *sink, const struct weir_committable *committable,
                                struct weir_error *error)
 {
@@ -409,12 +439,7 @@ static int32_t append_manifest(struct sink *sink, const struct weir_committable 
         line.final_name = entry.final_name;
         if (manifest_line(sink->host, &line, &text) != WEIR_OK) status = no_memory(error);
     }
-    if (status == WEIR_OK && text.length)
-        status = sink->io->pwrite(sink->context, sink->manifest, text.data, text.length,
-                                  sink->manifest_end, error);
-    if (status == WEIR_OK && text.length)
-        status = sink->io->sync(sink->context, sink->manifest, error);
-    if (status == WEIR_OK) sink->manifest_end += text.length;
+    if (status == WEIR_OK && text.length) status = append_text(sink, &text, error);
     sink->host->free(text.data);
     return status;
 }

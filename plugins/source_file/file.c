@@ -37,8 +37,8 @@ static const struct weir_option options[] = {
                 "what becomes of a file that was read"),
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, "archive_to", NULL, NULL, "the directory for on_done archive"),
     WEIR_OPTION(WEIR_OPTION_BOOL, 0, "recursive", "false", NULL, "directories below as well"),
-    WEIR_OPTION(WEIR_OPTION_SIZE, 0, "max_record", "1Mi", NULL,
-                "longer records are rejected and skipped"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED, "format", NULL, NULL,
+                "name of the format, or an object with `type` and its options"),
 };
 
 static int32_t read_choices(struct source *source, struct weir_error *error)

@@ -210,7 +210,8 @@ static int32_t read_options(struct fake *fake, const char *options)
         tables[n].n = fake->format->n_options;
         tables[n++].owner = fake->format->name;
     }
-    snprintf(text, size, "{\"name\": \"t\", \"sources\": {\"x\": {\"plugin\": \"x\"%s%s}}}",
+    snprintf(text, size, "{\"name\": \"t\", \"sources\": {\"x\": {\"plugin\": \"x\"%s%s%s}}}",
+             fake->format && fake->format != fake->component ? ", \"format\": \"f\"" : "",
              *options ? ", " : "", options);
     fake->job = job_read(fake->context.sys, "test", text, &fake->report, &io_error);
     free(text);
