@@ -255,6 +255,8 @@ const char *world_refused(const char *members)
     world.journal.length = 0;
     if (status != 78 || report.errors == 0) keep_line(NULL, "not refused", 11);
     for (uint32_t i = 0; i < report.n; i++) {
+        keep_line(NULL, report.findings[i].path, strlen(report.findings[i].path));
+        keep_line(NULL, ": ", 2);
         keep_line(NULL, report.findings[i].text, strlen(report.findings[i].text));
         keep_line(NULL, "\n", 1);
     }
