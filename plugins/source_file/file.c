@@ -268,16 +268,21 @@ static int32_t file_partitions(void *self, struct weir_partitions *list, struct 
 static int may_start(struct source *source, struct file *file, const struct weir_next *in)
 {
     uint32_t i;
-    int waits = 0;
+    int waits = 0, turn = 1;
     if (!source->limited) return START_NOW;
     if (source->batch != in->batch + 1) {
         source->batch = in->batch + 1;
         source->started = source->started_bytes = 0;
         source->closed = 0;
     }
-    for (i = 0; i < source->n_order && source->order_list[i] != file; i++)
-        if (!source->order_list[i]->known) waits = 1;
-    if (waits && file->deferred != in->batch + 1) {
+    if (source->closed) return START_NOT;
+    for (i = 0; i < source->n_order && source->order_list[i] != file; i++) {
+        const struct file *before = source->order_list[i];
+        if (before->known) continue;
+        waits = 1;
+        if (before->deferred == in->batch + 1) turn = 0; /* it waits, too, and comes first */
+    }
+    if (waits && (!turn || file->deferred != in->batch + 1)) {
         file->deferred = in->batch + 1;
         return START_LATER;
     }
