@@ -1,12 +1,13 @@
 /*
- * csv.c - the format `csv`: a record is a line of fields (csv_scan.h), a row has the declared columns.
+ * csv.c - the format `csv`: a record is a line of fields (csv_scan.h), a row has the declared
+ * columns.
  *
- *  1. Fields go by place, or, with `header`, by the names of the first line, which is the head of the partition.
- *     A declared column that the header lacks fails the file.
+ *  1. Fields go by place, or, with `header`, by the names of the first line, which is the head of
+ *     the partition. A declared column that the header lacks fails the file.
  *  2. An unquoted field equal to `null_value` is null; a quoted one is text.
- *  3. A record is bad as a whole: number of fields, an open quote, text behind a closing one, a value that
- *     does not fit. With on_error "null" bad fields are null and `_corrupt_record`, if it is declared,
- *     gets the text of the record. That column is no field.
+ *  3. A record is bad as a whole: number of fields, an open quote, text behind a closing one, a
+ *     value that does not fit. With on_error "null" bad fields are null and `_corrupt_record`, if
+ *     it is declared, gets the text of the record. That column is no field.
  *  4. An empty line is no record.
  */
 #include <weir/plugin.h>
@@ -140,8 +141,8 @@ static int32_t check_type(const struct ArrowSchema *column, struct weir_error *e
 {
     uint32_t type = weir_type_of(column);
     if (type == WEIR_TYPE_LIST || type == WEIR_TYPE_STRUCT || type == WEIR_TYPE_NONE)
-        return weir_fail(error, WEIR_CONFIG, "csv can't hold column '%s': lists and structs need json",
-                         column->name);
+        return weir_fail(error, WEIR_CONFIG,
+                         "csv can't hold column '%s': lists and structs need json", column->name);
     return WEIR_OK;
 }
 
@@ -166,7 +167,7 @@ static int32_t csv_bind_decode(void *self, const struct weir_decode_bind *in,
     int32_t status;
     if (!in->declared || in->declared->n_children == 0)
         return weir_fail_option(error, "columns", -1,
-                                "csv needs the columns: \"columns\": \"user string, amount double\"");
+                                "csv needs its columns: \"user string, amount double\"");
     status = csv->data->schema_copy(in->declared, NULL, &csv->declared, error);
     n_declared = (uint32_t)in->declared->n_children;
     csv->null_on_error = in->null_on_error != 0;
@@ -597,7 +598,8 @@ static int32_t target_by_header(struct lane *lane, struct weir_bytes head,
         at = field.next;
     } while (status == WEIR_OK && !field.last);
     if (status == WEIR_OK) status = header_complete(csv, seen, error);
-    if (status == WEIR_OK && render_bytes(csv->host, head.data, head.length, &lane->head) != WEIR_OK)
+    if (status == WEIR_OK &&
+        render_bytes(csv->host, head.data, head.length, &lane->head) != WEIR_OK)
         status = no_memory(error);
     if (status != WEIR_OK) lane->n_targets = 0;
     csv->host->free(seen);

@@ -1,9 +1,9 @@
 /*
  * csv_scan.c - fields of csv.
  *
- * The places of all bytes that can matter - line feeds, quotes, first bytes of delimiters - are listed window by
- * window from bit masks; the walk then looks at these only. Framing and decoding use the same walk,
- * so that they can't disagree on where a record ends:
+ * The places of all bytes that can matter - line feeds, quotes, first bytes of delimiters - are
+ * listed window by window from bit masks; the walk then looks at these only. Framing and decoding
+ * use the same walk, so that they can't disagree on where a record ends:
  *
  *  1. A field that begins with the quote is quoted: up to the next quote that is not doubled.
  *  2. Behind the closing quote anything up to the delimiter or line feed is an error of the record.

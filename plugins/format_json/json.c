@@ -1,13 +1,16 @@
 /*
  * json.c - the format `json`: a record is a line with one object, a row has the declared columns.
  *
- *  1. A column reads the member of its name, or what its path in `paths` names: `$.a.b`, `$.a[0].b`. Only columns that the job
- *     reads are parsed; the rest of a record is skipped (json_shim.cpp).
- *  2. Lines are found by their feeds alone, so no mistake inside of a record moves the bounds of the next one.
+ *  1. A column reads the member of its name, or what its path in `paths` names: `$.a.b`,
+ *     `$.a[0].b`. Only columns that the job reads are parsed; the rest of a record is skipped
+ *     (json_shim.cpp).
+ *  2. Lines are found by their feeds alone, so no mistake inside of a record moves the bounds of
+ *     the next one.
  *  3. A missing member, a null, and a scalar where the path goes on are null.
- *  4. With `multi_line` a partition is one document: an object is a row, an array has a row per element.
- *  5. A bad record is rejected as a whole. With on_error "null" bad fields are null, and `_corrupt_record`, if it is
- *     declared, gets the text.
+ *  4. With `multi_line` a partition is one document: an object is a row, an array has a row per
+ *     element.
+ *  5. A bad record is rejected as a whole. With on_error "null" bad fields are null, and
+ *     `_corrupt_record`, if it is declared, gets the text.
  *
  * The paths of all columns are one tree, so that a record is walked once.
  */
@@ -265,7 +268,7 @@ static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
     int32_t status;
     if (!in->declared || in->declared->n_children == 0)
         return weir_fail_option(error, "columns", -1,
-                                "json needs the columns: \"columns\": \"user string, amount double\"");
+                                "json needs its columns: \"user string, amount double\"");
     status = paths_known(json, in->declared, error);
     if (status != WEIR_OK) return status;
     json->plan.null_on_error = in->null_on_error != 0;

@@ -1,16 +1,17 @@
 /*
- * json_shim.cpp - records into columns, by simdjson's On-Demand parser (Langdale and Lemire, "Parsing gigabytes
- * of JSON per second"; Keiser and Lemire, "On-demand JSON").
+ * json_shim.cpp - records into columns, by simdjson's On-Demand parser (Langdale and Lemire,
+ * "Parsing gigabytes of JSON per second"; Keiser and Lemire, "On-demand JSON").
  *
- *  1. A record is a document of its own: stage 1 finds its structure and checks UTF-8 and control characters,
- *     so nothing in a record can reach beyond its end.
- *  2. Members are walked in order and only once. Those that no column reads are skipped by their brackets.
+ *  1. A record is a document of its own: stage 1 finds its structure and checks UTF-8 and control
+ *     characters, so nothing in a record can reach beyond its end.
+ *  2. Members are walked in order and only once. Those that no column reads are skipped by their
+ *     brackets.
  *  3. A duplicate takes back what the member before it gave: the last one counts.
- *  4. Text goes straight into its column: 16 bytes are copied and looked at for the closing quote and
- *     backslashes; only a string with a backslash is unescaped by the library. The columns have room for the
- *     whole record then, plus 64 bytes.
- *  5. What needs two readings of one value (two columns on one path, or one inside the other) copies the value and
- *     parses the copy once per reading, with a parser for each level of that.
+ *  4. Text goes straight into its column: 16 bytes are copied and looked at for the closing quote
+ *     and backslashes; only a string with a backslash is unescaped by the library. The columns have
+ *     room for the whole record then, plus 64 bytes.
+ *  5. What needs two readings of one value (two columns on one path, or one inside the other)
+ *     copies the value and parses the copy once per reading, with a parser for each level of that.
  */
 #include "plugins/format_json/json_shim.h"
 
@@ -33,7 +34,7 @@ namespace {
 
 constexpr uint32_t known_keys = 64;
 
-/* Which part the k-th member was, the last time: most records have their members in the same order. */
+/* Which part the k-th member was, the last time: most records have their members in one order. */
 struct key_memory {
     const json_path *parent;
     const char *key; /* into the plan; NULL: not one of the parts */
@@ -88,8 +89,8 @@ std::string_view token_of(ondemand::value &value)
     return token;
 }
 
-/* Copies a string up to its closing quote. Its length, or -1 where it holds a backslash. `to` has room for
- * all of the record and 16 bytes more. */
+/* Copies a string up to its closing quote. Its length, or -1 where it holds a backslash. `to` has
+ * room for all of the record and 16 bytes more. */
 int64_t copy_plain(const uint8_t *from, uint8_t *to)
 {
 #if defined(__x86_64__)
@@ -470,7 +471,8 @@ int32_t part_of(json_parser *p, const json_path *parent, ondemand::field &field,
 
 void take_back(json_parser *p, const json_path *path)
 {
-    for (uint32_t i = 0; i < path->n_below; i++) column_truncate(&p->columns[path->below[i]], p->row);
+    for (uint32_t i = 0; i < path->n_below; i++)
+        column_truncate(&p->columns[path->below[i]], p->row);
 }
 
 int32_t visit_members(json_parser *p, const json_path *path, ondemand::object object, int depth)

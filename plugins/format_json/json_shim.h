@@ -1,6 +1,6 @@
 /*
- * json_shim.h - simdjson's On-Demand parser behind C. No exception gets out: it is built without them,
- * and allocates by malloc alone.
+ * json_shim.h - simdjson's On-Demand parser behind C. No exception gets out: it is built without
+ * them, and allocates by malloc alone.
  */
 #ifndef FORMAT_JSON_SHIM_H
 #define FORMAT_JSON_SHIM_H
@@ -50,16 +50,17 @@ struct json_parser;
 struct json_parser *json_parser_create(void);
 void json_parser_destroy(struct json_parser *parser);
 
-/* Parses one record of `length` bytes, of which 64 more are readable, into columns that all have `row` rows. Columns that the
- * record did not name keep `row` rows, the others have one more. After another result than JSON_ROW columns may hold a
- * part of the row: truncate them. With null_on_error a bad field is left out and fault->column is set. */
+/* Parses one record of `length` bytes, of which 64 more are readable, into columns that all have
+ * `row` rows. Columns that the record did not name keep `row` rows, the others have one more. After
+ * another result than JSON_ROW columns may hold a part of the row: truncate them. With
+ * null_on_error a bad field is left out and fault->column is set. */
 int32_t json_parse(struct json_parser *parser, const struct json_plan *plan,
                    struct column *columns, uint32_t row, const uint8_t *text, uint64_t length,
                    struct json_fault *fault);
 
-/* A document that is an object (one row) or an array of objects (a row each): checked as a whole first,
- * then `fn` is called behind each row with its result; another return than 0 ends it. JSON_ROW if all was
- * walked, JSON_SYNTAX and so on if the document is bad and no row was given. */
+/* A document that is an object (one row) or an array of objects (a row each): checked as a whole
+ * first, then `fn` is called behind each row with its result; another return than 0 ends it.
+ * JSON_ROW if all was walked, JSON_SYNTAX and so on if the document is bad and no row was given. */
 typedef int (*json_row_fn)(void *arg, int32_t result, const struct json_fault *fault,
                            const uint8_t *text, uint64_t length, uint32_t *row);
 int32_t json_parse_document(struct json_parser *parser, const struct json_plan *plan,

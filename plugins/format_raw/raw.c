@@ -1,8 +1,9 @@
 /*
  * raw.c - the format `raw`: bytes as they are, in one column (value binary).
  *
- * Without `record_length` a partition is one record, which is whole only at its end; with it records have just so
- * many bytes, and a shorter tail is a bad row. Records that come one by one (Kafka values) are rows as they are.
+ * Without `record_length` a partition is one record, which is whole only at its end; with it
+ * records have just so many bytes, and a shorter tail is a bad row. Records that come one by one
+ * (Kafka values) are rows as they are.
  */
 #include <weir/plugin.h>
 

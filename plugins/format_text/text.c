@@ -1,14 +1,15 @@
 /*
  * text.c - the format `text`: a record is a line, a row is its text.
  *
- *  1. The separator is LF unless given; a CR before an LF goes, a lone CR is data. Empty lines are records.
+ *  1. The separator is LF unless given; a CR before an LF goes, a lone CR is data. Empty lines are
+ *     records.
  *  2. A byte order mark at the start of a partition is its head and no text.
  *  3. What is not UTF-8 is rejected, or mended with U+FFFD where `invalid` says `replace`.
  *
- * A chunk takes two passes: one by the vector unit finds the ends of up to 8,192 lines and whether all of
- * it is ASCII, one copies the lines behind each other into the column. Lines of up to 32 bytes are
- * copied by two loads of fixed length instead of a call: 64 readable bytes follow the records, and
- * the column is asked for 32 bytes more than it needs.
+ * A chunk takes two passes: one by the vector unit finds the ends of up to 8,192 lines and whether
+ * all of it is ASCII, one copies the lines behind each other into the column. Lines of up to 32
+ * bytes are copied by two loads of fixed length instead of a call: 64 readable bytes follow the
+ * records, and the column is asked for 32 bytes more than it needs.
  */
 #define _GNU_SOURCE
 #include <weir/plugin.h>

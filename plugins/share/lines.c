@@ -1,6 +1,6 @@
 /*
- * lines.c - a mask of 64 bits says where the line feeds of 64 bytes are; its set bits are taken off one
- * by one. The AVX2 form is chosen at run time; SSE2 belongs to every x86-64; elsewhere memchr.
+ * lines.c - a mask of 64 bits says where the line feeds of 64 bytes are; its set bits are taken off
+ * one by one. The AVX2 form is chosen at run time; SSE2 belongs to every x86-64; elsewhere memchr.
  *
  * lines_skip only counts the bits.
  *
@@ -135,7 +135,8 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
     return scan_sse2(text, n, ends, most, scanned, high);
 }
 
-/* Masks of feeds and returns; of a feed whether its line is empty is seen from the two bytes before it. */
+/* Masks of feeds and returns; of a feed whether its line is empty is seen from the two bytes before
+ * it. */
 #define SKIP(TARGET, NAME, MASKS)                                                                  \
     TARGET static uint64_t NAME(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,   \
                                 uint64_t *count)                                                   \
@@ -148,7 +149,8 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
             here = n - at < 64 ? (1ull << (n - at)) - 1 : ~0ull;                                   \
             feeds &= here;                                                                         \
             blank = (feeds << 1 | feeds_before) |                                                  \
-                    ((returns << 1 | returns_before) & (feeds << 2 | feeds_before << 1 | two_before)); \
+                    ((returns << 1 | returns_before) &                                             \
+                     (feeds << 2 | feeds_before << 1 | two_before));                               \
             lines = count_empty ? feeds : feeds & ~blank;                                          \
             if (found + (uint64_t)__builtin_popcountll(lines) >= most) {                           \
                 for (; found + 1 < most; found++) lines &= lines - 1;                              \

@@ -11,9 +11,9 @@
 extern "C" {
 #endif
 
-/* Finds up to `most` line feeds in n < 2^32 bytes. ends[i] is the place of the i-th; *scanned the bytes looked at
- * (n, or behind the last one found); *high is set to 1 if one of these is not ASCII. Needs room for
- * most + 64 entries. Returns how many were found. [any] */
+/* Finds up to `most` line feeds in n < 2^32 bytes. ends[i] is the place of the i-th; *scanned the
+ * bytes looked at (n, or behind the last one found); *high is set to 1 if one of these is not
+ * ASCII. Needs room for most + 64 entries. Returns how many were found. [any] */
 uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
                     uint64_t *scanned, int *high);
 
@@ -21,8 +21,8 @@ uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t mo
 uint32_t lines_scan_plain(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
                           uint64_t *scanned, int *high);
 
-/* Bytes of whole lines in n bytes, up to `most` of them; *count how many. Lines that are empty, or have a CR alone,
- * count only with `count_empty`. */
+/* Bytes of whole lines in n bytes, up to `most` of them; *count how many. Lines that are empty, or
+ * have a CR alone, count only with `count_empty`. */
 uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
                     uint64_t *count);
 uint64_t lines_skip_plain(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,

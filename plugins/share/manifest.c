@@ -6,9 +6,10 @@
  *
  *  1. The CRC covers the bytes of the line before `,"crc"`.
  *  2. A batch counts once its last line is there: `part` equals `of`.
- *  3. A batch is appended by one write after the one before was synced. So a bad line with the first line of a later
- *     batch behind it is damage; without one it belongs to the torn tail of an append that was never answered,
- *     which may have holes anywhere, and whoever owns the directory cuts it off.
+ *  3. A batch is appended by one write after the one before was synced. So a bad line with the
+ *     first line of a later batch behind it is damage; without one it belongs to the torn tail of
+ *     an append that was never answered, which may have holes anywhere, and whoever owns the
+ *     directory cuts it off.
  */
 #include "plugins/share/manifest.h"
 

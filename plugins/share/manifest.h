@@ -30,9 +30,9 @@ struct manifest_entry {
 int32_t manifest_line(const struct weir_host *host, const struct manifest_entry *entry,
                       struct weir_buffer *out);
 
-/* Calls `fn` for each entry of the whole batches, in order; another return than OK ends it with that class. *end: bytes of
- * whole batches; what is behind them is a tail that was torn. OK; DATA with the offset for damage in the
- * middle; the class of fn. */
+/* Calls `fn` for each entry of the whole batches, in order; another return than OK ends it with
+ * that class. *end: bytes of whole batches; what is behind them is a tail that was torn. OK; DATA
+ * with the offset for damage in the middle; the class of fn. */
 typedef int32_t (*manifest_fn)(void *arg, const struct manifest_entry *entry);
 int32_t manifest_read(struct weir_bytes text, manifest_fn fn, void *arg, uint64_t *end,
                       struct weir_error *error);

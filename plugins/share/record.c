@@ -1,8 +1,8 @@
 /*
  * record.c - framing by a separator.
  *
- * Without a limit of records only the last separator is looked for, from the end; with one they are counted from
- * the start.
+ * Without a limit of records only the last separator is looked for, from the end; with one they are
+ * counted from the start.
  */
 #define _GNU_SOURCE
 #include "plugins/share/record.h"

@@ -1,6 +1,6 @@
 /*
- * record.h - what formats made of separated records share: framing by a separator, a byte order mark, and a
- * walk over the records of one decode.
+ * record.h - what formats made of separated records share: framing by a separator, a byte order
+ * mark, and a walk over the records of one decode.
  */
 #ifndef SHARE_RECORD_H
 #define SHARE_RECORD_H
@@ -17,8 +17,8 @@ static inline uint64_t mark_length(struct weir_bytes bytes)
     return bytes.length >= 3 && memcmp(bytes.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
-/* Frames by a separator of n bytes, which must not be able to overlap itself. `head_lines` separators belong to the head
- * (0 or 1); `count_empty`: whether an empty record counts as one. */
+/* Frames by a separator of n bytes, which must not be able to overlap itself. `head_lines`
+ * separators belong to the head (0 or 1); `count_empty`: whether an empty record counts as one. */
 void record_frame(struct weir_bytes bytes, uint32_t flags, uint64_t max_records,
                   const char *separator, uint64_t n, uint32_t head_lines, int count_empty,
                   struct weir_frame *out);

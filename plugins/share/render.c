@@ -1,6 +1,6 @@
 /*
- * render.c - cells as text. JSON strings escape the quote, the backslash and what is below U+0020; runs
- * of other bytes are copied whole, eight looked at in one step.
+ * render.c - cells as text. JSON strings escape the quote, the backslash and what is below U+0020;
+ * runs of other bytes are copied whole, eight looked at in one step.
  */
 #include "plugins/share/render.h"
 

@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Both append to `out` and return OK, or FATAL without memory (`out` may then hold a part). A null is
- * `null` in JSON and nothing in plain text. Lists and structs are JSON in both. */
+/* Both append to `out` and return OK, or FATAL without memory (`out` may then hold a part). A null
+ * is `null` in JSON and nothing in plain text. Lists and structs are JSON in both. */
 int32_t render_text(const struct weir_host *host, const struct ArrowSchema *type,
                     const struct ArrowArray *array, uint32_t row, struct weir_buffer *out);
 int32_t render_json(const struct weir_host *host, const struct ArrowSchema *type,

@@ -1,6 +1,6 @@
 /*
- * run.h - what a source of bytes hands over: one row with a run of whole records, and the head of the partition
- * where the format has one.
+ * run.h - what a source of bytes hands over: one row with a run of whole records, and the head of
+ * the partition where the format has one.
  */
 #ifndef SHARE_RUN_H
 #define SHARE_RUN_H

@@ -1,12 +1,13 @@
 /*
  * text.c - numbers and times as text and back.
  *
- * Floats are written with the fewest digits that read back as the same value. Most numbers in data have
- * few decimals: for d = 0 … 8 the integer nearest to v * 10^d is tried, and v is that integer over
- * 10^d exactly when the (correctly rounded) division gives v back. Others try 15, 16, 17 digits.
+ * Floats are written with the fewest digits that read back as the same value. Most numbers in data
+ * have few decimals: for d = 0 … 8 the integer nearest to v * 10^d is tried, and v is that integer
+ * over 10^d exactly when the (correctly rounded) division gives v back. Others try 15, 16, 17
+ * digits.
  *
- * Floats are read by Clinger's fast path: a mantissa below 2^53 and a power of ten up to 10^22 are both
- * exact, so one rounded operation gives the right value. Others go to strtod of the C locale.
+ * Floats are read by Clinger's fast path: a mantissa below 2^53 and a power of ten up to 10^22 are
+ * both exact, so one rounded operation gives the right value. Others go to strtod of the C locale.
  *
  * Days and dates: the era arithmetic of the proleptic Gregorian calendar, 400 years of 146,097 days
  * counted from 1 March, so that the leap day ends a year.

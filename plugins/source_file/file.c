@@ -1,16 +1,19 @@
 /*
- * file.c - the source `file`: a file, a directory or a pattern; a partition is a file, a position a byte in it.
+ * file.c - the source `file`: a file, a directory or a pattern; a partition is a file, a position a
+ * byte in it.
  *
- * listing.c says which files there are, read.c reads one of them, position.c writes down a place. This file keeps the limits of a
- * batch and what becomes of files that were read.
+ * listing.c says which files there are, read.c reads one of them, position.c writes down a place.
+ * This file keeps the limits of a batch and what becomes of files that were read.
  *
- *  1. All files that are there are named as partitions in every batch, also those that were read to their end: the host forgets
- *     the position of a name that is no longer given, and the file would be read again.
- *  2. With `max_files` or `max_bytes` a batch begins files in the order of reading, as many as fit (at least one), and none
- *     behind the first one that does not fit. Whether a file was begun in an earlier run is known only when `next`
- *     is called for it; so a file waits one call for the ones before it.
- *  3. A file is deleted or archived only when its last position is durable: in `commit`, or, where the process ended in between, when
- *     the first `next` after the restart begins at its end.
+ *  1. All files that are there are named as partitions in every batch, also those that were read to
+ *     their end: the host forgets the position of a name that is no longer given, and the file
+ *     would be read again.
+ *  2. With `max_files` or `max_bytes` a batch begins files in the order of reading, as many as fit
+ *     (at least one), and none behind the first one that does not fit. Whether a file was begun in
+ *     an earlier run is known only when `next` is called for it; so a file waits one call for the
+ *     ones before it.
+ *  3. A file is deleted or archived only when its last position is durable: in `commit`, or, where
+ *     the process ended in between, when the first `next` after the restart begins at its end.
  */
 #include "plugins/source_file/file.h"
 
@@ -79,14 +82,16 @@ static int32_t check_choices(struct source *source, struct weir_error *error)
     if (source->on_done == DONE_ARCHIVE && !source->archive_to)
         return weir_fail_option(error, "archive_to", -1, "on_done archive needs archive_to");
     if (source->on_done != DONE_ARCHIVE && source->archive_to)
-        return weir_fail_option(error, "archive_to", -1, "archive_to needs \"on_done\": \"archive\"");
+        return weir_fail_option(error, "archive_to", -1,
+                                "archive_to needs \"on_done\": \"archive\"");
     if (source->on_done != DONE_KEEP && source->follow)
         return weir_fail_option(error, "on_done", -1,
                                 "a followed file has no end, so it is never done");
-    if (source->archive_to && source->recursive && strncmp(source->archive_to, source->path, n) == 0 &&
+    if (source->archive_to && source->recursive &&
+        strncmp(source->archive_to, source->path, n) == 0 &&
         (source->archive_to[n] == 0 || source->archive_to[n] == '/' || source->path[n - 1] == '/'))
         return weir_fail_option(error, "archive_to", -1,
-                                "the archive lies inside of the path: its files would be read again");
+                                "the archive lies inside of the path: its files would come again");
     return WEIR_OK;
 }
 

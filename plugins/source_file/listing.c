@@ -1,13 +1,13 @@
 /*
  * listing.c - which files there are, and in which order they are read.
  *
- *  1. A path is a file, a directory (its files; with `recursive` also those below), or a pattern whose parts are matched as
- *     by the shell; a directory that matches gives its files.
+ *  1. A path is a file, a directory (its files; with `recursive` also those below), or a pattern
+ *     whose parts are matched as by the shell; a directory that matches gives its files.
  *  2. Names that begin with a dot or an underscore are not seen, unless the path spells them out.
  *  3. A directory with `_weir/manifest` has exactly the files that this names.
  *  4. Only files with mtime <= T of the batch are there; the others come with a later batch.
- *  5. Files that were found before are not looked at again, unless they are followed: files don't change
- *     once they can be seen.
+ *  5. Files that were found before are not looked at again, unless they are followed: files don't
+ *     change once they can be seen.
  */
 #include <errno.h>
 #include <fnmatch.h>

@@ -4,8 +4,8 @@
  *     1 version (1) | 1 flags (1: inside of a record that is too long) | 8 offset | 8 inode |
  *     8 fingerprint | 4 bytes that it covers | 8 mtime | 8 inode before | 8 end before | 4 CRC-32C
  *
- * The fingerprint is FNV-1a of the first KiB (less, while the file was shorter). It tells a file from another one that
- * got its name or its inode.
+ * The fingerprint is FNV-1a of the first KiB (less, while the file was shorter). It tells a file
+ * from another one that got its name or its inode.
  */
 #include "plugins/source_file/file.h"
 

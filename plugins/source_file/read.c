@@ -1,17 +1,20 @@
 /*
  * read.c - rows of one file, up to its end, over rotation and truncation, and again on a replay.
  *
- *  1. What is read ends at the end of a record. At the end of a file the last record may lack its separator, unless the file
- *     is followed: then it waits for the rest.
- *  2. A batch never crosses from one file to another of the same name: at rotation and truncation the position goes to the
- *     start of the new content, with the inode and the end of the old, and the batch ends there for
- *     this partition. So a replay knows which file to read up to where.
- *  3. A window is at most max_record long (and 64 bytes more), so a record that does not fit is too long. The host
- *     rejects it, and the position remembers that the rest of it has still to be skipped.
- *  4. A replay reads up to the logged place and nothing else; if bytes are missing it says how many.
+ *  1. What is read ends at the end of a record. At the end of a file the last record may lack its
+ *     separator, unless the file is followed: then it waits for the rest.
+ *  2. A batch never crosses from one file to another of the same name: at rotation and truncation
+ *     the position goes to the start of the new content, with the inode and the end of the old, and
+ *     the batch ends there for this partition. So a replay knows which file to read up to where.
+ *  3. A window is at most max_record long (and 64 bytes more), so a record that does not fit is too
+ *     long. The host rejects it, and the position remembers that the rest of it has still to be
+ *     skipped.
+ *  4. A replay reads up to the logged place and nothing else; if bytes are missing it says how
+ *     many.
  *
- * A followed file that lost its name is read to its end before the new one is begun: the handle stays open, and after
- * a restart it is looked for by its inode beside the name. The writer is given one poll to write its last lines.
+ * A followed file that lost its name is read to its end before the new one is begun: the handle
+ * stays open, and after a restart it is looked for by its inode beside the name. The writer is
+ * given one poll to write its last lines.
  */
 #include "plugins/source_file/file.h"
 
@@ -103,7 +106,8 @@ static int32_t same_content(struct source *source, struct file *file, const stru
     return status;
 }
 
-/* Opens the file that `p` is in: under its name, or where it was renamed to. UNSUPPORTED if it is nowhere. */
+/* Opens the file that `p` is in: under its name, or where it was renamed to. UNSUPPORTED if it is
+ * nowhere. */
 static int32_t open_for(struct source *source, struct file *file, const struct position *p,
                         struct weir_io_stat *stat, struct weir_error *error)
 {
@@ -181,8 +185,9 @@ static int32_t read_head(struct source *source, struct file *file, struct weir_e
     return status;
 }
 
-/* One window from p on: rows into `out`, p moved on. `limit` is the end of a replay (or UINT64_MAX), `final` says that
- * what lies before `end` is all that this file will ever have. *at_end: everything was looked at. */
+/* One window from p on: rows into `out`, p moved on. `limit` is the end of a replay (or
+ * UINT64_MAX), `final` says that what lies before `end` is all that this file will ever have.
+ * *at_end: everything was looked at. */
 static int32_t read_window(struct source *source, struct file *file, struct position *p,
                            uint64_t end, int final, const struct weir_next *in,
                            struct weir_next_result *out, int *at_end, struct weir_error *error)
@@ -194,7 +199,8 @@ static int32_t read_window(struct source *source, struct file *file, struct posi
     uint8_t *memory;
     uint32_t flags;
     int32_t status;
-    if (in->max_bytes < window) window = in->max_bytes < WINDOW_LEAST ? WINDOW_LEAST : in->max_bytes;
+    if (in->max_bytes < window)
+        window = in->max_bytes < WINDOW_LEAST ? WINDOW_LEAST : in->max_bytes;
     if (window > most) window = most;
     for (;;) {
         struct weir_bytes bytes;

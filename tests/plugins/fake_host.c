@@ -1,6 +1,6 @@
 /*
- * fake_host.c - see the header. The host table, options, arrays and weir.io/1 are the real ones; emit,
- * reject, wake-ups and formats are played by this file.
+ * fake_host.c - see the header. The host table, options, arrays and weir.io/1 are the real ones;
+ * emit, reject, wake-ups and formats are played by this file.
  */
 #include "tests/plugins/fake_host.h"
 
@@ -558,7 +558,8 @@ int32_t fake_write(struct fake *fake, uint64_t batch, uint32_t partition, const 
     const struct weir_sink *sink = fake->component->table;
     struct ArrowArray array;
     struct weir_chunk *chunk;
-    int32_t status = weir_data_1.rows_parse(&fake->schema, rows, strlen(rows), &array, &fake->error);
+    int32_t status =
+        weir_data_1.rows_parse(&fake->schema, rows, strlen(rows), &array, &fake->error);
     assert(status == WEIR_OK);
     chunk = chunk_create(&fake->schema, &array, NULL, 0);
     assert(chunk);

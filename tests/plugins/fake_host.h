@@ -1,8 +1,8 @@
 /*
  * fake_host.h - one plugin instance with its format, under the real host table and a faked job.
  *
- * Options are read from the same JSON that a job file holds, files and sockets are those of a weir_sys
- * (usually simulated). What the plugin emits and rejects is kept as text.
+ * Options are read from the same JSON that a job file holds, files and sockets are those of a
+ * weir_sys (usually simulated). What the plugin emits and rejects is kept as text.
  */
 #ifndef TESTS_FAKE_HOST_H
 #define TESTS_FAKE_HOST_H
@@ -42,8 +42,9 @@ struct fake {
 /* The entry of a module that is linked in under another name. */
 typedef const struct weir_plugin *(*fake_entry_fn)(const struct weir_host *, struct weir_error *);
 
-/* Creates component 0 of `entry` with `options` (JSON members, "\"a\": 1"), and the format of `format_entry` (NULL: none).
- * The class of create, or CONFIG where an option was wrong; fake_destroy is due in any case. */
+/* Creates component 0 of `entry` with `options` (JSON members, "\"a\": 1"), and the format of
+ * `format_entry` (NULL: none). The class of create, or CONFIG where an option was wrong;
+ * fake_destroy is due in any case. */
 int32_t fake_create(struct fake *fake, struct weir_sys *sys, fake_entry_fn entry,
                     fake_entry_fn format_entry, const char *options);
 void fake_destroy(struct fake *fake);

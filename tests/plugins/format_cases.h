@@ -1,8 +1,8 @@
 /*
  * format_cases.h - a format as a table: options and input bytes, rows and rejects.
  *
- * Every case runs with all bytes at once, in pieces of 1, 3 and 64 bytes, and one record at a time: the rows must be
- * the same.
+ * Every case runs with all bytes at once, in pieces of 1, 3 and 64 bytes, and one record at a time:
+ * the rows must be the same.
  */
 #ifndef TESTS_FORMAT_CASES_H
 #define TESTS_FORMAT_CASES_H
@@ -95,8 +95,8 @@ static WEIR_UNUSED void expect_encoded(fake_entry_fn entry, const char *options,
     sim_disk_destroy(disk);
 }
 
-/* Hostile input: must neither crash nor hang, whatever comes out. Every truncation of `sample`, then `n` random
- * mutations of it. */
+/* Hostile input: must neither crash nor hang, whatever comes out. Every truncation of `sample`,
+ * then `n` random mutations of it. */
 static WEIR_UNUSED void run_hostile(fake_entry_fn entry, const char *options, const char *sample,
                                     uint32_t n)
 {

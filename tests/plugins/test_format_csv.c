@@ -195,7 +195,8 @@ static void hostile_csv_is_survived(void **state)
                                  "2,\"x\ny\",,2024-01-02T03:04:05Z\r\n3,,NaN,\n";
     (void)state;
     run_hostile(entry_format_csv,
-                "\"header\": true, \"columns\": \"id int, name string, amount double, when timestamp\"",
+                "\"header\": true, "
+                "\"columns\": \"id int, name string, amount double, when timestamp\"",
                 sample, mutations());
     run_hostile(entry_format_csv,
                 "\"columns\": \"id string, name string, amount string, when string\", "

@@ -7,7 +7,9 @@
 static void members_are_columns_by_name(void **state)
 {
     static const struct format_case cases[] = {
-        { AB, "{\"a\":\"x\",\"b\":1}\n{\"b\": 2, \"a\": \"y\"}\n", 0, "[\"x\",1]\n[\"y\",2]\n", "", 0 },
+        { AB,
+          "{\"a\":\"x\",\"b\":1}\n{\"b\": 2, \"a\": \"y\"}\n", 0,
+          "[\"x\",1]\n[\"y\",2]\n", "", 0 },
         { AB, "{\"a\":\"x\"}", 0, "[\"x\",null]\n", "", 0 },
         { AB, "{}\n\n\r\n{\"b\":null}\r\n", 0, "[null,null]\n[null,null]\n", "", 0 },
         { AB, "\xEF\xBB\xBF{\"b\":1}\n", 0, "[null,1]\n", "", 0 },
@@ -42,19 +44,25 @@ static void a_string_column_takes_any_value_as_its_text(void **state)
 static void numbers_must_fit(void **state)
 {
     static const struct format_case cases[] = {
-        { AB, "{\"b\":\"5\"}\n{\"b\":1.0}\n{\"b\":1e3}\n{\"b\":2147483648}\n{\"b\":-2147483648}\n", 0,
+        { AB,
+          "{\"b\":\"5\"}\n{\"b\":1.0}\n{\"b\":1e3}\n{\"b\":2147483648}\n{\"b\":-2147483648}\n", 0,
           "[null,-2147483648]\n",
           FIT("b", "{\"b\":\"5\"}") FIT("b", "{\"b\":1.0}") FIT("b", "{\"b\":1e3}")
               FIT("b", "{\"b\":2147483648}"), 0 },
-        { "\"columns\": \"v bigint\"", "{\"v\":9223372036854775807}\n{\"v\":9223372036854775808}\n", 0,
+        { "\"columns\": \"v bigint\"",
+          "{\"v\":9223372036854775807}\n{\"v\":9223372036854775808}\n", 0,
           "[9223372036854775807]\n", FIT("v", "{\"v\":9223372036854775808}"), 0 },
         { "\"columns\": \"v double\"",
-          "{\"v\":1}\n{\"v\":1.5e3}\n{\"v\":1e400}\n{\"v\":1e-400}\n{\"v\":\"NaN\"}\n{\"v\":\"5\"}\n", 0,
-          "[1.0]\n[1500.0]\n[0.0]\n[\"NaN\"]\n", FIT("v", "{\"v\":1e400}") FIT("v", "{\"v\":\"5\"}"), 0 },
-        { "\"columns\": \"v double\"", "{\"v\":01}\n{\"v\":+1}\n{\"v\":.5}\n{\"v\":1.}\n{\"v\":-}\n", 0,
+          "{\"v\":1}\n{\"v\":1.5e3}\n{\"v\":1e400}\n{\"v\":1e-400}\n{\"v\":\"NaN\"}\n"
+          "{\"v\":\"5\"}\n", 0,
+          "[1.0]\n[1500.0]\n[0.0]\n[\"NaN\"]\n",
+          FIT("v", "{\"v\":1e400}") FIT("v", "{\"v\":\"5\"}"), 0 },
+        { "\"columns\": \"v double\"",
+          "{\"v\":01}\n{\"v\":+1}\n{\"v\":.5}\n{\"v\":1.}\n{\"v\":-}\n", 0,
           "", SYNTAX("{\"v\":01}") SYNTAX("{\"v\":+1}") SYNTAX("{\"v\":.5}") SYNTAX("{\"v\":1.}")
               SYNTAX("{\"v\":-}"), 0 },
-        { "\"columns\": \"v bool\"", "{\"v\":true}\n{\"v\":false}\n{\"v\":\"true\"}\n{\"v\":1}\n", 0,
+        { "\"columns\": \"v bool\"",
+          "{\"v\":true}\n{\"v\":false}\n{\"v\":\"true\"}\n{\"v\":1}\n", 0,
           "[true]\n[false]\n", FIT("v", "{\"v\":\"true\"}") FIT("v", "{\"v\":1}"), 0 },
     };
     (void)state;
@@ -64,7 +72,8 @@ static void numbers_must_fit(void **state)
 static void times_are_text_or_numbers_of_a_unit(void **state)
 {
     static const struct format_case cases[] = {
-        { "\"columns\": \"v timestamp\"", "{\"v\":\"2024-01-02T03:04:05Z\"}\n{\"v\":1}\n{\"v\":\"x\"}\n", 0,
+        { "\"columns\": \"v timestamp\"",
+          "{\"v\":\"2024-01-02T03:04:05Z\"}\n{\"v\":1}\n{\"v\":\"x\"}\n", 0,
           "[\"2024-01-02T03:04:05Z\"]\n", FIT("v", "{\"v\":1}") FIT("v", "{\"v\":\"x\"}"), 0 },
         { "\"columns\": \"v timestamp\", \"timestamp_unit\": \"s\"",
           "{\"v\":1.5}\n{\"v\":-1}\n{\"v\":\"2024-01-02\"}\n", 0,
@@ -90,8 +99,12 @@ static void nested_columns_are_lists_and_structs(void **state)
           FIT("l", "{\"l\":[1,\"x\"]}"), 0 },
         { NESTED, "{\"l\":[1,2],\"l\":[3],\"s\":{\"x\":\"a\",\"x\":\"b\"}}\n", 0,
           "[[3],{\"x\":\"b\",\"y\":null}]\n", "", 0 },
-        { NESTED, "{\"s\":{\"x\":\"a\"},\"s\":{\"y\":[]}}\n", 0, "[null,{\"x\":null,\"y\":[]}]\n", "", 0 },
-        { NESTED, "{\"l\":7}\n{\"s\":[]}\n", 0, "", FIT("l", "{\"l\":7}") FIT("s", "{\"s\":[]}"), 0 },
+        { NESTED,
+          "{\"s\":{\"x\":\"a\"},\"s\":{\"y\":[]}}\n", 0,
+          "[null,{\"x\":null,\"y\":[]}]\n", "", 0 },
+        { NESTED,
+          "{\"l\":7}\n{\"s\":[]}\n", 0,
+          "", FIT("l", "{\"l\":7}") FIT("s", "{\"s\":[]}"), 0 },
         { "\"columns\": \"s struct<x: int not null>\"", "{\"s\":{\"x\":1}}\n{\"s\":{}}\n", 0,
           "[{\"x\":1}]\n", FIT("s", "{\"s\":{}}"), 0 },
     };
@@ -105,10 +118,14 @@ static void paths_lead_inside(void **state)
     "\"columns\": \"u string, v int, w int\", "                                                    \
     "\"paths\": {\"u\": \"$.a.b\", \"v\": \"$.a.c[1].d\", \"w\": \"$.w\"}"
     static const struct format_case cases[] = {
-        { PATHS, "{\"a\":{\"b\":\"x\",\"c\":[{\"d\":1},{\"d\":2}]},\"w\":3}\n", 0, "[\"x\",2,3]\n", "", 0 },
+        { PATHS,
+          "{\"a\":{\"b\":\"x\",\"c\":[{\"d\":1},{\"d\":2}]},\"w\":3}\n", 0,
+          "[\"x\",2,3]\n", "", 0 },
         { PATHS, "{\"a\":5,\"w\":3}\n{\"a\":{\"c\":[]}}\n{\"a\":[{\"b\":1}]}\n", 0,
           "[null,null,3]\n[null,null,null]\n[null,null,null]\n", "", 0 },
-        { PATHS, "{\"a\":{\"b\":\"x\"},\"a\":{\"c\":[0,{\"d\":9}]}}\n", 0, "[null,9,null]\n", "", 0 },
+        { PATHS,
+          "{\"a\":{\"b\":\"x\"},\"a\":{\"c\":[0,{\"d\":9}]}}\n", 0,
+          "[null,9,null]\n", "", 0 },
         { PATHS, "{\"a\":{\"b\":\"x\"},\"a\":1}\n", 0, "[null,null,null]\n", "", 0 },
         { "\"columns\": \"u string, v int, a string, t int\", "
           "\"paths\": {\"u\": \"$.a.b\", \"v\": \"$.a.b\", \"t\": \"$.a.b\"}",
@@ -132,8 +149,12 @@ static void syntax_errors_are_rejected_and_move_no_bounds(void **state)
           SYNTAX("{\"b\":1 \"a\":2}") SYNTAX("{\"b\" 1}") SYNTAX("{\"b\":1,}") SYNTAX("{b:1}")
               SYNTAX("{\"b\":1;}"), 0 },
         { AB, "{\"a\":\"x\ty\"}\n", 0, "", SYNTAX("{\"a\":\"x\ty\"}"), 0 },
-        { AB, "{\"a\":\"\xFF\"}\n{\"b\":2}\n", 0, "[null,2]\n", "3 not UTF-8|{\"a\":\"\xFF\"}\n", 0 },
-        { AB ", \"invalid\": \"replace\"", "{\"a\":\"\xFF\"}\n", 0, "[\"\xEF\xBF\xBD\",null]\n", "", 0 },
+        { AB,
+          "{\"a\":\"\xFF\"}\n{\"b\":2}\n", 0,
+          "[null,2]\n", "3 not UTF-8|{\"a\":\"\xFF\"}\n", 0 },
+        { AB ", \"invalid\": \"replace\"",
+          "{\"a\":\"\xFF\"}\n", 0,
+          "[\"\xEF\xBF\xBD\",null]\n", "", 0 },
     };
     (void)state;
     RUN_CASES(entry_format_json, cases);

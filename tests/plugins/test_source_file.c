@@ -110,7 +110,8 @@ static void files_of_a_directory_are_named_oldest_first(void **state)
     assert_string_equal(names(&fake, 0), "/in/c\n/in/b\n/in/a\n");
     assert_string_equal(names(&fake, 10), "/in/c\n/in/b\n/in/a\n/in/future\n");
     fake_destroy(&fake);
-    begin(&fake, entry_format_text, "\"path\": \"/in\", \"order\": \"newest\", \"recursive\": true");
+    begin(&fake, entry_format_text,
+          "\"path\": \"/in\", \"order\": \"newest\", \"recursive\": true");
     assert_string_equal(names(&fake, 0), "/in/a\n/in/b\n/in/c\n/in/sub/d\n");
     fake_destroy(&fake);
     begin(&fake, entry_format_text, "\"path\": \"/in\", \"order\": \"name\"");
@@ -187,7 +188,8 @@ static void replay_case(const char *options, fake_entry_fn format, const char *t
     n_from = fake.position_length;
     memcpy(from, fake.position, n_from);
     assert_int_equal(fake_next(&fake, "/in/a", 1, max_rows), WEIR_OK);
-    if (fake.flags & WEIR_NEXT_MORE) assert_int_equal(fake_next(&fake, "/in/a", 1, max_rows), WEIR_OK);
+    if (fake.flags & WEIR_NEXT_MORE)
+        assert_int_equal(fake_next(&fake, "/in/a", 1, max_rows), WEIR_OK);
     n_until = fake.position_length;
     memcpy(until, fake.position, n_until);
     rows = strdup(fake_rows(&fake));
@@ -258,13 +260,15 @@ static void a_header_goes_with_every_run(void **state)
     uint64_t n;
     (void)state;
     put("/in/a", "b,a\n1,2\n3,4\n", 1);
-    begin(&fake, entry_format_csv, "\"path\": \"/in\", \"header\": true, \"columns\": \"a int, b int\"");
+    begin(&fake, entry_format_csv,
+          "\"path\": \"/in\", \"header\": true, \"columns\": \"a int, b int\"");
     names(&fake, 0);
     assert_int_equal(fake_next(&fake, "/in/a", 0, 1), WEIR_OK);
     n = fake.position_length;
     memcpy(position, fake.position, n);
     fake_destroy(&fake);
-    begin(&fake, entry_format_csv, "\"path\": \"/in\", \"header\": true, \"columns\": \"a int, b int\"");
+    begin(&fake, entry_format_csv,
+          "\"path\": \"/in\", \"header\": true, \"columns\": \"a int, b int\"");
     memcpy(fake.position, position, n);
     fake.position_length = n;
     names(&fake, 0);
@@ -525,7 +529,8 @@ static void wrong_options_are_refused(void **state)
         "\"path\": \"\"", "\"path\": \"/a\", \"on_done\": \"archive\"",
         "\"path\": \"/a\", \"archive_to\": \"/b\"",
         "\"path\": \"/a\", \"follow\": true, \"on_done\": \"delete\"",
-        "\"path\": \"/a\", \"recursive\": true, \"on_done\": \"archive\", \"archive_to\": \"/a/old\"",
+        "\"path\": \"/a\", \"recursive\": true, \"on_done\": \"archive\", "
+        "\"archive_to\": \"/a/old\"",
         "\"path\": \"/a\", \"max_files\": -1", "",
     };
     size_t i;
