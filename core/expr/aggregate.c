@@ -116,9 +116,7 @@ static struct aggregate_call *make_call(struct checker *c, const struct ast *ast
         return check_fail(c, ast->begin, "only count takes *");
     if (!ast->star && strcmp(ast->text, "count") == 0 && n == 0)
         return check_fail(c, ast->begin, "count takes an argument or *");
-    if (n < component->min_args || n > component->max_args)
-        return check_fail(c, ast->begin, "%s takes %u to %u arguments, not %u", ast->text,
-                          component->min_args, component->max_args, n);
+    if (!check_count(c, ast, component->min_args, component->max_args)) return NULL;
     *a->last = call; /* in the list first: free finds it whatever happens next */
     a->last = &call->next;
     a->n_calls++;
@@ -177,10 +175,13 @@ static int32_t make_schema(struct weir_aggregation *a, const char *const *names,
     int32_t rc = weir_data_1.schema_struct(a->n_values, &a->schema, error);
     for (i = 0; i < a->n_values && !rc; i++) {
         const struct ArrowSchema *type = expr_schema(a->values[i]);
+        struct ArrowSchema copy;
         if (weir_type_of(type) == WEIR_TYPE_NONE)
             rc = weir_fail_option(error, a->source.option, 0, "an interval can't be a column");
-        else
-            rc = weir_data_1.schema_copy(type, names[i], a->schema.children[i], error);
+        else rc = weir_data_1.schema_copy(type, names[i], &copy, error);
+        if (rc) break;
+        schema_release(a->schema.children[i]);
+        *a->schema.children[i] = copy;
     }
     return rc;
 }

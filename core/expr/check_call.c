@@ -40,7 +40,7 @@ static const struct core_call {
 
 #define N_CORE (sizeof core_calls / sizeof *core_calls)
 
-static int check_count(struct checker *c, const struct ast *ast, uint32_t min, uint32_t max)
+int check_count(struct checker *c, const struct ast *ast, uint32_t min, uint32_t max)
 {
     if (ast->n_kids >= min && ast->n_kids <= max) return 1;
     if (min == max)

@@ -107,10 +107,14 @@ static int32_t filter_and(struct frame *f, const struct node *node, uint32_t *ro
 
 static int32_t filter_or(struct frame *f, const struct node *node, uint32_t *rows, uint32_t *n)
 {
-    uint8_t *found = mem_alloc(bits_size(f->rows) + 64);
+    uint8_t *found;
     uint32_t *open = NULL, *some = NULL;
     uint32_t n_open = *n, k, i;
-    int32_t rc = found ? rows_alloc(f, *n, &open) : frame_no_memory(f);
+    int32_t rc;
+    for (k = 0; k < node->n_kids && !node->kids[k]->may_fail && !node->kids[k]->heavy;) k++;
+    if (k == node->n_kids && *n >= f->rows / 4) return filter_bools(f, node, rows, n); /* all cheap */
+    found = mem_alloc(bits_size(f->rows) + 64);
+    rc = found ? rows_alloc(f, *n, &open) : frame_no_memory(f);
     if (!rc) rc = rows_alloc(f, *n, &some);
     if (!rc) {
         memset(found, 0, bits_size(f->rows));

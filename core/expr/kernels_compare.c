@@ -85,6 +85,7 @@ static inline int num_ge(double x, double y) { return !(x < y); }
 #define B_ONE(i) c
 #define IN_ROWS(i) rows[i]
 #define ALL_ROWS(i) i
+#define EITHER_ROWS(i) (rows ? rows[i] : (i))
 
 /* bits with two columns, bits and rows with a constant on the right, rows with two columns */
 #define LOOPS(T, name, test)                                                                       \
@@ -356,37 +357,73 @@ int32_t kernel_compare(struct task *t, struct vec *const *kids, struct vec *out)
 
 /* ---- rows of a text column that equal a constant ---- */
 
-/* Up to 16 bytes are compared as two words, in which bytes behind the text's end are masked away.
- * They are read only while 16 bytes are left in the column; the rows behind that go one by one. */
-static uint32_t text_equal_rows(const struct vec *a, struct weir_bytes c, int want,
-                                const uint32_t *rows, uint32_t n, uint32_t *out)
+/* The text as words of 8 bytes with the bytes behind its end masked away, for 16 bytes at most. */
+struct text_constant {
+    struct weir_bytes text;
+    uint64_t word[2], mask[2];
+};
+
+static inline uint32_t text_matches(const struct text_constant *c, const uint8_t *p, int words)
+{
+    uint64_t x[2];
+    uint64_t differs;
+    memcpy(x, p, (size_t)words * 8);
+    differs = (x[0] & c->mask[0]) ^ c->word[0];
+    if (words > 1) differs |= (x[1] & c->mask[1]) ^ c->word[1];
+    return differs == 0;
+}
+
+/* Rows as long as `words` words can be read; returns how many were looked at, *kept how many stay. */
+#define TEXT_LOOP(ROW, words, MORE)                                                                \
+    for (i = 0; i < n; i++) {                                                                      \
+        const uint32_t r = ROW(i);                                                                 \
+        const int32_t from = offsets[r];                                                           \
+        uint32_t equal;                                                                            \
+        if (from > last) break;                                                                    \
+        equal = text_matches(c, bytes + from, words) & (offsets[r + 1] - from == length);          \
+        MORE;                                                                                      \
+        out[k] = r;                                                                                \
+        k += equal == want;                                                                        \
+    }
+
+static uint32_t text_words(const struct vec *a, const struct text_constant *c, uint32_t want,
+                           const uint32_t *rows, uint32_t n, uint32_t *out, uint32_t *kept)
 {
     const int32_t *offsets = a->values;
-    const int64_t last = (int64_t)offsets[a->rows] - 16;
-    const int32_t length = (int32_t)c.length;
-    uint64_t word[2] = { 0, 0 }, mask[2] = { 0, 0 };
+    const uint8_t *bytes = a->bytes;
+    const int32_t length = (int32_t)c->text.length;
+    const int64_t last = (int64_t)offsets[a->rows] - (length > 8 ? 16 : 8);
     uint32_t i, k = 0;
-    memset(mask, 0xff, c.length < 16 ? c.length : 16);
-    if (c.length) memcpy(word, c.data, c.length < 16 ? c.length : 16);
-    for (i = 0; i < n; i++) {
-        const uint32_t r = rows ? rows[i] : i;
-        const int32_t from = offsets[r];
-        const uint8_t *p = a->bytes + from;
-        uint64_t x[2];
-        uint32_t equal;
-        if (from > last) break;
-        memcpy(x, p, 16);
-        equal = (((x[0] & mask[0]) ^ word[0]) | ((x[1] & mask[1]) ^ word[1])) == 0;
-        equal &= offsets[r + 1] - from == length;
-        if (equal && length > 16) equal = memcmp(p + 16, c.data + 16, c.length - 16) == 0;
-        out[k] = r;
-        k += equal == (uint32_t)want;
+    if (length > 16) {
+        const uint8_t *rest = c->text.data + 16;
+        const size_t left = (size_t)length - 16;
+        TEXT_LOOP(EITHER_ROWS, 2,
+                  if (equal) equal = memcmp(bytes + from + 16, rest, left) == 0)
+    } else if (length > 8) {
+        if (rows) TEXT_LOOP(IN_ROWS, 2, )
+        else TEXT_LOOP(ALL_ROWS, 2, )
+    } else {
+        if (rows) TEXT_LOOP(IN_ROWS, 1, )
+        else TEXT_LOOP(ALL_ROWS, 1, )
     }
+    *kept = k;
+    return i;
+}
+
+/* Words are read only while the column's bytes reach that far; the rows behind go one by one. */
+static uint32_t text_equal_rows(const struct vec *a, struct weir_bytes text, int want,
+                                const uint32_t *rows, uint32_t n, uint32_t *out)
+{
+    const size_t head = text.length < 16 ? text.length : 16;
+    struct text_constant c = { text, { 0, 0 }, { 0, 0 } };
+    uint32_t i, k;
+    memset(c.mask, 0xff, head);
+    if (head) memcpy(c.word, text.data, head);
+    i = text_words(a, &c, (uint32_t)want, rows, n, out, &k);
     for (; i < n; i++) {
         const uint32_t r = rows ? rows[i] : i;
-        const uint32_t equal = (uint32_t)bytes_equal(vec_text(a, r), c);
         out[k] = r;
-        k += equal == (uint32_t)want;
+        k += bytes_equal(vec_text(a, r), text) == want;
     }
     return k;
 }

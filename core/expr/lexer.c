@@ -103,7 +103,7 @@ static int32_t lex_number(struct lexer *lexer, struct token *token, struct weir_
 static int32_t lex_mark(struct lexer *lexer, struct token *token, struct weir_error *error)
 {
     static const char *const marks[] = { "<=>", "<=", ">=", "<>", "!=", "==", "||", "::" };
-    static const char single[] = "<>=+-*/%(),.";
+    static const char single[] = "<>=+-*/%(),.:";
     const char *at = lexer->source->text + lexer->at;
     const uint32_t left = lexer->source->length - lexer->at;
     uint32_t i;

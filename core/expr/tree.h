@@ -138,6 +138,7 @@ struct checker {
 /* Text tree to nodes; NULL with checker->failed set. A bare null keeps TYPE_NULL. */
 struct node *check(struct checker *c, const struct ast *ast);
 struct node *check_call(struct checker *c, const struct ast *ast); /* check_call.c */
+int check_count(struct checker *c, const struct ast *ast, uint32_t min, uint32_t max);
 WEIR_PRINTF(3, 4) void *check_fail(struct checker *c, uint32_t at, const char *format, ...);
 struct node *node_make(struct checker *c, enum op op, const struct ast *ast, uint32_t n_kids);
 /* Ends a node: collects flags of its kids, folds constants. */
