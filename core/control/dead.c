@@ -7,7 +7,7 @@
  *      0  8  "WERDEAD1"
  *      8  8  batch
  *     16  8  L, bytes of what follows
- *     24  L  blocks (weir.block/1) with the columns of letters_ddl
+ *     24  L  blocks (weir.block/1) with the columns of dead_letters_ddl
  *
  * The segment of the log that named an extent may be gone while its file stays (files have limits
  * of size and age, segments go when nothing needs them). So the files are read from their
@@ -35,7 +35,7 @@
 #define BLOCK_LIMIT (UINT64_C(1) << 30)
 #define SCAN_BYTES (1u << 20)
 
-static const char letters_ddl[] = "instance string, code int32, reason string, partition string, "
+const char dead_letters_ddl[] = "instance string, code int32, reason string, partition string, "
                                   "position binary, batch int64, row string, bytes binary";
 
 struct named { /* by a STATE */
@@ -417,7 +417,7 @@ int32_t dead_open(struct weir_sys *sys, const char *directory, struct dead **out
     dead->directory = strdup(directory);
     weir_error_init(&dead->doubt);
     if (!dead->directory) return no_memory(error);
-    int32_t class = weir_data_1.schema_parse(letters_ddl, &dead->schema, error);
+    int32_t class = weir_data_1.schema_parse(dead_letters_ddl, &dead->schema, error);
     if (class != WEIR_OK) return class;
     int rc = sys_list(sys, directory, take_name, dead);
     if (rc == -ENOENT || rc == -ENOTDIR)

@@ -9,6 +9,7 @@
 #include "core/sys/sys.h"
 
 /* Head of an extent: magic, batch, bytes behind the head; each u64, little-endian. */
+extern const char dead_letters_ddl[]; /* columns of a dead letter */
 #define DEAD_MAGIC 0x3144414544524557ull /* "WERDEAD1" */
 #define DEAD_HEAD 24u
 

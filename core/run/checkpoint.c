@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "core/control/dead.h"
 #include "core/data/block.h"
 #include "core/run/cp.h"
 #include "core/run/read.h"
@@ -177,6 +178,7 @@ static int32_t plan_work(struct log_work *work, struct weir_error *error)
                                 (struct weir_bytes){ payload.data, payload.length }, error);
         mem_free(payload.data);
         if (result != WEIR_OK) return result;
+        cp->plan_sequence = log_last_sequence(cp->log);
         work->appended = 1;
     }
     return log_sync(cp->log, error);
@@ -439,7 +441,7 @@ static int32_t state_work(struct log_work *work, struct weir_error *error)
 /* Dead letters of a batch: a head that tells the batch, then blocks. */
 static int32_t dead_extent(struct batch *batch, struct weir_buffer *out, struct weir_error *error)
 {
-    uint64_t head[3] = { CP_DEAD_MAGIC, batch->id, 0 };
+    uint64_t head[3] = { DEAD_MAGIC, batch->id, 0 };
     if (rejects_count(batch->rejects) == 0) return WEIR_OK;
     if (buffer_add(out, head, sizeof head) != WEIR_OK)
         return weir_fail(error, WEIR_FATAL, "out of memory");
@@ -502,7 +504,7 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
         for (uint32_t i = 0; i < s.pieces.n; i++)
             cp_note_piece(cp, &s.pieces.items[i], sequence,
                           s.wrote_state ? s.state_extent.file : UINT32_MAX);
-        if (cp->with_map) cp->map_sequence = sequence, cp->since_map = 0;
+        if (cp->with_map) cp->map_sequence = cp->plan_sequence, cp->since_map = 0;
         if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
         if (cp->with_map) result = log_run(run, &forget);

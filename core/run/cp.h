@@ -6,8 +6,6 @@
 
 #include "core/run/run.h"
 
-#define CP_DEAD_MAGIC 0x3144414544524557ull /* "WERDEAD1" */
-
 /* A call on the log's thread. */
 struct log_work {
     struct weir_task task, done;
@@ -75,7 +73,9 @@ struct checkpoint {
     int job_changed;      /* JOB is to be written before the next PLAN */
     uint64_t seed;
     int64_t zero_us;
-    uint64_t job_sequence, map_sequence;
+    uint64_t job_sequence;
+    uint64_t plan_sequence; /* of the last PLAN */
+    uint64_t map_sequence;  /* of the PLAN whose STATE has the newest map of positions */
     uint32_t since_map;
     int with_map;
     struct cp_group *groups; uint32_t n_groups, cursor;

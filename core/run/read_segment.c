@@ -301,6 +301,7 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
         result = pipe_begin(segment->pipe, segment->batch,
                             crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
     }
+    segment->pipe->position = (struct weir_bytes){ segment->position, segment->position_length };
     if (result == WEIR_OK) result = reject_long_records(segment, error);
     for (uint32_t i = 0; i < segment->n_blocks; i++) {
         struct block *block = &segment->blocks[i];
@@ -350,6 +351,17 @@ static int32_t segment_finish(struct segment *segment, struct weir_error *error)
     return WEIR_OK;
 }
 
+static int32_t note_position(struct segment *segment, struct weir_error *error)
+{
+    const struct reader *reader = segment->reader;
+    uint8_t *copy = realloc(segment->position, reader->position_length + 1);
+    if (!copy) return weir_fail(error, WEIR_FATAL, "out of memory");
+    if (reader->position_length) memcpy(copy, reader->position, reader->position_length);
+    segment->position = copy;
+    segment->position_length = reader->position_length;
+    return WEIR_OK;
+}
+
 /* Hands the token to a new segment of the same reader. */
 static void pass_token(struct segment *segment)
 {
@@ -384,6 +396,7 @@ static void segment_run(struct weir_task *task)
     segment->may_read = 0;
     if (read) {
         result = segment_read(segment, error);
+        if (result == WEIR_OK) result = note_position(segment, error);
         if (result == WEIR_OK && segment->source->spooled && !segment->batch->replay)
             result = spool_blocks(segment, error);
         check_memory(segment);
@@ -429,5 +442,6 @@ void segment_free(struct segment *segment)
     }
     rejects_free(segment->rejects);
     if (segment->pipe) pipe_destroy(segment->pipe);
+    free(segment->position);
     free(segment);
 }

@@ -132,6 +132,7 @@ static int32_t take_plan(struct checkpoint *cp, const struct log_record *record,
     if (result != WEIR_OK) return result;
     cp->has_plan = 1;
     cp->plan_batch = record->batch;
+    cp->plan_sequence = record->sequence;
     return WEIR_OK;
 }
 
@@ -216,7 +217,7 @@ static int32_t take_state(struct checkpoint *cp, const struct log_record *record
             while (cp->n_positions) position_drop(cp, &cp->positions[0]);
         result = position_set(cp, &state.map[i]);
     }
-    if (state.has_map) cp->map_sequence = record->sequence;
+    if (state.has_map) cp->map_sequence = cp->plan_sequence ? cp->plan_sequence : record->sequence;
     for (uint32_t i = 0; result == WEIR_OK && i < state.n_pieces; i++)
         result = take_piece(cp, &state.pieces[i], record->sequence);
     if (result == WEIR_OK) result = take_sinks(cp, &state, record->batch);
@@ -314,7 +315,10 @@ static void free_read(struct checkpoint *cp)
 
 void checkpoint_close(struct checkpoint *cp)
 {
+    struct weir_error ignored = WEIR_ERROR_INIT;
     if (!cp) return;
+    /* the last DONE, so that the next start has nothing to commit again; it may fail, and then it does */
+    if (cp->log) log_sync(cp->log, &ignored);
     log_close(cp->log);
     free_read(cp);
     for (uint32_t i = 0; i < cp->n_names; i++) free(cp->names[i]);

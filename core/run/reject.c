@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "core/control/dead.h"
 #include "core/data/block.h"
 
 #define KEPT_BYTES 1024u
@@ -204,9 +205,6 @@ int32_t lane_reject_bytes(struct weir_context *context, struct weir_bytes record
 
 /* ---- as a block ---- */
 
-static const char letters_ddl[] = "instance string, code int32, reason string, partition string, "
-                                  "position binary, batch int64, row string, bytes binary";
-
 static int32_t letter_append(struct weir_builder *builder, const struct letter *letter,
                              uint64_t batch)
 {
@@ -249,7 +247,7 @@ int32_t rejects_block(const struct rejects *rejects, uint64_t batch, struct weir
     struct ArrowSchema schema = { 0 };
     struct weir_builder *builder = NULL;
     if (rejects_count(rejects) == 0) return WEIR_OK;
-    int32_t result = weir_data_1.schema_parse(letters_ddl, &schema, error);
+    int32_t result = weir_data_1.schema_parse(dead_letters_ddl, &schema, error);
     if (result == WEIR_OK) result = weir_data_1.builder_create(&schema, &builder, error);
     for (uint32_t i = 0; result == WEIR_OK && i < rejects->n; i += 8192) {
         uint32_t n = rejects->n - i < 8192 ? rejects->n - i : 8192;

@@ -156,6 +156,7 @@ struct segment {
     struct block *blocks;
     uint32_t n_blocks, capacity;
     struct long_record *long_records; /* to be rejected */
+    uint8_t *position; uint64_t position_length; /* behind what it has read, for dead letters */
     uint64_t records;      /* so far */
     int may_read;          /* 1: has the reader's token */
     int finish;            /* 1: end it after what it has */
