@@ -356,6 +356,7 @@ static int32_t file_next(void *self, const struct weir_next *in, struct weir_nex
     if (in->max_rows) status = source_read(source, file, in, out, error);
     pthread_mutex_lock(&source->lock);
     file->busy = 0;
+    if (status == WEIR_OK && (out->flags & WEIR_NEXT_END)) file->ended = 1;
     pthread_mutex_unlock(&source->lock);
     return status;
 }

@@ -418,7 +418,6 @@ static int32_t read_on(struct source *source, struct file *file, struct position
     give_position(file, p, out);
     if (!source->follow && p->offset >= stat->length) {
         out->flags = WEIR_NEXT_END;
-        file->ended = 1;
         file_close(source, file);
     } else {
         out->flags = WEIR_NEXT_MORE;
@@ -427,9 +426,8 @@ static int32_t read_on(struct source *source, struct file *file, struct position
 }
 
 /* The end of a file without a position of its own: nothing of it is read. */
-static int32_t nothing(struct file *file, struct weir_next_result *out)
+static int32_t nothing(struct weir_next_result *out)
 {
-    file->ended = 1;
     out->flags = WEIR_NEXT_END;
     return WEIR_OK;
 }
@@ -458,7 +456,7 @@ int32_t source_read(struct source *source, struct file *file, const struct weir_
         if (status == WEIR_UNSUPPORTED) { /* it went before it was begun */
             weir_error_init(error);
             say(source, WEIR_LOG_WARN, "'%.200s' was gone before it was read", file->name);
-            return nothing(file, out);
+            return nothing(out);
         }
     } else {
         status = open_for(source, file, &p, &stat, error);
@@ -468,7 +466,7 @@ int32_t source_read(struct source *source, struct file *file, const struct weir_
                 say(source, WEIR_LOG_WARN, "'%.200s' is gone, or another file now; it was read to "
                     "byte %llu", file->name, (unsigned long long)p.offset);
             file->warned = 1;
-            return nothing(file, out);
+            return nothing(out);
         }
         if (status == WEIR_UNSUPPORTED) {
             weir_error_init(error);
@@ -486,7 +484,6 @@ int32_t source_read(struct source *source, struct file *file, const struct weir_
     if (p.offset >= stat.length && !source->follow) {
         give_position(file, &p, out);
         out->flags = WEIR_NEXT_END;
-        file->ended = 1;
         file_close(source, file);
         return WEIR_OK;
     }

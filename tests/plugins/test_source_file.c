@@ -529,8 +529,8 @@ static void wrong_options_are_refused(void **state)
         "\"path\": \"\"", "\"path\": \"/a\", \"on_done\": \"archive\"",
         "\"path\": \"/a\", \"archive_to\": \"/b\"",
         "\"path\": \"/a\", \"follow\": true, \"on_done\": \"delete\"",
-        "\"path\": \"/a\", \"recursive\": true, \"on_done\": \"archive\", "
-        "\"archive_to\": \"/a/old\"",
+        ("\"path\": \"/a\", \"recursive\": true, \"on_done\": \"archive\", "
+         "\"archive_to\": \"/a/old\""),
         "\"path\": \"/a\", \"max_files\": -1", "",
     };
     size_t i;
