@@ -91,6 +91,7 @@ static int32_t plan_bind_encode(struct weir_context *context, const struct Arrow
 {
     struct plan_node *node = context->owner;
     if (!node->format) return weir_fail(error, WEIR_UNSUPPORTED, "the instance has no format");
+    node->encode_bound = 1;
     return format_of(node)->bind_encode(node->format_self, schema, error);
 }
 
@@ -428,7 +429,7 @@ static const char *form_name(uint32_t form)
 static int bind_encode(struct plan *plan, struct plan_node *node, struct report *report)
 {
     struct weir_error error = WEIR_ERROR_INIT;
-    if (!node->format) return 1;
+    if (!node->format || node->encode_bound) return 1;
     if (format_of(node)->bind_encode(node->format_self, &node->inputs[0]->schema, &error) ==
         WEIR_OK)
         return 1;
@@ -451,9 +452,9 @@ int node_bind_sink(struct plan *plan, struct plan_node *node, struct report *rep
                   node->component->name, form_name(stream->form), stream->node->name);
         return refuse(plan, node, &error, report);
     }
-    if (!bind_encode(plan, node, report)) return 0;
-    if (sink_of(node)->bind(node->self, &in, &error) == WEIR_OK) return 1;
-    return refuse(plan, node, &error, report);
+    if (sink_of(node)->bind(node->self, &in, &error) != WEIR_OK)
+        return refuse(plan, node, &error, report);
+    return bind_encode(plan, node, report);
 }
 
 void node_free(struct plan_node *node)

@@ -179,9 +179,9 @@ static int32_t reject(void *arg, uint32_t row, const char *reason, struct weir_e
 static void results_come_from_keys_and_calls(void **state)
 {
     static const char *const names[] = { "mean", "label", "plain", "key" };
-    static const char *const texts[] = { "sum(amount) / count(*)", "case when sum(amount) > 5 "
-                                         "then user || ':' || sum(amount)::string else '-' end",
-                                         "sum(amount)", "d" };
+    static const char label[] = "case when sum(amount) > 5 "
+                                "then user || ':' || sum(amount)::string else '-' end";
+    static const char *const texts[] = { "sum(amount) / count(*)", label, "sum(amount)", "d" };
     struct weir_aggregation *a = compiled(4, names, texts);
     struct expr_table keys, calls;
     struct weir_error error = WEIR_ERROR_INIT;
