@@ -214,10 +214,7 @@ ROW(substr)
     const struct weir_bytes s = arg_text(call, 0, row);
     const int64_t at = arg_int(call, b, 1, row);
     int64_t from = at > 0 ? at - 1 : 0, to = INT64_MAX;
-    if (at < 0) {
-        from = (int64_t)point_count(s.data, s.length);
-        from = at < -from - (1ll << 40) ? -(1ll << 40) : from + at;
-    }
+    if (at < 0) from = (int64_t)point_count(s.data, s.length) + at;
     if (call->n_args > 2) {
         const int64_t n = arg_int(call, b, 2, row);
         if (n <= 0) return;

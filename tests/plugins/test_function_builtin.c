@@ -1,0 +1,760 @@
+/*
+ * test_function_builtin.c - the built-in functions by tables, through expressions; aggregates over
+ * cells of a table in memory, as one state and as partial ones merged.
+ */
+#include "tests/core/expr_case.h"
+
+#include "core/data/array.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+const struct weir_plugin *weir_plugin_entry_v1(const struct weir_host *host,
+                                               struct weir_error *error);
+
+static struct expr_table table;
+static struct weir_component *all;
+
+static int load(void **state)
+{
+    const struct weir_plugin *plugin = weir_plugin_entry_v1(expr_test_env.host, NULL);
+    (void)state;
+    all = calloc(plugin->n_components + 1, sizeof *all);
+    memcpy(all, plugin->components, plugin->n_components * sizeof *all);
+    expr_components = all;
+    return 0;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    free(all);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    table_free(&table);
+    return mem_in_use() != 0;
+}
+
+/* ---- the module ---- */
+
+static void the_descriptor_is_in_order(void **state)
+{
+    const struct weir_plugin *plugin = weir_plugin_entry_v1(expr_test_env.host, NULL);
+    uint32_t i, k;
+    (void)state;
+    assert_int_equal(plugin->abi_major, WEIR_ABI_MAJOR);
+    assert_int_equal(plugin->component_size, sizeof(struct weir_component));
+    for (i = 0; i < plugin->n_components; i++) {
+        const struct weir_component *c = &plugin->components[i];
+        assert_int_equal(c->size, sizeof *c);
+        assert_non_null(c->table);
+        assert_true(c->min_args <= c->max_args);
+        assert_true(c->capabilities & WEIR_CAP_DETERMINISTIC);
+        for (k = 0; k < i; k++) assert_string_not_equal(c->name, plugin->components[k].name);
+    }
+}
+
+/* ---- scalar functions ---- */
+
+static int for_numbers(void **state)
+{
+    (void)state;
+    table_make(&table, "a int64, i int, f double, n int64",
+               "[[7,7,2.675,2],[-7,-7,-2.5,-3],[9223372036854775807,2147483647,1e19,0],"
+               "[-9223372036854775808,-2147483648,\"NaN\",-1],[null,null,null,null],"
+               "[0,0,-0.0,1],[25,25,\"Infinity\",-1]]");
+    return 0;
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "abs(a)", "7, 7, 9223372036854775807, !int64 overflow, null, 0, 25" },
+          { "abs(i)", "7, 7, 2147483647, 2147483648, null, 0, 25" },
+          { "abs(f)", "2.675, 2.5, 1.0E19, \"NaN\", null, 0.0, \"Infinity\"" },
+          { "sign(a)", "1, -1, 1, -1, null, 0, 1" },
+          { "sign(f)", "1.0, -1.0, 1.0, \"NaN\", null, 0.0, 1.0" },
+          { "ceil(f)", "3, -2, !float64 out of range of int64, !float64 out of range of int64, "
+                       "null, 0, !float64 out of range of int64" },
+          { "floor(f)", "2, -3, !float64 out of range of int64, !float64 out of range of int64, "
+                        "null, 0, !float64 out of range of int64" },
+          { "ceil(a)", "7, -7, 9223372036854775807, -9223372036854775808, null, 0, 25" },
+          { "round(f)", "3.0, -3.0, 1.0E19, \"NaN\", null, -0.0, \"Infinity\"" },
+          { "round(f, 2)", "2.68, -2.5, 1.0E19, \"NaN\", null, -0.0, \"Infinity\"" },
+          { "round(f, -1)", "0.0, -0.0, 1.0E19, \"NaN\", null, -0.0, \"Infinity\"" },
+          { "round(a, -1)", "10, -10, !int64 overflow, !int64 overflow, null, 0, 30" },
+          { "round(a)", "7, -7, 9223372036854775807, -9223372036854775808, null, 0, 25" },
+          { "round(a, n)", "7, 0, 9223372036854775807, !int64 overflow, null, 0, 30" },
+          { "round(a, -20)", "0, 0, 0, 0, null, 0, 0" },
+          { "round(2.5) || ''", "@0 an operand of || must be string, not float64" },
+          { "round(0.5)::string || round(1.5)::string || round(-0.5)::string",
+            "\"1.02.0-1.0\", \"1.02.0-1.0\", \"1.02.0-1.0\", \"1.02.0-1.0\", \"1.02.0-1.0\", "
+            "\"1.02.0-1.0\", \"1.02.0-1.0\"" },
+          { "round(1.005, 2) + round(1.115, 2) * n",
+            "3.25, -2.3500000000000005, 1.01, -0.1100000000000001, null, 2.13, "
+            "-0.1100000000000001" },
+          { "round(123456789.123456789, 4)", "1.234567891235E8, 1.234567891235E8, "
+            "1.234567891235E8, 1.234567891235E8, 1.234567891235E8, 1.234567891235E8, "
+            "1.234567891235E8" },
+          { "sqrt(a)", "2.6457513110645907, !sqrt of a negative number, 3.03700049997605E9, "
+                       "!sqrt of a negative number, null, 0.0, 5.0" },
+          { "exp(n)", "7.38905609893065, 0.049787068367863944, 1.0, 0.36787944117144233, null, "
+                      "2.718281828459045, 0.36787944117144233" },
+          { "ln(n) is null", "false, !ln of a number that is not positive, !ln of a number that "
+                             "is not positive, !ln of a number that is not positive, true, "
+                             "false, !ln of a number that is not positive" },
+          { "log10(100)", "2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0" },
+          { "power(a, 2)", "49.0, 49.0, 8.507059173023462E37, 8.507059173023462E37, null, 0.0, "
+                           "625.0" },
+          { "mod(a, n)", "1, -1, !division by zero, 0, null, 0, 0" },
+          { "pmod(a, n)", "1, -1, !division by zero, 0, null, 0, 0" },
+          { "pmod(-7, 3)", "2, 2, 2, 2, 2, 2, 2" },
+          { "pmod(7, -3)", "-2, -2, -2, -2, -2, -2, -2" },
+          { "mod(f, 2)", "0.6749999999999998, -0.5, 0.0, \"NaN\", null, -0.0, \"NaN\"" },
+          { "abs('x')", "@0 abs takes (number), got (string)" },
+          { "round(1, 2.5)", "@0 round takes (number [, integer]), got (int64, float64)" },
+          { "sqrt()", "@0 sqrt takes 1 argument, not 0" },
+          { "abs(null)", "null, null, null, null, null, null, null" });
+}
+
+static int for_texts(void **state)
+{
+    (void)state;
+    table_make(&table, "s string, u string, n int64, x binary",
+               "[[\"Straße\",\"a\",2,\"YQBi\"],[\"\",\"\",-2,\"\"],[\"a,b,,c\",\",\",0,null],"
+               "[null,\"x\",1,\"YQ==\"],[\"  pad \",\" \",100,\"YQ==\"],"
+               "[\"日本語\",\"本\",3,\"YQ==\"]]");
+    return 0;
+}
+
+static void texts(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "length(s)", "6, 0, 6, null, 6, 3" },
+          { "length(x)", "3, 0, null, 1, 1, 1" },
+          { "upper(s)", "\"STRAßE\", \"\", \"A,B,,C\", null, \"  PAD \", \"日本語\"" },
+          { "lower('ÄÖÜ ΑΒΓ Ж')", "\"äöü αβγ ж\", \"äöü αβγ ж\", \"äöü αβγ ж\", \"äöü αβγ ж\", "
+                                  "\"äöü αβγ ж\", \"äöü αβγ ж\"" },
+          { "trim(s)", "\"Straße\", \"\", \"a,b,,c\", null, \"pad\", \"日本語\"" },
+          { "ltrim(s)", "\"Straße\", \"\", \"a,b,,c\", null, \"pad \", \"日本語\"" },
+          { "rtrim(s)", "\"Straße\", \"\", \"a,b,,c\", null, \"  pad\", \"日本語\"" },
+          { "trim(s, 'ea語日 ')", "\"Straß\", \"\", \",b,,c\", null, \"pad\", \"本\"" },
+          { "substr(s, 2)", "\"traße\", \"\", \",b,,c\", null, \" pad \", \"本語\"" },
+          { "substr(s, 0)", "\"Straße\", \"\", \"a,b,,c\", null, \"  pad \", \"日本語\"" },
+          { "substr(s, 1, 2)", "\"St\", \"\", \"a,\", null, \"  \", \"日本\"" },
+          { "substr(s, 0, 2)", "\"St\", \"\", \"a,\", null, \"  \", \"日本\"" },
+          { "substr(s, -2)", "\"ße\", \"\", \",c\", null, \"d \", \"本語\"" },
+          { "substr(s, -4, 2)", "\"ra\", \"\", \"b,\", null, \"pa\", \"日\"" },
+          { "substr(s, n, n)", "\"tr\", \"\", \"\", null, \"\", \"語\"" },
+          { "substr(s, 2, -1)", "\"\", \"\", \"\", null, \"\", \"\"" },
+          { "substr('abc', -9223372036854775808, 9223372036854775807)",
+            "\"ab\", \"ab\", \"ab\", \"ab\", \"ab\", \"ab\"" },
+          { "left(s, n)", "\"St\", \"\", \"\", null, \"  pad \", \"日本語\"" },
+          { "right(s, n)", "\"ße\", \"\", \"\", null, \"  pad \", \"日本語\"" },
+          { "concat(s, u)", "\"Straßea\", \"\", \"a,b,,c,\", null, \"  pad  \", \"日本語本\"" },
+          { "concat('a')", "\"a\", \"a\", \"a\", \"a\", \"a\", \"a\"" },
+          { "concat_ws('-', s, u, null, 'z')",
+            "\"Straße-a-z\", \"--z\", \"a,b,,c-,-z\", \"x-z\", \"  pad - -z\", \"日本語-本-z\"" },
+          { "concat_ws(s, 'a', 'b')", "\"aStraßeb\", \"ab\", \"aa,b,,cb\", null, \"a  pad b\", "
+                                      "\"a日本語b\"" },
+          { "concat_ws(',')", "\"\", \"\", \"\", \"\", \"\", \"\"" },
+          { "replace(s, u, '#')", "\"Str#ße\", \"\", \"a#b##c\", null, \"##pad#\", \"日#語\"" },
+          { "split_part(s, ',', 1)", "\"Straße\", \"\", \"a\", null, \"  pad \", \"日本語\"" },
+          { "split_part(s, ',', 3)", "\"\", \"\", \"\", null, \"\", \"\"" },
+          { "split_part(s, ',', -1)", "\"Straße\", \"\", \"c\", null, \"  pad \", \"日本語\"" },
+          { "split_part(s, ',', -5)", "\"\", \"\", \"\", null, \"\", \"\"" },
+          { "split_part(s, '', 2)", "\"t\", \"\", \",\", null, \" \", \"本\"" },
+          { "split_part(s, '', -1)", "\"e\", \"\", \"c\", null, \" \", \"語\"" },
+          { "split_part(s, ',', n)", "\"\", \"\", !split_part counts from 1, null, \"\", \"\"" },
+          { "split_part(s, ',', 0)", "@0 split_part counts from 1" },
+          { "contains(s, u)", "true, true, true, null, true, true" },
+          { "starts_with(s, u)", "false, true, false, null, true, false" },
+          { "ends_with(s, u)", "false, true, false, null, true, false" },
+          { "position(u, s)", "4, 1, 2, null, 1, 2" },
+          { "position('zz', s)", "0, 0, 0, null, 0, 0" },
+          { "reverse(s)", "\"eßartS\", \"\", \"c,,b,a\", null, \" dap  \", \"語本日\"" },
+          { "repeat(u, n)", "\"aa\", \"\", \"\", \"x\", "
+            "\"                                                                                "
+            "                    \", \"本本本\"" },
+          { "repeat('x', 99999999999)", "!the text is too long, !the text is too long, !the text "
+            "is too long, !the text is too long, !the text is too long, !the text is too long" },
+          { "lpad(s, 4, '本*')", "\"Stra\", \"本*本*\", \"a,b,\", null, \"  pa\", \"本日本語\"" },
+          { "rpad(s, 5, 'xy')", "\"Straß\", \"xyxyx\", \"a,b,,\", null, \"  pad\", \"日本語xy\"" },
+          { "lpad(s, 8)", "\"  Straße\", \"        \", \"  a,b,,c\", null, \"    pad \", "
+                          "\"     日本語\"" },
+          { "lpad(s, -1)", "\"\", \"\", \"\", null, \"\", \"\"" },
+          { "rpad(s, 7, '')", "\"Straße\", \"\", \"a,b,,c\", null, \"  pad \", \"日本語\"" },
+          { "length(5)", "@0 length takes (string or binary), got (int64)" },
+          { "upper(x)", "@0 upper takes (string), got (binary)" },
+          { "left(s, 1.5)", "@0 left takes (string, integer), got (string, float64)" },
+          { "concat(s, 1)", "@0 concat takes (string, …), got (string, int64)" });
+}
+
+static int for_patterns(void **state)
+{
+    (void)state;
+    table_make(&table, "s string, p string",
+               "[[\"key=value\",\"(\\\\w+)=(\\\\w+)\"],"
+               "[\"größe 12\",\"(\\\\d)(x)?\"],[\"\",\"^$\"],"
+               "[null,\"a\"],[\"aXbXc\",\"[\"],"
+               "[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\",\"(a+)+$\"]]");
+    return 0;
+}
+
+static void patterns(void **state)
+{
+    (void)state;
+    expr_reasons_vary = 1;
+    CASES(&table,
+          { "s rlike '='", "true, false, false, null, false, false" },
+          { "s rlike '^\\w+ \\d+$'", "false, true, false, null, false, false" },
+          { "s rlike '(?i)x'", "false, false, false, null, true, false" },
+          { "s rlike p", "true, true, true, null, !a pattern that is no regular expression, "
+                         "!a pattern that is no regular expression" },
+          { "nullif(s, 'aXbXc') rlike p", "true, true, true, null, null, "
+                                          "!the match took too many steps" },
+          { "s not rlike '='", "false, true, true, null, true, true" },
+          { "s rlike '('", "@0 rlike: bad pattern at 1: missing closing parenthesis" },
+          { "s rlike 5", "@0 rlike takes (string, string), got (string, int64)" },
+          { "regexp_extract(s, '(\\w+)=(\\w+)', 2)", "\"value\", \"\", \"\", null, \"\", \"\"" },
+          { "regexp_extract(s, '(\\w+)=(\\w+)')", "\"key\", \"\", \"\", null, \"\", \"\"" },
+          { "regexp_extract(s, 'X.', 0)", "\"\", \"\", \"\", null, \"Xb\", \"\"" },
+          { "regexp_extract(s, '(\\d)(x)?', 2)", "\"\", \"\", \"\", null, \"\", \"\"" },
+          { "regexp_extract(s, 'X')", "@0 regexp_extract: no group 1, the pattern has 0" },
+          { "regexp_extract(s, '(X)', 2)", "@0 regexp_extract: no group 2, the pattern has 1" },
+          { "regexp_extract(s, '(X)', -1)", "@0 regexp_extract: no group -1, the pattern has 1" },
+          { "regexp_replace(s, '[aeiouö]', '_')",
+            "\"k_y=v_l__\", \"gr_ß_ 12\", \"\", null, \"_XbXc\", "
+            "\"_______________________________________________b\"" },
+          { "regexp_replace(s, '(\\w+)=(\\w+)', '$2 is ${1}')",
+            "\"value is key\", \"größe 12\", \"\", null, \"aXbXc\", "
+            "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"" },
+          { "regexp_replace(s, '^', '>')",
+            "\">key=value\", \">größe 12\", \">\", null, \">aXbXc\", "
+            "\">aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"" },
+          { "regexp_replace(s, 'x', '$1')",
+            "@0 regexp_replace: the replacement names no group of the pattern" });
+    expr_reasons_vary = 0;
+}
+
+static int for_times(void **state)
+{
+    (void)state;
+    table_make(&table, "t timestamp, d date, s string, n int64",
+               "[[\"2024-02-29T23:59:58.123456Z\",\"2024-02-29\",\"2024-02-29T10:00:00+02:00\",1],"
+               "[\"1969-12-31T23:59:59.999999Z\",\"1969-12-31\",\"2024-02-30\",-1],"
+               "[\"0001-01-01T00:00:00Z\",\"0001-01-01\",\"2024-01-02 03:04\",0],"
+               "[\"9999-12-31T23:59:59.999999Z\",\"9999-12-31\",\" 2024-01-02 \",5],"
+               "[null,null,null,null],"
+               "[\"2021-01-03T00:00:00Z\",\"2021-01-03\",\"2024-1-2\",253402300800]]");
+    return 0;
+}
+
+static void times_taken_apart(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "year(t)", "2024, 1969, 1, 9999, null, 2021" },
+          { "month(d)", "2, 12, 1, 12, null, 1" },
+          { "day(t)", "29, 31, 1, 31, null, 3" },
+          { "hour(t)", "23, 23, 0, 23, null, 0" },
+          { "minute(t)", "59, 59, 0, 59, null, 0" },
+          { "second(t)", "58, 59, 0, 59, null, 0" },
+          { "extract(quarter from t)", "1, 4, 1, 4, null, 1" },
+          { "extract(week from t)", "9, 1, 1, 52, null, 53" },
+          { "extract(doy from t)", "60, 365, 1, 365, null, 3" },
+          { "extract(dow from t)", "4, 3, 1, 5, null, 0" },
+          { "extract(isodow from t)", "4, 3, 1, 5, null, 7" },
+          { "extract(millisecond from t)", "123, 999, 0, 999, null, 0" },
+          { "extract(MICROSECOND from t)", "123456, 999999, 0, 999999, null, 0" },
+          { "extract(epoch from d)", "1.7091648E9, -86400.0, -6.21355968E10, 2.534022144E11, "
+                                     "null, 1.609632E9" },
+          { "extract(epoch from interval '1h 500ms')", "3600.5, 3600.5, 3600.5, 3600.5, 3600.5, "
+                                                       "3600.5" },
+          { "extract(hour from interval '1h')", "@0 extract takes only epoch from an interval" },
+          { "extract(century from t)", "@0 extract knows year quarter month week day doy dow "
+            "isodow hour minute second millisecond microsecond epoch" },
+          { "date_trunc('year', t)", "\"2024-01-01T00:00:00Z\", \"1969-01-01T00:00:00Z\", "
+            "\"0001-01-01T00:00:00Z\", \"9999-01-01T00:00:00Z\", null, \"2021-01-01T00:00:00Z\"" },
+          { "date_trunc('week', d)", "\"2024-02-26T00:00:00Z\", \"1969-12-29T00:00:00Z\", "
+            "\"0001-01-01T00:00:00Z\", \"9999-12-27T00:00:00Z\", null, \"2020-12-28T00:00:00Z\"" },
+          { "date_trunc('minute', t)", "\"2024-02-29T23:59:00Z\", \"1969-12-31T23:59:00Z\", "
+            "\"0001-01-01T00:00:00Z\", \"9999-12-31T23:59:00Z\", null, \"2021-01-03T00:00:00Z\"" },
+          { "date_trunc('second', t)", "\"2024-02-29T23:59:58Z\", \"1969-12-31T23:59:59Z\", "
+            "\"0001-01-01T00:00:00Z\", \"9999-12-31T23:59:59Z\", null, \"2021-01-03T00:00:00Z\"" },
+          { "date_trunc('doy', t)", "@0 date_trunc knows year quarter month week day hour minute "
+                                    "second" },
+          { "unix_seconds(t)", "1709251198, -1, -62135596800, 253402300799, null, 1609632000" },
+          { "unix_millis(t)", "1709251198123, -1, -62135596800000, 253402300799999, null, "
+                              "1609632000000" });
+}
+
+static void times_put_together(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "from_unix(n)", "\"1970-01-01T00:00:01Z\", \"1969-12-31T23:59:59Z\", "
+            "\"1970-01-01T00:00:00Z\", \"1970-01-01T00:00:05Z\", null, "
+            "!a time outside of the years 0001 to 9999" },
+          { "from_unix_millis(n)", "\"1970-01-01T00:00:00.001Z\", \"1969-12-31T23:59:59.999Z\", "
+            "\"1970-01-01T00:00:00Z\", \"1970-01-01T00:00:00.005Z\", null, "
+            "\"1978-01-11T21:31:40.800Z\"" },
+          { "from_unix_micros(n)", "\"1970-01-01T00:00:00.000001Z\", "
+            "\"1969-12-31T23:59:59.999999Z\", \"1970-01-01T00:00:00Z\", "
+            "\"1970-01-01T00:00:00.000005Z\", null, \"1970-01-03T22:23:22.300800Z\"" },
+          { "date_add(d, n)", "\"2024-03-01\", \"1969-12-30\", \"0001-01-01\", "
+            "!a time outside of the years 0001 to 9999, null, "
+            "!a time outside of the years 0001 to 9999" },
+          { "to_timestamp(s)", "\"2024-02-29T08:00:00Z\", !string that is no timestamp, "
+            "\"2024-01-02T03:04:00Z\", \"2024-01-02T00:00:00Z\", null, "
+            "!string that is no timestamp" },
+          { "to_date(s)", "\"2024-02-29\", !string that is no date, \"2024-01-02\", "
+            "\"2024-01-02\", null, !string that is no date" },
+          { "to_timestamp('2024-01-02t03:04:05.1234567z')", "\"2024-01-02T03:04:05.123456Z\", "
+            "\"2024-01-02T03:04:05.123456Z\", \"2024-01-02T03:04:05.123456Z\", "
+            "\"2024-01-02T03:04:05.123456Z\", \"2024-01-02T03:04:05.123456Z\", "
+            "\"2024-01-02T03:04:05.123456Z\"" },
+          { "to_timestamp('02/Jan/2024:15:04:05 -0130', '%d/%b/%Y:%H:%M:%S %z') = "
+            "timestamp '2024-01-02T16:34:05Z'", "true, true, true, true, true, true" },
+          { "to_timestamp('3:04 PM, Tuesday January 2 24', '%I:%M %p, %A %B %e %y') = "
+            "timestamp '2024-01-02T15:04:00Z'", "true, true, true, true, true, true" },
+          { "to_timestamp('1700000000.25', '%s.%f') = timestamp '2023-11-14T22:13:20.250Z'",
+            "true, true, true, true, true, true" },
+          { "to_timestamp('2024-060', '%Y-%j') = timestamp '2024-02-29T00:00:00Z'",
+            "true, true, true, true, true, true" },
+          { "to_date('20240229', '%Y%m%d')", "\"2024-02-29\", \"2024-02-29\", \"2024-02-29\", "
+            "\"2024-02-29\", \"2024-02-29\", \"2024-02-29\"" },
+          { "to_timestamp(s, '%Y-%m-%d', 'utc') is null", "!string that is no timestamp, "
+            "!string that is no timestamp, !string that is no timestamp, false, true, false" },
+          { "to_timestamp(s, '%Q')", "@0 the format has a directive that is not known" },
+          { "to_timestamp(s, '%')", "@0 the format has a directive that is not known" },
+          { "to_timestamp(s, '%F', 'Europe/Paris')", "@0 the only time zone so far is 'UTC'" },
+          { "to_timestamp(5)", "@0 to_timestamp takes (string [, string, string]), got (int64)" });
+}
+
+/* ---- aggregates over cells in memory ---- */
+
+#define SLOTS 8
+#define WIDTH 64
+
+struct store {
+    uint8_t records[SLOTS][WIDTH];
+    struct weir_buffer texts[SLOTS][WEIR_AGGREGATE_MAX_COLUMNS];
+    struct weir_view views[WEIR_AGGREGATE_MAX_COLUMNS];
+    struct weir_cells cells;
+};
+
+static struct weir_bytes cell_get(const struct weir_cells *cells, uint32_t column, uint32_t slot)
+{
+    const struct weir_buffer *b = &((struct store *)cells->table)->texts[slot][column];
+    return (struct weir_bytes){ b->data ? b->data : (const uint8_t *)"", b->length };
+}
+
+static int32_t cell_put(const struct weir_cells *cells, uint32_t column, uint32_t slot,
+                        struct weir_bytes bytes)
+{
+    struct weir_buffer *b = &((struct store *)cells->table)->texts[slot][column];
+    b->length = 0;
+    return buffer_add(b, bytes.data, bytes.length);
+}
+
+static void store_make(struct store *store)
+{
+    uint32_t c;
+    memset(store, 0, sizeof *store);
+    for (c = 0; c < WEIR_AGGREGATE_MAX_COLUMNS; c++)
+        store->views[c] = (struct weir_view){ store->records[0] + 8 * c, WIDTH };
+    store->cells = (struct weir_cells){ .size = sizeof store->cells, .views = store->views,
+                                        .table = store, .get = cell_get, .put = cell_put };
+}
+
+static void store_free(struct store *store)
+{
+    uint32_t i, c;
+    for (i = 0; i < SLOTS; i++)
+        for (c = 0; c < WEIR_AGGREGATE_MAX_COLUMNS; c++) mem_free(store->texts[i][c].data);
+}
+
+/* A call of an aggregate over columns of the table. */
+struct aggregate {
+    const struct weir_aggregate *function;
+    struct weir_aggregate_plan plan;
+    void *bound;
+    uint32_t n_args;
+    const struct ArrowArray *args[2];
+};
+
+static struct aggregate aggregate_of(const char *name, const char *one, const char *two)
+{
+    struct aggregate a = { .plan = { .size = sizeof a.plan } };
+    const char *const names[] = { one, two };
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct weir_argument args[2] = { { 0 } };
+    const struct weir_component *c = expr_test_env.find(NULL, WEIR_KIND_AGGREGATE, name);
+    assert_non_null(c);
+    a.function = c->table;
+    for (; a.n_args < 2 && names[a.n_args]; a.n_args++) {
+        const int32_t k = weir_column_index(&table.schema, names[a.n_args]);
+        a.args[a.n_args] = table.chunk->array->children[k];
+        args[a.n_args].size = sizeof *args;
+        args[a.n_args].schema = table.schema.children[k];
+    }
+    if (a.function->bind(expr_test_env.host, args, a.n_args, &a.plan, &a.bound, &error))
+        fail_msg("%s", error.text);
+    return a;
+}
+
+static void aggregate_free(struct aggregate *a)
+{
+    schema_release(&a->plan.result);
+    a->function->unbind(a->bound);
+}
+
+/* Rows list[0..n) to slot 0. */
+static void add_rows(const struct aggregate *a, struct store *store, const uint32_t *list,
+                     uint32_t n)
+{
+    static const uint8_t constant[2];
+    static const uint32_t slots[64];
+    struct weir_error error = WEIR_ERROR_INIT;
+    const struct weir_call call = { .size = sizeof call, .rows = table.chunk->rows,
+                                    .selection = list, .selected = n, .n_args = a->n_args,
+                                    .args = a->args, .constant = constant };
+    assert_int_equal(a->function->update(a->bound, &store->cells, slots, &call, &error), WEIR_OK);
+}
+
+/* The cells of slot 0 as arrays of one row, as a combine table gives them. */
+static void take_partial(const struct aggregate *a, const struct store *store,
+                         struct ArrowArray *out)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    uint32_t c;
+    for (c = 0; c < a->plan.n_columns; c++) {
+        const uint32_t type = a->plan.columns[c].type;
+        const struct weir_bytes text = cell_get(&store->cells, c, 0);
+        const int is_text = type == WEIR_TYPE_UTF8 || type == WEIR_TYPE_BINARY;
+        assert_int_equal(weir_data_1.column(type, 1, text.length, 0, &out[c], &error), WEIR_OK);
+        if (is_text) {
+            ((int32_t *)(uintptr_t)out[c].buffers[1])[1] = (int32_t)text.length;
+            if (text.length) memcpy((void *)(uintptr_t)out[c].buffers[2], text.data, text.length);
+        } else {
+            memcpy((void *)(uintptr_t)out[c].buffers[1], store->records[0] + 8 * c,
+                   type == WEIR_TYPE_BOOL ? 1 : weir_type_width(type));
+        }
+    }
+}
+
+static void merge_partial(const struct aggregate *a, struct store *to, const struct store *from,
+                          int inverse)
+{
+    static const uint8_t constant[WEIR_AGGREGATE_MAX_COLUMNS];
+    static const uint32_t slots[1];
+    struct ArrowArray columns[WEIR_AGGREGATE_MAX_COLUMNS];
+    const struct ArrowArray *args[WEIR_AGGREGATE_MAX_COLUMNS];
+    struct weir_error error = WEIR_ERROR_INIT;
+    const struct weir_call call = { .size = sizeof call, .rows = 1, .selected = 1,
+                                    .n_args = a->plan.n_columns, .args = args,
+                                    .constant = constant };
+    uint32_t c;
+    take_partial(a, from, columns);
+    for (c = 0; c < a->plan.n_columns; c++) args[c] = &columns[c];
+    assert_int_equal((inverse ? a->function->inverse : a->function->merge)(a->bound, &to->cells,
+                                                                          slots, &call, &error),
+                     WEIR_OK);
+    for (c = 0; c < a->plan.n_columns; c++) array_release(&columns[c]);
+}
+
+/* The result of slot 0 as JSON; "!reason" where it fails. */
+static const char *result_of(const struct aggregate *a, struct store *store)
+{
+    static char line[256];
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct weir_buffer text = { 0 };
+    struct ArrowArray out;
+    uint8_t failed[1] = { 0 };
+    char reason[128] = "";
+    assert_int_equal(a->function->finish(expr_test_env.host, a->bound, &store->cells, NULL, 0, 1,
+                                         failed, reason, &out, &error),
+                     WEIR_OK);
+    assert_int_equal(out.length, 1);
+    assert_true((out.null_count == 0) == (out.buffers[0] == NULL));
+    if (failed[0]) {
+        snprintf(line, sizeof line, "!%s", reason);
+    } else {
+        value_json(&a->plan.result, &out, 0, &text);
+        snprintf(line, sizeof line, "%.*s", (int)text.length, (char *)text.data);
+    }
+    mem_free(text.data);
+    out.release(&out);
+    return line;
+}
+
+static void gives(const char *name, const char *one, const char *two, const char *want)
+{
+    struct aggregate a = aggregate_of(name, one, two);
+    const uint32_t n = table.chunk->rows;
+    struct store whole, merged, part;
+    uint32_t list[64], cut, i;
+    for (i = 0; i < n; i++) list[i] = i;
+    store_make(&whole);
+    add_rows(&a, &whole, list, n);
+    assert_string_equal(result_of(&a, &whole), want);
+    for (cut = 0; cut <= n; cut++) { /* in two partial states, empty ones too */
+        store_make(&merged);
+        store_make(&part);
+        add_rows(&a, &part, list, cut);
+        merge_partial(&a, &merged, &part, 0);
+        store_free(&part);
+        store_make(&part);
+        add_rows(&a, &part, list + cut, n - cut);
+        merge_partial(&a, &merged, &part, 0);
+        assert_string_equal(result_of(&a, &merged), want);
+        if (a.plan.flags & WEIR_AGGREGATE_INVERSE) { /* what is taken away again leaves no trace */
+            merge_partial(&a, &merged, &part, 1);
+            store_free(&part);
+            store_make(&part);
+            add_rows(&a, &part, list, cut);
+            assert_string_equal(result_of(&a, &merged), result_of(&a, &part));
+            assert_memory_equal(merged.records[0], part.records[0], WIDTH);
+        }
+        store_free(&part);
+        store_free(&merged);
+    }
+    store_free(&whole);
+    aggregate_free(&a);
+}
+
+static int for_aggregates(void **state)
+{
+    (void)state;
+    table_make(&table,
+               "a int64, i int, f double, s string, ok bool, t timestamp, d date, none int64, "
+               "big int64, x binary",
+               "[[3,3,1.5,\"b\",true,\"2024-01-01T00:00:00Z\",\"2024-01-01\",null,"
+               "9223372036854775807,\"Yg==\"],"
+               "[null,null,null,null,null,null,null,null,null,null],"
+               "[-1,-1,-0.5,\"a\",true,\"2023-01-01T00:00:00Z\",\"2023-01-01\",null,1,\"YQ==\"],"
+               "[3,3,\"NaN\",\"c\",false,\"2024-06-01T00:00:00Z\",\"2024-06-01\",null,-1,\"Yw==\"],"
+               "[2,2,0.25,\"\",true,null,null,null,1,\"\"]]");
+    return 0;
+}
+
+static void counts_and_sums(void **state)
+{
+    (void)state;
+    gives("count", NULL, NULL, "5");
+    gives("count", "a", NULL, "4");
+    gives("count", "s", NULL, "4");
+    gives("count", "none", NULL, "0");
+    gives("sum", "a", NULL, "7");
+    gives("sum", "i", NULL, "7");
+    gives("sum", "f", NULL, "\"NaN\"");
+    gives("sum", "none", NULL, "null");
+    gives("sum", "big", NULL, "!the sum overflows int64");
+    gives("avg", "a", NULL, "1.75");
+    gives("avg", "big", NULL, "2.305843009213694E18");
+    gives("avg", "none", NULL, "null");
+    gives("var", "a", NULL, "3.5833333333333335");
+    gives("stddev", "a", NULL, "1.8929694486000912");
+    gives("var", "none", NULL, "null");
+}
+
+static void extremes(void **state)
+{
+    (void)state;
+    gives("min", "a", NULL, "-1");
+    gives("max", "a", NULL, "3");
+    gives("min", "i", NULL, "-1");
+    gives("min", "f", NULL, "-0.5");
+    gives("max", "f", NULL, "\"NaN\"");
+    gives("min", "s", NULL, "\"\"");
+    gives("max", "s", NULL, "\"c\"");
+    gives("max", "x", NULL, "\"Yw==\"");
+    gives("min", "t", NULL, "\"2023-01-01T00:00:00Z\"");
+    gives("max", "d", NULL, "\"2024-06-01\"");
+    gives("min", "ok", NULL, "false");
+    gives("max", "ok", NULL, "true");
+    gives("min", "none", NULL, "null");
+    gives("bool_and", "ok", NULL, "false");
+    gives("bool_or", "ok", NULL, "true");
+}
+
+static void first_and_last_and_by(void **state)
+{
+    (void)state;
+    gives("first", "a", NULL, "3");
+    gives("last", "a", NULL, "2");
+    gives("last", "t", NULL, "null");
+    gives("first", "s", NULL, "\"b\"");
+    gives("last", "s", NULL, "\"\"");
+    gives("first", "none", NULL, "null");
+    gives("min_by", "s", "a", "\"a\"");
+    gives("max_by", "s", "a", "\"b\""); /* of two equal keys the first */
+    gives("max_by", "t", "s", "\"2024-06-01T00:00:00Z\"");
+    gives("min_by", "t", "s", "null"); /* null at the least key */
+    gives("min_by", "a", "none", "null");
+    gives("max_by", "a", "f", "3");
+}
+
+static void without_rows_all_but_count_are_null(void **state)
+{
+    static const char *const names[] = { "sum", "avg", "var", "stddev", "min", "max", "first",
+                                         "last" };
+    struct store store;
+    struct aggregate a;
+    uint32_t i;
+    (void)state;
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        a = aggregate_of(names[i], "a", NULL);
+        store_make(&store);
+        assert_string_equal(result_of(&a, &store), "null");
+        aggregate_free(&a);
+    }
+    a = aggregate_of("count", "a", NULL);
+    store_make(&store);
+    assert_string_equal(result_of(&a, &store), "0");
+    aggregate_free(&a);
+}
+
+static void first_sees_a_null_as_a_value(void **state)
+{
+    struct aggregate a = aggregate_of("first", "a", NULL);
+    static const uint32_t list[] = { 1, 2 };
+    struct store store;
+    (void)state;
+    store_make(&store);
+    add_rows(&a, &store, list, 2);
+    assert_string_equal(result_of(&a, &store), "null");
+    aggregate_free(&a);
+}
+
+static void a_sum_may_overflow_in_between(void **state)
+{
+    struct aggregate a = aggregate_of("sum", "big", NULL);
+    static const uint32_t list[] = { 0, 2, 3 }; /* max + 1 - 1 */
+    struct store store;
+    (void)state;
+    store_make(&store);
+    add_rows(&a, &store, list, 3);
+    assert_string_equal(result_of(&a, &store), "9223372036854775807");
+    aggregate_free(&a);
+}
+
+static double float_result(const struct aggregate *a, struct store *store)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct ArrowArray out;
+    uint8_t failed[1] = { 0 };
+    char reason[128];
+    double value;
+    assert_int_equal(a->function->finish(expr_test_env.host, a->bound, &store->cells, NULL, 0, 1,
+                                         failed, reason, &out, &error),
+                     WEIR_OK);
+    value = weir_get_float64(&out, 0);
+    out.release(&out);
+    return value;
+}
+
+static void sums_of_floats_do_not_depend_on_partial_sums(void **state)
+{
+    static const char *const names[] = { "sum", "avg", "var" };
+    char rows[4096] = "[";
+    uint64_t random = 88172645463325252ull;
+    uint32_t i, k, round;
+    size_t n = 1;
+    (void)state;
+    for (i = 0; i < 60; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        n += (size_t)snprintf(rows + n, sizeof rows - n, "%s[%.17g]", i ? "," : "",
+                              ((double)(random % 2000001) - 1e6) *
+                                  pow(10, (double)(random % 19) - 9));
+    }
+    strcpy(rows + n, "]");
+    table_make(&table, "f double", rows);
+    for (k = 0; k < 3; k++) {
+        struct aggregate a = aggregate_of(names[k], "f", NULL);
+        struct store whole, part, merged;
+        uint32_t list[60];
+        double want;
+        for (i = 0; i < 60; i++) list[i] = i;
+        store_make(&whole);
+        add_rows(&a, &whole, list, 60);
+        want = float_result(&a, &whole);
+        for (round = 1; round < 30; round++) {
+            store_make(&merged);
+            for (i = 0; i < 60; i += round) {
+                store_make(&part);
+                add_rows(&a, &part, list + i, 60 - i < round ? 60 - i : round);
+                merge_partial(&a, &merged, &part, 0);
+            }
+            assert_true(float_result(&a, &merged) == want);
+        }
+        aggregate_free(&a);
+    }
+}
+
+/* ---- memory that runs out ---- */
+
+static void every_allocation_may_fail(void **state)
+{
+    static const char *const texts[] = { "upper(s) || lpad(u, 5, '*')", "concat_ws(',', s, u)",
+                                         "regexp_replace(s, '(a)', '$1')", "s rlike u",
+                                         "regexp_extract(s, '(.)')", "split_part(s, ',', n)",
+                                         "round(n / 3, 2)", "position(u, s)",
+                                         "to_timestamp('2024', '%Y')" };
+    const struct weir_expr_input input = { NULL, &table.schema };
+    const struct weir_chunk *chunk = table.chunk;
+    const struct expr_run run = { 0 };
+    uint32_t k;
+    (void)state;
+    for (k = 0; k < sizeof texts / sizeof *texts; k++) {
+        uint64_t nth;
+        int32_t rc = WEIR_FATAL;
+        for (nth = 1; rc == WEIR_FATAL; nth++) {
+            const uint64_t before = mem_in_use();
+            struct weir_error error = WEIR_ERROR_INIT;
+            struct weir_expr *expr;
+            struct ArrowArray out = { 0 };
+            mem_fail_at(nth, nth & 1);
+            rc = expr_compile(&expr_test_env, texts[k], "x", &input, 1, 0, &expr, &error);
+            if (!rc) rc = expr_eval(&run, expr, &chunk, NULL, &out, &error);
+            mem_fail_at(0, 0);
+            array_release(&out);
+            expr_free(expr);
+            assert_int_equal(mem_in_use(), before);
+        }
+        if (rc) fail_msg("%s: class %d", texts[k], rc);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_descriptor_is_in_order),
+        cmocka_unit_test_setup_teardown(numbers, for_numbers, tear_down),
+        cmocka_unit_test_setup_teardown(texts, for_texts, tear_down),
+        cmocka_unit_test_setup_teardown(patterns, for_patterns, tear_down),
+        cmocka_unit_test_setup_teardown(times_taken_apart, for_times, tear_down),
+        cmocka_unit_test_setup_teardown(times_put_together, for_times, tear_down),
+        cmocka_unit_test_setup_teardown(counts_and_sums, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(extremes, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(first_and_last_and_by, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(without_rows_all_but_count_are_null, for_aggregates,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(first_sees_a_null_as_a_value, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(a_sum_may_overflow_in_between, for_aggregates, tear_down),
+        cmocka_unit_test_teardown(sums_of_floats_do_not_depend_on_partial_sums, tear_down),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, for_texts, tear_down),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
