@@ -1,17 +1,19 @@
 /*
  * commit.c - committables, the manifest, whose directory it is, and what a restart mends.
  *
- * A committable, little-endian: 1 version (1) | 4 entries | entries | 4 CRC-32C. An entry: 1 kind | 8 bytes | 8 since_us |
- * 2 + hidden name | 2 + final name. Kind 1: a whole file, to be renamed; kind 2: a hidden file that goes on
- * growing, of which so many bytes belong to the batch.
+ * A committable, little-endian: 1 version (1) | 4 entries | entries | 4 CRC-32C. An entry: 1 kind |
+ * 8 bytes | 8 since_us | 2 + hidden name | 2 + final name. Kind 1: a whole file, to be renamed;
+ * kind 2: a hidden file that goes on growing, of which so many bytes belong to the batch.
  *
  *  1. Everything a committable names is durable when `prepare` returns: bytes, names, directories.
- *  2. A commit renames, syncs the directories, then appends the batch to the manifest by one write and syncs. A crash in between is
- *     mended by the same commit: a hidden file that is gone while the final one has its length was renamed.
+ *  2. A commit renames, syncs the directories, then appends the batch to the manifest by one write
+ *     and syncs. A crash in between is mended by the same commit: a hidden file that is gone while
+ *     the final one has its length was renamed.
  *  3. Batches come in order, so a batch below `next_commit` is in the manifest already.
- *  4. After a restart the manifest and the log's open committables together say which hidden files are wanted, and how long those that grow
- *     are; others go, longer ones are cut.
- *  5. `_weir/owner` names job and sink; another one is refused, for its batches would be taken for ours.
+ *  4. After a restart the manifest and the log's open committables together say which hidden files
+ *     are wanted, and how long those that grow are; others go, longer ones are cut.
+ *  5. `_weir/owner` names job and sink; another one is refused, for its batches would be taken for
+ *  ours.
  */
 #include "plugins/sink_file/sink.h"
 
@@ -23,7 +25,8 @@
 #define HIDDEN_PREFIX ".part-"
 #define OWNER_FILE "_weir/owner"
 #define OWNER_DRAFT "_weir/.owner"
-#define MANIFEST_MOST (1ull << 30)
+#define MANIFEST_WINDOW (1ull << 20)
+#define MANIFEST_MOST (1ull << 30) /* of one batch */
 
 /* ---- whole small files ---- */
 
@@ -49,6 +52,18 @@ static int32_t read_file(struct sink *sink, const char *full, uint64_t most, uin
         status = io->pread(sink->context, handle, *text, stat.length, 0, n, error);
     io->close(sink->context, handle);
     if (status == WEIR_OK) (*text)[*n] = 0;
+    return status;
+}
+
+static int32_t file_length(struct sink *sink, const char *full, uint64_t *n,
+                           struct weir_error *error)
+{
+    struct weir_io_stat stat;
+    int32_t status;
+    memset(&stat, 0, sizeof stat);
+    stat.size = (uint32_t)sizeof stat;
+    status = sink->io->stat(sink->context, full, &stat, error);
+    *n = stat.length;
     return status;
 }
 
@@ -89,23 +104,24 @@ int32_t owner_open(struct sink *sink, struct weir_error *error)
         char manifest[PATH_ROOM];
         status = sink_full_path(sink, MANIFEST_FILE, manifest, error);
         weir_error_init(&absent);
-        if (status == WEIR_OK) status = read_file(sink, manifest, MANIFEST_MOST, &text, &n, &absent);
+        if (status == WEIR_OK) status = file_length(sink, manifest, &n, &absent);
         if (status == WEIR_OK && n == 0) status = WEIR_UNSUPPORTED;
         if (status == WEIR_OK)
             status = weir_fail_option(error, "path", -1, "'%s' has a manifest but no " OWNER_FILE
                                       ": nobody knows whose it is", sink->path);
-        sink->host->free(text);
-        return status == WEIR_UNSUPPORTED ? owner_write(sink, mine, error) : status;
+        if (status == WEIR_UNSUPPORTED) return owner_write(sink, mine, error);
     }
     if (status != WEIR_OK) {
         if (error->error_class == WEIR_OK) *error = absent;
+        sink->host->free(text);
         return status;
     }
     /* what follows the three lines is for people */
     if (n < strlen(mine) || memcmp(text, mine, strlen(mine)) != 0) {
         for (n = 0; text[n]; n++)
             if (text[n] < ' ') text[n] = ' ';
-        status = weir_fail_option(error, "path", -1, "'%s' belongs to another job or sink (%.120s); "
+        status = weir_fail_option(error, "path", -1,
+                                  "'%s' belongs to another job or sink (%.120s); "
                                   "this is job %.40s, sink %.64s: take another directory",
                                   sink->path, (const char *)text, who->job_id, who->sink);
     }
@@ -182,40 +198,108 @@ static int32_t on_manifest(void *arg, const struct manifest_entry *line)
     return known_set(known, &entry);
 }
 
+/* Where the last batch in n bytes of whole batches begins. */
+static uint64_t last_batch(const uint8_t *text, uint64_t n)
+{
+    uint64_t at = n;
+    char head[64];
+    while (at) {
+        uint64_t end = at--, size;
+        while (at && text[at - 1] != '\n') at--;
+        size = end - at < sizeof head - 1 ? end - at : sizeof head - 1;
+        memcpy(head, text + at, size);
+        head[size] = 0;
+        if (strstr(head, ",\"part\":1,")) break;
+    }
+    return at;
+}
+
+/* The manifest may be long: it is read in windows of whole batches. *end: of the last whole batch,
+ * *last: where that begins. */
+static int32_t manifest_scan(struct sink *sink, struct known *known, uint64_t length,
+                             uint64_t *end, uint64_t *last, struct weir_error *error)
+{
+    struct weir_bytes text = { NULL, 0 };
+    uint64_t window = MANIFEST_WINDOW, got = 1;
+    uint8_t *memory = NULL;
+    int32_t status = WEIR_OK;
+    *end = *last = 0;
+    while (status == WEIR_OK && *end < length && got) {
+        uint64_t n = length - *end < window ? length - *end : window;
+        uint8_t *more = sink->host->realloc(memory, n);
+        struct weir_error own;
+        if (!more) status = no_memory(error);
+        else memory = more;
+        if (status == WEIR_OK)
+            status = sink->io->pread(sink->context, sink->manifest, memory, n, *end, &text.length,
+                                     error);
+        if (status != WEIR_OK) break;
+        text.data = memory;
+        weir_error_init(&own);
+        status = manifest_read(text, on_manifest, known, &got, &own);
+        if (status == WEIR_DATA)
+            status = weir_fail(error, WEIR_FATAL, "'%s/" MANIFEST_FILE "': %s, counted from %llu",
+                               sink->path, own.text, (unsigned long long)*end);
+        else if (status != WEIR_OK && error->error_class == WEIR_OK)
+            *error = own;
+        if (status == WEIR_OK && got) *last = *end + last_batch(memory, got);
+        *end += got;
+        if (got == 0 && n < length - *end && window < MANIFEST_MOST) {
+            window *= 2; /* one batch is longer */
+            got = 1;
+        }
+    }
+    sink->host->free(memory);
+    return status;
+}
+
+/* The last batch is the only one whose sync may have failed or not have come. A sync that failed in
+ * an earlier process leaves pages that look written and are not: so the bytes are written again. */
+static int32_t write_again(struct sink *sink, uint64_t from, uint64_t end,
+                           struct weir_error *error)
+{
+    uint64_t got;
+    int32_t status;
+    uint8_t *memory;
+    if (from == end) return WEIR_OK;
+    memory = sink->host->alloc(end - from);
+    if (!memory) return no_memory(error);
+    status = sink->io->pread(sink->context, sink->manifest, memory, end - from, from, &got, error);
+    if (status == WEIR_OK && got != end - from)
+        status = weir_fail(error, WEIR_FATAL, "the manifest of '%s' has become shorter",
+                           sink->path);
+    if (status == WEIR_OK)
+        status = sink->io->pwrite(sink->context, sink->manifest, memory, got, from, error);
+    sink->host->free(memory);
+    return status;
+}
+
 /* Reads the manifest into `known`, cuts its torn tail and opens it for appending. */
 static int32_t manifest_load(struct sink *sink, struct known *known, struct weir_error *error)
 {
     const struct weir_io *io = sink->io;
-    struct weir_bytes text = { NULL, 0 };
-    struct weir_error absent;
+    struct weir_io_stat stat;
     char full[PATH_ROOM], directory[PATH_ROOM];
-    uint8_t *memory = NULL;
-    uint64_t end = 0;
+    uint64_t end = 0, last = 0;
     int32_t status = sink_full_path(sink, MANIFEST_FILE, full, error);
     if (status == WEIR_OK) status = sink_full_path(sink, MANIFEST_DIRECTORY, directory, error);
     if (status != WEIR_OK) return status;
     sink->next_commit = 0;
-    weir_error_init(&absent);
-    status = read_file(sink, full, MANIFEST_MOST, &memory, &text.length, &absent);
-    text.data = memory;
-    if (status == WEIR_OK) {
-        status = manifest_read(text, on_manifest, known, &end, error);
-        if (status == WEIR_DATA) status = WEIR_FATAL;
-    } else if (status == WEIR_UNSUPPORTED) {
-        status = WEIR_OK;
-    } else if (error->error_class == WEIR_OK) {
-        *error = absent;
-    }
-    sink->host->free(memory);
-    if (status != WEIR_OK) return status;
     if (sink->manifest >= 0) io->close(sink->context, sink->manifest);
     sink->manifest = -1;
     status = io->open(sink->context, full, WEIR_IO_READ | WEIR_IO_WRITE | WEIR_IO_CREATE,
                       &sink->manifest, error);
-    if (status != WEIR_OK) sink->manifest = -1;
-    /* a kill may have left whole lines that no power loss would: make them last, cut the others */
-    if (status == WEIR_OK && end < text.length)
+    if (status != WEIR_OK) {
+        sink->manifest = -1;
+        return status;
+    }
+    memset(&stat, 0, sizeof stat);
+    stat.size = (uint32_t)sizeof stat;
+    status = io->stat_handle(sink->context, sink->manifest, &stat, error);
+    if (status == WEIR_OK) status = manifest_scan(sink, known, stat.length, &end, &last, error);
+    if (status == WEIR_OK && end < stat.length)
         status = io->truncate(sink->context, sink->manifest, end, error);
+    if (status == WEIR_OK) status = write_again(sink, last, end, error);
     if (status == WEIR_OK) status = io->sync(sink->context, sink->manifest, error);
     if (status == WEIR_OK) status = io->sync_dir(sink->context, directory, error);
     sink->manifest_end = end;
@@ -354,7 +438,8 @@ static int32_t sync_parent(struct sink *sink, const char *name, char *last,
     snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - name) : 0, name);
     if (strcmp(directory, last) == 0) return WEIR_OK;
     status = sink_full_path(sink, directory, full, error);
-    if (status == WEIR_OK) status = sink->io->sync_dir(sink->context, full, error);
+    if (status == WEIR_OK && !planted(sink, skip_dir_sync))
+        status = sink->io->sync_dir(sink->context, full, error);
     if (status == WEIR_OK) memcpy(last, directory, strlen(directory) + 1);
     return status;
 }
@@ -389,8 +474,8 @@ static int32_t show(struct sink *sink, const struct entry *entry, int *moved,
     return weir_fail(error, WEIR_FATAL, "'%s' was prepared and is gone", from);
 }
 
-/* Writes at the end that is known to be whole. After a failed sync the handle is of no use; the next try opens the
- * file again and writes all of it again. */
+/* Writes at the end that is known to be whole. After a failed sync the handle is of no use; the
+ * next try opens the file again and writes all of it again. */
 static int32_t append_text(struct sink *sink, const struct weir_buffer *text,
                            struct weir_error *error)
 {
@@ -453,7 +538,8 @@ int32_t committable_commit(struct sink *sink, const struct weir_committable *com
     int moved = 0, whole = 0;
     int32_t status = reader_begin(&reader, committable, error);
     if (status != WEIR_OK) return status;
-    if (sink->with_manifest && committable->batch < sink->next_commit) {
+    if (sink->with_manifest && committable->batch < sink->next_commit &&
+        !planted(sink, commit_without_check)) {
         *outcome = WEIR_COMMIT_ALREADY;
         return WEIR_OK;
     }
@@ -567,12 +653,14 @@ int32_t sink_recover(struct sink *sink, const struct weir_committable *list, uin
     uint32_t i;
     int32_t status = sink->with_manifest ? manifest_load(sink, &known, error) : WEIR_OK;
     if (status == WEIR_OK && sink->with_manifest && sink->next_commit > next_batch)
-        status = weir_fail_option(error, "path", -1, "'%s' has batches up to %llu of this sink, the "
+        status = weir_fail_option(error, "path", -1,
+                                  "'%s' has batches up to %llu of this sink, the "
                                   "checkpoint goes on with %llu: they do not belong together",
                                   sink->path, (unsigned long long)sink->next_commit - 1,
                                   (unsigned long long)next_batch);
     if (status == WEIR_OK) status = add_pending(sink, &known, list, n, error);
-    if (status == WEIR_OK) status = mend_directory(sink, &known, "", 16, error);
+    if (status == WEIR_OK && !planted(sink, no_recover))
+        status = mend_directory(sink, &known, "", 16, error);
     for (i = 0; i < known.n && status == WEIR_OK; i++)
         if (known.list[i].kind == ENTRY_OPEN) status = out_adopt(sink, &known.list[i], error);
     sink->host->free(known.list);

@@ -1,12 +1,13 @@
 /*
  * out.c - files that are being written.
  *
- * Rows are encoded into a buffer per file and written in blocks; with compression each block is a frame (zstd) or member
- * (gzip) of its own, of which any number may stand behind each other in a file. So a hidden file can be appended to in
- * the next batch, and cut back to where a batch ended, without a compressor that outlives either.
+ * Rows are encoded into a buffer per file and written in blocks; with compression each block is a
+ * frame (zstd) or member (gzip) of its own, of which any number may stand behind each other in a
+ * file. So a hidden file can be appended to in the next batch, and cut back to where a batch ended,
+ * without a compressor that outlives either.
  *
- * The number of open handles and the bytes in buffers are bounded; a file that was closed is opened again to be
- * synced, which makes all its bytes durable, whoever wrote them.
+ * The number of open handles and the bytes in buffers are bounded; a file that was closed is opened
+ * again to be synced, which makes all its bytes durable, whoever wrote them.
  */
 #include "plugins/sink_file/sink.h"
 
@@ -23,6 +24,7 @@
 #define BLOCK (256u << 10)
 #define BUFFERED_MOST (32u << 20)
 #define OPEN_MOST 64u
+#define MADE_MOST (1u << 20)
 
 int32_t sink_full_path(const struct sink *sink, const char *path, char out[PATH_ROOM],
                        struct weir_error *error)
@@ -46,32 +48,40 @@ static int is_made(const struct sink *sink, const char *full)
     return 0;
 }
 
+/* The entry of a directory may be there and still not durable, after a kill: the first time that a
+ * process meets one it syncs the parent, whoever made it. Above the sink's own directory that may
+ * be forbidden, and is the business of whoever made those. */
 int32_t sink_make_directory(struct sink *sink, const char *full, struct weir_error *error)
 {
     struct weir_io_stat stat;
-    struct weir_error absent;
+    struct weir_error own;
     char parent[PATH_ROOM];
     const char *slash = strrchr(full, '/');
-    int32_t status;
+    int32_t status = WEIR_OK, there;
     if (is_made(sink, full)) return WEIR_OK;
+    snprintf(parent, sizeof parent, "%.*s", slash && slash > full ? (int)(slash - full) : 1,
+             slash ? full : ".");
+    if (strcmp(parent, ".") && strcmp(parent, "/"))
+        status = sink_make_directory(sink, parent, error);
+    if (status != WEIR_OK) return status;
     memset(&stat, 0, sizeof stat);
     stat.size = (uint32_t)sizeof stat;
-    weir_error_init(&absent);
-    status = sink->io->stat(sink->context, full, &stat, &absent);
-    if (status == WEIR_OK && stat.kind != WEIR_IO_DIRECTORY)
+    weir_error_init(&own);
+    status = sink->io->stat(sink->context, full, &stat, &own);
+    there = status == WEIR_OK;
+    if (there && stat.kind != WEIR_IO_DIRECTORY)
         return weir_fail(error, WEIR_CONFIG, "'%s' is no directory", full);
     if (status == WEIR_UNSUPPORTED) {
-        snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - full) : 1, slash ? full : ".");
-        if (slash == full) snprintf(parent, sizeof parent, "/");
-        status = strcmp(parent, ".") && strcmp(parent, "/")
-                     ? sink_make_directory(sink, parent, error)
-                     : WEIR_OK;
-        if (status == WEIR_OK) status = sink->io->mkdir(sink->context, full, error);
-        if (status == WEIR_OK) status = sink->io->sync_dir(sink->context, parent, error);
-    } else if (status != WEIR_OK && error->error_class == WEIR_OK) {
-        *error = absent;
+        weir_error_init(&own);
+        status = sink->io->mkdir(sink->context, full, &own);
     }
-    if (status != WEIR_OK) return status;
+    if (status == WEIR_OK) status = sink->io->sync_dir(sink->context, parent, &own);
+    if (there && status == WEIR_FATAL && strlen(full) <= strlen(sink->path)) status = WEIR_OK;
+    if (status != WEIR_OK) {
+        if (error->error_class == WEIR_OK) *error = own;
+        return status;
+    }
+    if (sink->made.length > MADE_MOST) sink->made.length = 0;
     return render_bytes(sink->host, full, strlen(full) + 1, &sink->made) == WEIR_OK
                ? WEIR_OK
                : no_memory(error);
@@ -126,7 +136,7 @@ static struct out *out_create(struct sink *sink, const char *key, const char *hi
 
 /* ---- names ---- */
 
-/* The template with its words filled in. */
+/* The template with its words filled in. Numbers have leading zeros: names sort as numbers do. */
 static int expand(const struct sink *sink, char *out, size_t size)
 {
     const char *p = sink->name;
@@ -134,16 +144,22 @@ static int expand(const struct sink *sink, char *out, size_t size)
     while (*p && n + 24 < size) {
         const char *end = *p == '{' ? strchr(p, '}') : NULL;
         size_t word = end ? (size_t)(end - p) + 1 : 0;
-        unsigned long long value;
+        unsigned long long value = sink->seq;
+        int digits = 5;
         if (!word) {
             out[n++] = *p++;
             continue;
         }
-        if (strncmp(p, "{batch}", word) == 0) value = sink->batch;
-        else if (strncmp(p, "{time_ms}", word) == 0) value = (unsigned long long)(sink->time_us / 1000);
-        else if (strncmp(p, "{partition}", word) == 0) value = sink->partition;
-        else value = sink->seq;
-        n += (size_t)snprintf(out + n, size - n, "%llu", value);
+        if (strncmp(p, "{batch}", word) == 0) {
+            value = sink->batch;
+            digits = 10;
+        } else if (strncmp(p, "{time_ms}", word) == 0) {
+            value = (unsigned long long)(sink->time_us / 1000);
+            digits = 13;
+        } else if (strncmp(p, "{partition}", word) == 0) {
+            value = sink->partition;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%0*llu", digits, value);
         p += word;
     }
     out[n] = 0;
@@ -373,16 +389,21 @@ int32_t out_encode(struct sink *sink, struct out *out, const struct weir_chunk *
 int32_t out_finish(struct sink *sink, struct out *out, struct weir_error *error)
 {
     int32_t status = out_encode(sink, out, NULL, WEIR_ENCODE_TAIL, error);
-    return status == WEIR_OK ? out_flush(sink, out, error) : status;
+    if (status == WEIR_OK) status = out_flush(sink, out, error);
+    if (status != WEIR_OK) return status;
+    sink->host->free(out->buffer.data);
+    memset(&out->buffer, 0, sizeof out->buffer);
+    return WEIR_OK;
 }
 
 int32_t out_sync(struct sink *sink, struct out *out, struct weir_error *error)
 {
     int32_t status;
-    if (!out->dirty) return WEIR_OK;
+    if (!out->dirty || planted(sink, skip_part_sync)) return WEIR_OK;
     status = out_open(sink, out, error);
     if (status == WEIR_OK) status = sink->io->sync(sink->context, out->handle, error);
     if (status == WEIR_OK) out->dirty = 0;
+    else out_close(sink, out); /* a handle of no use; what the batch wrote is taken back */
     return status;
 }
 

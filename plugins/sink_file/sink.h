@@ -1,6 +1,6 @@
 /*
- * sink.h - what the parts of the file sink share. Paths are below the directory of the sink, unless they are
- * called full.
+ * sink.h - what the parts of the file sink share. Paths are below the directory of the sink, unless
+ * they are called full.
  */
 #ifndef SINK_FILE_H
 #define SINK_FILE_H
@@ -13,6 +13,14 @@
 #define COMPRESS_NONE 0
 #define COMPRESS_ZSTD 1
 #define COMPRESS_GZIP 2
+
+/* Bugs planted on purpose, by name, to prove that the sweeps would find such a one. In an ordinary
+ * build nothing is left of them. */
+#ifdef WEIR_PLANTED_BUGS
+#define planted(sink, bug) ((sink)->planted_bug && strcmp((sink)->planted_bug, #bug) == 0)
+#else
+#define planted(sink, bug) 0
+#endif
 
 #define ENTRY_WHOLE 1u
 #define ENTRY_OPEN 2u
@@ -77,12 +85,14 @@ struct sink {
     struct out *recent[256]; /* of `active`, by hash of the key; cleared when one leaves */
     uint64_t buffered;
     uint32_t n_open;
-    struct weir_buffer text; /* of a row's directory */
+    struct weir_buffer text;  /* of a row's directory */
+    struct weir_buffer value; /* of one column of it */
     /* the manifest */
     int64_t manifest; /* handle, -1 */
     uint64_t manifest_end;
     uint64_t next_commit; /* batches below are committed, as the manifest says */
     struct weir_buffer made; /* directories that are known to be there, each with a NUL */
+    const char *planted_bug; /* NULL: none */
 };
 
 /* ---- out.c: files being written ---- */

@@ -12,8 +12,11 @@
 
 #include "core/data/array.h"
 #include "core/sys/sim.h"
+#include "plugins/share/manifest.h"
 
 #define JOB "0123456789abcdef0123456789abcdef"
+/* The name of a file, for numbers of one digit. */
+#define P(batch, partition) "part-000000000" #batch "-0000" #partition ".csv"
 
 static struct sim_disk *disk;
 static struct weir_sys *sys;
@@ -129,9 +132,9 @@ static void a_batch_is_seen_when_it_is_committed(void **state)
     prepare(&fake);
     assert_string_equal(files(), "/out/.part-0-0\n/out/.part-0-1\n");
     assert_int_equal(commit(&fake, 0), WEIR_COMMIT_DONE);
-    assert_string_equal(files(), "/out/part-0-0.csv\n/out/part-0-1.csv\n");
-    expect_file("/out/part-0-0.csv", "x,1\ny,2\n");
-    expect_file("/out/part-0-1.csv", "z,3\n");
+    assert_string_equal(files(), "/out/" P(0, 0) "\n/out/" P(0, 1) "\n");
+    expect_file("/out/" P(0, 0), "x,1\ny,2\n");
+    expect_file("/out/" P(0, 1), "z,3\n");
     assert_int_equal(commit(&fake, 0), WEIR_COMMIT_ALREADY);
     fake_destroy(&fake);
 }
@@ -163,9 +166,9 @@ static void what_was_prepared_survives_a_power_loss(void **state)
                        "k string, v int", 2, &c, 1) != WEIR_OK)
             fail_msg("seed %llu: %s", (unsigned long long)seed, fake.error.text);
         assert_int_equal(commit(&fake, 1), WEIR_COMMIT_DONE);
-        assert_string_equal(files(), "/out/deep/k=a/part-0-0.csv\n/out/deep/k=a/part-1-0.csv\n"
-                                     "/out/deep/k=b/part-0-0.csv\n/out/deep/k=c/part-1-0.csv\n");
-        expect_file("/out/deep/k=a/part-1-0.csv", "3\n");
+        assert_string_equal(files(), "/out/deep/k=a/" P(0, 0) "\n/out/deep/k=a/" P(1, 0) "\n"
+                                     "/out/deep/k=b/" P(0, 0) "\n/out/deep/k=c/" P(1, 0) "\n");
+        expect_file("/out/deep/k=a/" P(1, 0), "3\n");
         fake_destroy(&fake);
     }
     sim_disk_destroy(whole);
@@ -209,8 +212,8 @@ static void a_commit_is_mended_wherever_it_was_killed(void **state)
                          (unsigned long long)seed, fake.error.text);
             outcome = commit(&fake, 1);
             assert_true(outcome == WEIR_COMMIT_DONE || outcome == WEIR_COMMIT_ALREADY);
-            assert_string_equal(files(), "/out/part-0-0.csv\n/out/part-1-0.csv\n"
-                                         "/out/part-1-1.csv\n/out/part-1-2.csv\n");
+            assert_string_equal(files(), "/out/" P(0, 0) "\n/out/" P(1, 0) "\n"
+                                         "/out/" P(1, 1) "\n/out/" P(1, 2) "\n");
             batch(&fake, 2, "[[5]]");
             fake_destroy(&fake);
         }
@@ -238,7 +241,7 @@ static void what_was_committed_survives_a_power_loss(void **state)
         sim_disk_power_loss(disk, seed);
         sys = sim_create(disk, 1000000, 1);
         start(&fake, "\"path\": \"/out\"", "a int", 2);
-        assert_string_equal(files(), "/out/part-0-0.csv\n/out/part-1-0.csv\n");
+        assert_string_equal(files(), "/out/" P(0, 0) "\n/out/" P(1, 0) "\n");
         text = sim_disk_file(disk, "/out/_weir/manifest", &n);
         assert_true(n > 20 && memchr(text, '\n', n) && text[n - 1] == '\n');
         assert_int_equal(commit(&fake, 1), WEIR_COMMIT_ALREADY);
@@ -259,7 +262,7 @@ static void what_the_log_does_not_know_is_removed(void **state)
     start(&fake, "\"path\": \"/out\", \"partition_by\": [\"k\"]", "k string, v int", 0);
     assert_string_equal(files(), "");
     batch(&fake, 0, "[[\"a\",1],[null,2]]");
-    assert_string_equal(files(), "/out/k=__null__/part-0-0.csv\n/out/k=a/part-0-0.csv\n");
+    assert_string_equal(files(), "/out/k=__null__/" P(0, 0) "\n/out/k=a/" P(0, 0) "\n");
     fake_destroy(&fake);
 }
 
@@ -279,7 +282,7 @@ static void an_aborted_batch_leaves_nothing(void **state)
     ok(&fake, table_of(&fake)->abort(fake.self, &fake.error));
     assert_string_equal(files(), "");
     batch(&fake, 0, "[[1]]");
-    assert_string_equal(files(), "/out/part-0-0.csv\n");
+    assert_string_equal(files(), "/out/" P(0, 0) "\n");
     fake_destroy(&fake);
 }
 
@@ -287,12 +290,13 @@ static void values_that_could_lead_elsewhere_are_encoded(void **state)
 {
     struct fake fake;
     (void)state;
-    start(&fake, "\"path\": \"/out\", \"partition_by\": [\"k\", \"n\"], \"name\": \"{time_ms}-{seq}\"",
+    start(&fake, "\"path\": \"/out\", \"partition_by\": [\"k\", \"n\"], "
+                 "\"name\": \"{batch}-{time_ms}-{seq}\"",
           "k string, v int, n int", 3);
     batch(&fake, 3, "[[\"../a b\",1,7],[\"__null__\",2,7],[\"\",3,null]]");
-    assert_string_equal(files(), "/out/k=%5F_null__/n=7/3000-1.csv\n"
-                                 "/out/k=..%2Fa%20b/n=7/3000-0.csv\n"
-                                 "/out/k=/n=__null__/3000-2.csv\n");
+    assert_string_equal(files(), "/out/k=%5F_null__/n=7/0000000003-0000000003000-00001.csv\n"
+                                 "/out/k=..%2Fa%20b/n=7/0000000003-0000000003000-00000.csv\n"
+                                 "/out/k=/n=__null__/0000000003-0000000003000-00002.csv\n");
     fake_destroy(&fake);
 }
 
@@ -315,14 +319,14 @@ static void a_rolled_file_grows_and_is_seen_when_it_is_long_enough(void **state)
     start(&fake, "\"path\": \"/out\", \"roll\": {\"size\": \"8\"}", "a string", 1);
     expect_file("/out/.part-0-0", "one\n");
     batch(&fake, 1, "[[\"two\"]]");
-    assert_string_equal(files(), "/out/part-0-0.csv\n");
-    expect_file("/out/part-0-0.csv", "one\ntwo\n");
+    assert_string_equal(files(), "/out/" P(0, 0) "\n");
+    expect_file("/out/" P(0, 0), "one\ntwo\n");
     batch(&fake, 2, "[[\"new\"]]");
-    assert_string_equal(files(), "/out/.part-2-0\n/out/part-0-0.csv\n");
+    assert_string_equal(files(), "/out/.part-2-0\n/out/" P(0, 0) "\n");
     fake_destroy(&fake);
     start(&fake, "\"path\": \"/out\"", "a string", 3); /* the job no longer rolls */
     batch(&fake, 3, "[[\"x\"]]");
-    assert_string_equal(files(), "/out/part-0-0.csv\n/out/part-2-0.csv\n/out/part-3-0.csv\n");
+    assert_string_equal(files(), "/out/" P(0, 0) "\n/out/" P(2, 0) "\n/out/" P(3, 0) "\n");
     fake_destroy(&fake);
 }
 
@@ -337,7 +341,7 @@ static void a_rolled_file_is_seen_when_it_is_old_enough(void **state)
     ok(&fake, fake_begin(&fake, 2, 2000000, 0)); /* a batch without rows */
     prepare(&fake);
     assert_int_equal(commit(&fake, 2), WEIR_COMMIT_DONE);
-    expect_file("/out/part-0-0.csv", "one\ntwo\n");
+    expect_file("/out/" P(0, 0), "one\ntwo\n");
     fake_destroy(&fake);
 }
 
@@ -370,7 +374,8 @@ static void another_job_is_refused(void **state)
     start(&fake, "\"path\": \"/out\"", "a int", 0);
     batch(&fake, 0, "[[1]]");
     fake_destroy(&fake);
-    assert_int_equal(fake_create(&fake, sys, entry_sink_file, entry_format_csv, "\"path\": \"/out\""),
+    assert_int_equal(fake_create(&fake, sys, entry_sink_file, entry_format_csv,
+                                 "\"path\": \"/out\""),
                      WEIR_OK);
     assert_int_equal(fake_bind_sink(&fake, "a int", WEIR_FORM_APPEND), WEIR_OK);
     assert_int_equal(fake_open_sink(&fake, "ffffffffffffffffffffffffffffffff"), WEIR_CONFIG);
@@ -398,7 +403,7 @@ static void a_full_disk_is_tried_again(void **state)
     ok(&fake, table_of(&fake)->abort(fake.self, &fake.error));
     sim_disk_limit(disk, 1 << 20);
     batch(&fake, 0, rows);
-    assert_true(is_there("/out/part-0-0.csv"));
+    assert_true(is_there("/out/" P(0, 0)));
     fake_destroy(&fake);
 }
 
@@ -428,6 +433,50 @@ static void a_torn_manifest_is_cut_and_a_damaged_one_refused(void **state)
     fake_destroy(&fake);
 }
 
+static void a_long_manifest_is_read_window_by_window(void **state)
+{
+    static const uint64_t batches = 20000; /* over 2 MiB of lines */
+    struct weir_buffer text = { 0 };
+    struct manifest_entry line = { .part = 1, .of = 1, .kind = MANIFEST_WHOLE,
+                                   .name = "a name of some length, so that the lines are long" };
+    struct fake fake;
+    size_t n;
+    (void)state;
+    for (line.batch = 0; line.batch < batches; line.batch++)
+        assert_int_equal(manifest_line(&weir_host_1, &line, &text), WEIR_OK);
+    start(&fake, "\"path\": \"/out\"", "a int", 0); /* takes possession */
+    fake_destroy(&fake);
+    sim_disk_put(disk, "/out/_weir/manifest", text.data, text.length, 1);
+    assert_int_equal(start_with(&fake, "\"path\": \"/out\"", "a int", batches - 1, NULL, 0),
+                     WEIR_CONFIG); /* the last window was read */
+    fake_destroy(&fake);
+    start(&fake, "\"path\": \"/out\"", "a int", batches);
+    batch(&fake, batches, "[[1]]");
+    fake_destroy(&fake);
+    sim_disk_file(disk, "/out/_weir/manifest", &n);
+    assert_true(n > text.length);
+    text.data[text.length - 200] ^= 1; /* whole batches follow */
+    sim_disk_put(disk, "/out/_weir/manifest", text.data, text.length, 1);
+    assert_int_equal(start_with(&fake, "\"path\": \"/out\"", "a int", batches, NULL, 0),
+                     WEIR_FATAL);
+    fake_destroy(&fake);
+    mem_free(text.data);
+}
+
+static void a_file_that_is_there_already_is_not_replaced(void **state)
+{
+    struct fake fake;
+    (void)state;
+    sim_disk_put(disk, "/out/" P(0, 0), "mine", 4, 1);
+    start(&fake, "\"path\": \"/out\"", "a int", 0);
+    ok(&fake, fake_begin(&fake, 0, 0, 1));
+    ok(&fake, fake_write(&fake, 0, 0, "[[1]]"));
+    assert_int_equal(table_of(&fake)->prepare(fake.self, &committable, &fake.error), WEIR_FATAL);
+    assert_non_null(strstr(fake.error.text, P(0, 0)));
+    expect_file("/out/" P(0, 0), "mine");
+    fake_destroy(&fake);
+}
+
 static void compressed_files_are_frames_behind_each_other(void **state)
 {
     struct fake fake;
@@ -440,7 +489,7 @@ static void compressed_files_are_frames_behind_each_other(void **state)
     batch(&fake, 0, "[[\"one\"]]");
     batch(&fake, 1, "[[\"two\"]]");
     batch(&fake, 2, "[[\"three\"]]");
-    bytes = sim_disk_file(disk, "/out/part-0-0.csv.zst", &n);
+    bytes = sim_disk_file(disk, "/out/" P(0, 0) ".zst", &n);
     assert_non_null(bytes);
     for (; n; bytes += used, n -= used) {
         size_t m;
@@ -458,7 +507,8 @@ static void changes_have_to_be_asked_for(void **state)
 {
     struct fake fake;
     (void)state;
-    assert_int_equal(fake_create(&fake, sys, entry_sink_file, entry_format_csv, "\"path\": \"/out\""),
+    assert_int_equal(fake_create(&fake, sys, entry_sink_file, entry_format_csv,
+                                 "\"path\": \"/out\""),
                      WEIR_OK);
     assert_int_equal(fake_bind_sink(&fake, "a int", WEIR_FORM_UPSERT), WEIR_CONFIG);
     assert_string_equal(fake.error.option, "changes");
@@ -473,10 +523,13 @@ static void changes_have_to_be_asked_for(void **state)
 static void wrong_options_are_refused(void **state)
 {
     static const char *const options[] = {
-        "\"path\": \"\"", "\"path\": \"/o\", \"name\": \"x\"", "\"path\": \"/o\", \"name\": \"{batch}\"",
-        "\"path\": \"/o\", \"name\": \"a/{batch}-{seq}\"", "\"path\": \"/o\", \"name\": \"{bach}-{seq}\"",
+        "\"path\": \"\"", "\"path\": \"/o\", \"name\": \"x\"",
+        "\"path\": \"/o\", \"name\": \"{batch}\"",
+        "\"path\": \"/o\", \"name\": \"a/{batch}-{seq}\"",
+        "\"path\": \"/o\", \"name\": \"{bach}-{seq}\"",
         "\"path\": \"/o\", \"manifest\": false, \"roll\": {\"size\": \"1Ki\"}",
-        "\"path\": \"/o\", \"partition_by\": [\"z\"]", "\"path\": \"/o\", \"partition_by\": [\"a\"]",
+        "\"path\": \"/o\", \"partition_by\": [\"z\"]",
+        "\"path\": \"/o\", \"partition_by\": [\"a\"]",
         "\"path\": \"/o\", \"compression\": \"lzma\"",
     };
     size_t i;
@@ -501,7 +554,7 @@ static void many_directories_are_written_with_few_handles(void **state)
     strcpy(rows + at, "]");
     start(&fake, "\"path\": \"/out\", \"partition_by\": [\"k\"]", "k string, v int", 0);
     batch(&fake, 0, rows);
-    expect_file("/out/k=k7/part-0-0.csv", "7\n307\n");
+    expect_file("/out/k=k7/" P(0, 0), "7\n307\n");
     free(rows);
     fake_destroy(&fake);
 }
@@ -524,6 +577,8 @@ int main(void)
         TEST(another_job_is_refused),
         TEST(a_full_disk_is_tried_again),
         TEST(a_torn_manifest_is_cut_and_a_damaged_one_refused),
+        TEST(a_long_manifest_is_read_window_by_window),
+        TEST(a_file_that_is_there_already_is_not_replaced),
         TEST(compressed_files_are_frames_behind_each_other),
         TEST(changes_have_to_be_asked_for),
         TEST(wrong_options_are_refused),
