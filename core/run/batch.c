@@ -135,10 +135,9 @@ static struct batch *batch_open(struct run *run)
     return batch;
 }
 
-static int never(void *arg)
+static int is_stopping(void *arg)
 {
-    (void)arg;
-    return 0;
+    return ((struct run *)arg)->stopping;
 }
 
 /* Waits for the trigger. 0: the job is to end. */
@@ -148,7 +147,7 @@ static int await_trigger(struct run *run)
         int64_t at = trigger_opens(run);
         int64_t now = sys_now(run->sys);
         if (at == INT64_MIN || at <= now) return 1;
-        run_await(run, never, NULL, sys_mono(run->sys) + (at - now));
+        run_await(run, is_stopping, run, sys_mono(run->sys) + (at - now));
     }
     return 0;
 }
@@ -171,6 +170,8 @@ static int reading_is_over(struct run *run, struct batch *batch)
         if (batch->polled) return 1;
         batch->polled = 1;
         read_poll_all(run);
+        read_relist(run);
+        read_kick(run);
         return 0;
     }
     if (run->job->trigger != TRIGGER_ASAP) return 1;

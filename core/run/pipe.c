@@ -375,6 +375,24 @@ int32_t pipe_end(struct pipe *pipe, struct weir_error *error)
 
 /* ---- emit ---- */
 
+static void kept_elsewhere(struct ArrowArray *array)
+{
+    (void)array;
+}
+
+/* A column by itself, as the one child of a root: nulls are for columns, not for roots. */
+static int32_t check_column(const struct ArrowSchema *type, struct ArrowArray *column,
+                            struct weir_error *error)
+{
+    const void *buffers[1] = { NULL };
+    struct ArrowSchema *types[1] = { (struct ArrowSchema *)(uintptr_t)type };
+    struct ArrowSchema schema = { .format = "+s", .name = "", .n_children = 1, .children = types };
+    struct ArrowArray root = { .length = column->length, .n_buffers = 1, .n_children = 1,
+                               .buffers = buffers, .children = &column,
+                               .release = kept_elsewhere };
+    return array_validate(&schema, &root, 0, error);
+}
+
 static int32_t check_new_columns(const struct lane *lane, const struct ArrowSchema *schema,
                                  const struct weir_emission *emission, struct weir_error *error)
 {
@@ -396,7 +414,7 @@ static int32_t check_new_columns(const struct lane *lane, const struct ArrowSche
         if (!column->array || column->array->length != (int64_t)emission->rows)
             return weir_fail(error, WEIR_DATA, "\"%s\" emitted column \"%s\" with a wrong length",
                              lane->node->name, type->name);
-        if (array_validate(type, column->array, 0, error) != WEIR_OK) return WEIR_DATA;
+        if (check_column(type, column->array, error) != WEIR_OK) return WEIR_DATA;
     }
     return WEIR_OK;
 }
