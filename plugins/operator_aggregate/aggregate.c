@@ -1,9 +1,10 @@
 /*
  * aggregate.c - the operator `aggregate`: groups that live on from batch to batch.
  *
- * `update` gives the groups that changed in the batch, once each, as a stream of upserts by the grouping
- * columns; `complete` gives the whole table in every batch. Without `by` there is one group; it is given
- * in every batch that runs. `append` gives a group once it can't change any more, which only event time tells.
+ * `update` gives the groups that changed in the batch, once each, as a stream of upserts by the
+ * grouping columns; `complete` gives the whole table in every batch. Without `by` there is one
+ * group; it is given in every batch that runs. `append` gives a group once it can't change any
+ * more, which only event time tells.
  */
 #include "plugins/operator_aggregate/faces.h"
 

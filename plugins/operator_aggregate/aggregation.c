@@ -28,8 +28,8 @@ int32_t aggregation_create(const struct weir_host *host, struct weir_context *co
     a->state = host->get_interface(WEIR_STATE_ID);
     *self = a;
     if (a->data && a->expr && a->combine && a->state) return WEIR_OK;
-    return weir_fail(error, WEIR_UNSUPPORTED, "this host lacks one of " WEIR_DATA_ID ", " WEIR_EXPR_ID
-                                              ", " WEIR_COMBINE_ID ", " WEIR_STATE_ID);
+    return weir_fail(error, WEIR_UNSUPPORTED, "this host lacks one of " WEIR_DATA_ID ", "
+                                              WEIR_EXPR_ID ", " WEIR_COMBINE_ID ", " WEIR_STATE_ID);
 }
 
 void aggregation_destroy(void *self)
@@ -119,7 +119,8 @@ int32_t aggregation_by_column(struct aggregation *a, const char *option,
     if (at < 0) return weir_fail_option(error, option, -1, "there is no column \"%s\"", name);
     if (!is_flat(weir_type_of(input->children[at])))
         return weir_fail_option(error, option, -1,
-                                "column \"%s\" is a list or struct: rows are grouped by plain values",
+                                "column \"%s\" is a list or struct: rows are grouped by plain "
+                                "values",
                                 name);
     a->by[a->n_by++] = (struct by){ at, NULL, name };
     return make_key(a, input, error);
@@ -182,7 +183,8 @@ static int32_t take_calls(struct aggregation *a, struct weir_error *error)
         if (from->distinct) a->raw = 1;
     }
     if (a->n_columns > COLUMNS_MAX || a->n_args > COLUMNS_MAX)
-        return weir_fail_option(error, "values", -1, "these are too many aggregates for one operator");
+        return weir_fail_option(error, "values", -1,
+                                "these are too many aggregates for one operator");
     int32_t result = name_columns(a, error);
     return result == WEIR_OK ? add_args(a, error) : result;
 }
@@ -196,7 +198,8 @@ int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *inpu
     if (option_get(a->host, a->context, "values", &value)) n = (uint32_t)value.count;
     const char **texts = a->host->alloc(2 * n * sizeof *texts + 1), **names = texts + n;
     if (!texts) return no_memory(error);
-    int32_t result = n ? WEIR_OK : weir_fail_option(error, "values", -1, "there are none: name one");
+    int32_t result = WEIR_OK;
+    if (n == 0) result = weir_fail_option(error, "values", -1, "there are none: name one");
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         char option[64];
         a->host->option_item(a->context, "values", i, &value);
@@ -205,7 +208,8 @@ int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *inpu
         snprintf(option, sizeof option, "values.%s", value.key);
         if (weir_column_index(&a->key, names[i]) >= 0)
             result = weir_fail_option(error, option, -1,
-                                      "\"%s\" is a column of `by` already: name the result otherwise",
+                                      "\"%s\" is a column of `by` already: name the result "
+                                      "otherwise",
                                       names[i]);
         else if (strcmp(names[i], texts[i]) == 0)
             result = weir_fail_option(error, option, -1, "give the result a name: \"%s as …\"",
@@ -326,7 +330,8 @@ static uint64_t reads_of(const struct aggregation *a, const struct ArrowSchema *
     for (uint32_t c = 0; c < (uint32_t)input->n_children; c++) {
         int read = 0;
         for (uint32_t i = 0; i < a->n_by && !read; i++)
-            read = a->by[i].expr ? a->expr->reads(a->by[i].expr, 0, c) : a->by[i].input == (int32_t)c;
+            read = a->by[i].expr ? a->expr->reads(a->by[i].expr, 0, c)
+                                 : a->by[i].input == (int32_t)c;
         for (uint32_t i = 0; i < a->n_args && !read; i++) read = a->expr->reads(a->args[i], 0, c);
         if (read) bits |= (uint64_t)1 << (c < 63 ? c : 63);
     }

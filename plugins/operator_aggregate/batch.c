@@ -1,6 +1,6 @@
 /*
- * batch.c - aggregations of one batch: `reduce`, `reduce_by_key` (`combine_by_key` is the same), and
- * `count_by_value`. Groups leave in the order of first arrival within a key group.
+ * batch.c - aggregations of one batch: `reduce`, `reduce_by_key` (`combine_by_key` is the same),
+ * and `count_by_value`. Groups leave in the order of first arrival within a key group.
  */
 #include "plugins/operator_aggregate/faces.h"
 

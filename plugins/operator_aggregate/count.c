@@ -1,9 +1,10 @@
 /*
  * count.c - the operator `count`: the number of rows of the batch, always one row, also 0.
  *
- * It is the aggregation with the one group and the one call that need no table: a lane adds up rows, a
- * segment sends its number over the exchange. Where the input is absent (a source that had nothing
- * to say, which is not the same as no rows), there is nothing to count and the batch fails.
+ * It is the aggregation with the one group and the one call that need no table: a lane adds up
+ * rows, a segment sends its number over the exchange. Where the input is absent (a source that had
+ * nothing to say, which is not the same as no rows), there is nothing to count and the batch
+ * fails.
  */
 #include "plugins/operator_aggregate/faces.h"
 

@@ -1,6 +1,6 @@
 /*
- * count_rows.c - count(*) as an aggregate of this module, for operators that need no other: they run
- * without a module of functions.
+ * count_rows.c - count(*) as an aggregate of this module, for operators that need no other: they
+ * run without a module of functions.
  */
 #include "plugins/operator_aggregate/aggregation.h"
 

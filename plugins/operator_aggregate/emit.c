@@ -1,8 +1,8 @@
 /*
  * emit.c - hash aggregation: groups into chunks.
  *
- * Groups leave in the order of their slots, up to 8,192 in a chunk. Fewer where their values are long: a
- * chunk that turns out over the limit is made again from half as many groups.
+ * Groups leave in the order of their slots, up to 8,192 in a chunk. Fewer where their values are
+ * long: a chunk that turns out over the limit is made again from half as many groups.
  */
 #include "plugins/operator_aggregate/lane.h"
 
@@ -34,7 +34,8 @@ static int32_t key_arrays(const struct aggregation *a, struct lane *lane, const 
         result = part->slots
                      ? a->state->keys(lane->state, a->table, i, part->slots, part->n,
                                       &lane->arrays[i], error)
-                     : a->combine->keys(lane->groups, i, part->from, part->n, &lane->arrays[i], error);
+                     : a->combine->keys(lane->groups, i, part->from, part->n,
+                                        &lane->arrays[i], error);
         if (result == WEIR_OK) *bytes += text_bytes(&lane->arrays[i]);
     }
     return result;
@@ -77,13 +78,15 @@ static int32_t emit_partial(const struct aggregation *a, struct lane *lane, stru
     return emit_columns(a, lane, WEIR_OUTPUT_EXCHANGE, columns, part->n, NULL, error);
 }
 
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, struct weir_error *error)
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
+                           struct weir_error *error)
 {
     struct part part = { NULL, 0, 0 };
     uint32_t all = a->combine->count(lane->groups);
     while (part.from < all) {
         int32_t result;
-        part.n = all - part.from < WEIR_CHUNK_TARGET_ROWS ? all - part.from : WEIR_CHUNK_TARGET_ROWS;
+        part.n = all - part.from;
+        if (part.n > WEIR_CHUNK_TARGET_ROWS) part.n = WEIR_CHUNK_TARGET_ROWS;
         while ((result = emit_partial(a, lane, &part, error)) == WEIR_PENDING) continue;
         if (result != WEIR_OK) return result;
         part.from += part.n;
@@ -170,11 +173,9 @@ static int32_t emit_part(const struct aggregation *a, struct lane *lane, struct 
     }
     if (result == WEIR_OK) result = finish_calls(a, lane, part, &rows, error);
     if (result == WEIR_OK) result = finish_values(a, lane, part->n, &rows, &columns, error);
-    if (result == WEIR_OK && rows.n > 0) {
+    if (result == WEIR_OK && rows.n > 0)
         result = emit_columns(a, lane, 0, columns, part->n, &rows, error);
-        for (uint32_t i = 0; i < columns; i++) lane->out[i].array->release = NULL; /* moved */
-    }
-    drop(lane, arrays);
+    drop(lane, arrays); /* those that were not moved */
     return result;
 }
 

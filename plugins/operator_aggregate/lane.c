@@ -1,22 +1,23 @@
 /*
  * lane.c - hash aggregation: rows into groups.
  *
- * Before the exchange a lane has a table of the batch. A chunk takes these steps, each over all of its
- * rows: grouping columns and arguments are evaluated (columns of the input are taken as they are), the
- * rows' slots are looked up or made, and each call updates its cells. At the end of a segment the table
- * becomes chunks of partial states, group by group in the order of first arrival, and is emptied.
+ * Before the exchange a lane has a table of the batch. A chunk takes these steps, each over all of
+ * its rows: grouping columns and arguments are evaluated (columns of the input are taken as they
+ * are), the rows' slots are looked up or made, and each call updates its cells. At the end of a
+ * segment the table becomes chunks of partial states, group by group in the order of first
+ * arrival, and is emptied.
  *
- * Behind the exchange the same happens with partials: lookup (by the hash that came with the chunk) and
- * merge, into a table of the batch or into durable state.
+ * Behind the exchange the same happens with partials: lookup (by the hash that came with the
+ * chunk) and merge, into a table of the batch or into durable state.
  *
  * Order. Slots of a table are numbered by first arrival, and partials arrive in the order of the
  * segments, so the first arrival of a group among partials is that among rows, and aggregates that
  * depend on the order see the rows in order.
  *
- * Distinct calls. A partial state can't tell which arguments it has seen, so if one call is distinct, rows cross
- * the exchange uncombined: grouping columns and arguments, which are updated behind it. There
- * a second table per distinct call, keyed by group and arguments, tells new rows: slots are dense, so
- * a row whose slot is the next number is the first of its kind.
+ * Distinct calls. A partial state can't tell which arguments it has seen, so if one call is
+ * distinct, rows cross the exchange uncombined: grouping columns and arguments, which are updated
+ * behind it. There a second table per distinct call, keyed by group and arguments, tells new rows:
+ * slots are dense, so a row whose slot is the next number is the first of its kind.
  */
 #include "plugins/operator_aggregate/lane.h"
 
@@ -118,7 +119,6 @@ static int32_t find_slots(const struct aggregation *a, struct lane *lane, int du
     uint32_t some = a->n_by ? n : 1; /* without a key all rows have one slot */
     int32_t result = WEIR_OK;
     if (!a->n_by) rows = NULL;
-    if (!a->n_by) hash = NULL;
     if (durable)
         result = a->state->lookup_or_insert(lane->state, a->table, lane->inputs, hash, rows, some,
                                             lane->slots, error);
@@ -177,8 +177,8 @@ static int32_t make_seen(const struct aggregation *a, struct lane *lane, uint32_
     return result;
 }
 
-/* Rows of the chunk whose arguments a distinct call has not had in their group: into lane->few, with
- * their groups' slots in `slots`. */
+/* Rows of the chunk whose arguments a distinct call has not had in their group: into lane->few,
+ * with their groups' slots in `slots`. */
 static int32_t find_new(const struct aggregation *a, struct lane *lane, uint32_t i,
                         const uint32_t *rows, uint32_t n, uint32_t *n_new, uint32_t *slots,
                         struct weir_error *error)
@@ -251,7 +251,8 @@ static int32_t eval_one(const struct aggregation *a, struct lane *lane, uint32_t
     return a->expr->eval(lane->context, expr, &chunk, rows, &lane->evaluated[at], error);
 }
 
-/* Grouping columns and arguments of a chunk. rows->rows stays NULL where nothing had to be evaluated. */
+/* Grouping columns and arguments of a chunk. rows->rows stays NULL where nothing had to be
+ * evaluated. */
 static int32_t eval_inputs(const struct aggregation *a, struct lane *lane,
                            const struct weir_chunk *chunk, struct weir_rows *rows,
                            struct weir_error *error)
@@ -279,9 +280,7 @@ static int32_t emit_raw(const struct aggregation *a, struct lane *lane,
     struct weir_emission emission = { .size = sizeof emission, .output = WEIR_OUTPUT_EXCHANGE,
                                       .from = chunk, .columns = lane->out, .n_columns = columns,
                                       .rows = chunk->rows, .selection = rows, .selected = n };
-    int32_t result = a->host->emit(lane->context, &emission, error);
-    memset(lane->evaluated, 0, columns * sizeof *lane->evaluated); /* moved */
-    return result;
+    return a->host->emit(lane->context, &emission, error);
 }
 
 int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
@@ -293,12 +292,12 @@ int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct
     (void)input;
     int32_t result = eval_inputs(a, l, chunk, &rows, error);
     const uint32_t *selection = rows.rows ? rows.rows : chunk->selection;
-    if (result == WEIR_OK && rows.n > 0 && a->raw) return emit_raw(a, l, chunk, selection, rows.n, error);
     if (result == WEIR_OK && rows.n > 0)
-        result = find_slots(a, l, 0, NULL, selection, rows.n, error);
-    if (result == WEIR_OK && rows.n > 0)
+        result = a->raw ? emit_raw(a, l, chunk, selection, rows.n, error)
+                        : find_slots(a, l, 0, NULL, selection, rows.n, error);
+    if (result == WEIR_OK && rows.n > 0 && !a->raw)
         result = apply(a, l, 0, chunk->rows, selection, rows.n, error);
-    drop_evaluated(a, l);
+    drop_evaluated(a, l); /* those that were not moved */
     return result;
 }
 
@@ -357,7 +356,8 @@ static int32_t emit_all(const struct aggregation *a, struct lane *lane, struct w
     return result == WEIR_OK ? lane_emit_slots(a, lane, lane->slots, n, error) : result;
 }
 
-/* The one group of an aggregation without `by` is there from the first batch on, with rows or without. */
+/* The one group of an aggregation without `by` is there from the first batch on, with rows or
+ * without. */
 static int32_t the_group(const struct aggregation *a, struct lane *lane, struct weir_error *error)
 {
     a->state->lookup(lane->state, a->table, lane->inputs, NULL, NULL, 1, lane->slots);

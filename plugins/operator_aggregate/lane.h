@@ -35,7 +35,8 @@ void lane_cells(const struct aggregation *a, struct lane *lane, const struct cal
                 struct weir_cells *cells);
 
 /* Empties the table into the exchange, in slot order. */
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, struct weir_error *error);
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
+                           struct weir_error *error);
 /* Emits results of all groups of the batch, or of the n slots of state. */
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
 int32_t lane_emit_slots(const struct aggregation *a, struct lane *lane, const uint32_t *slots,

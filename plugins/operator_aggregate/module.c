@@ -25,8 +25,8 @@ static const struct weir_option aggregate_options[] = {
                 "the key: columns, or \"expression as name\"; not given: one group of all rows"),
     VALUES,
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "output_mode", NULL, "update|complete|append",
-                "what a batch gives: the groups that changed, or all; not given: that of the job, else "
-                "update"),
+                "what a batch gives: the groups that changed, or all; not given: that of the job, "
+                "else update"),
 };
 
 #define OPERATOR(operator_name, operator_table, more, state, with, help)                           \

@@ -37,7 +37,8 @@ struct field {
 int32_t fields_schema(const struct basic *basic, const struct field *fields, uint32_t n,
                       const char *option, struct ArrowSchema *out, struct weir_error *error);
 
-/* What `split` and `explode` give: the input's columns, repeated, with `column` replaced by `with`. */
+/* What `split` and `explode` give: the input's columns, repeated, with `column` replaced by
+ * `with`. */
 int32_t replace_plan(const struct basic *basic, struct weir_operator_plan *out,
                       const struct weir_input *input, uint32_t column, struct field with,
                       const char *option, struct weir_error *error);
@@ -58,9 +59,9 @@ int32_t column_option(const struct basic *basic, const char *name,
                       struct weir_error *error);
 
 /* One output with the given schema (moved). from[i] is the input column that result column i is,
- * unchanged, or -1; NULL: all of them, in order. Event time, keys and form are carried on as far as
- * they are still true: a stream of upserts whose keys are gone, or (`many`) repeated, becomes one of
- * plain rows. */
+ * unchanged, or -1; NULL: all of them, in order. Event time, keys and form are carried on as far
+ * as they are still true: a stream of upserts whose keys are gone, or (`many`) repeated, becomes
+ * one of plain rows. */
 void carry_plan(struct weir_operator_plan *out, const struct weir_input *input,
                  struct ArrowSchema *schema, const int32_t *from, int many);
 

@@ -1,6 +1,6 @@
 /*
- * columns.c - see the header. Columns that are unchanged are passed on by reference. An expression that
- * fails on a row takes it out of the selection for the expressions behind it too, so a row is
+ * columns.c - see the header. Columns that are unchanged are passed on by reference. An expression
+ * that fails on a row takes it out of the selection for the expressions behind it too, so a row is
  * rejected once.
  */
 #include "plugins/operator_basic/columns.h"
@@ -82,7 +82,8 @@ int32_t columns_process(const struct basic *basic, const struct columns *columns
         memset(&lane->arrays[i], 0, sizeof lane->arrays[i]);
         if (item->input >= 0) continue;
         lane->out[i].array = &lane->arrays[i];
-        result = basic->expr->eval(lane->context, item->expr, &chunk, &rows, &lane->arrays[i], error);
+        result = basic->expr->eval(lane->context, item->expr, &chunk, &rows, &lane->arrays[i],
+                                   error);
     }
     if (result == WEIR_OK && rows.n > 0) {
         struct weir_emission emission = { .size = sizeof emission, .from = chunk,

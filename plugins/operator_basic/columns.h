@@ -1,5 +1,6 @@
 /*
- * columns.h - columns of a result that are expressions or columns of the input: `select`, `with_column`.
+ * columns.h - columns of a result that are expressions or columns of the input: `select`,
+ * `with_column`.
  */
 #ifndef OPERATOR_BASIC_COLUMNS_H
 #define OPERATOR_BASIC_COLUMNS_H

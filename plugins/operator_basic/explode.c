@@ -1,6 +1,6 @@
 /*
- * explode.c - the operator `explode`: one row per item of a list. A null or empty list gives no row; the
- * other columns are repeated beside each item.
+ * explode.c - the operator `explode`: one row per item of a list. A null or empty list gives no
+ * row; the other columns are repeated beside each item.
  */
 #include "plugins/operator_basic/basic.h"
 
@@ -43,8 +43,8 @@ static int32_t explode_bind(void *self, const struct weir_operator_bind *in,
     int32_t result = column_option(basic, "column", input, &explode->column, &name, error);
     if (result != WEIR_OK) return result;
     if (weir_type_of(input->children[explode->column]) != WEIR_TYPE_LIST)
-        return weir_fail_option(error, "column", -1, "column \"%s\" is no list: explode takes a list",
-                                name);
+        return weir_fail_option(error, "column", -1,
+                                "column \"%s\" is no list: explode takes a list", name);
     explode->schema = input;
     explode->n_columns = (uint32_t)input->n_children;
     struct field item = { input->children[explode->column]->children[0],

@@ -1,6 +1,6 @@
 /*
- * filter.c - the operator `filter`: rows for which `where` is true. Columns are passed on by reference,
- * with a selection of the rows that are left.
+ * filter.c - the operator `filter`: rows for which `where` is true. Columns are passed on by
+ * reference, with a selection of the rows that are left.
  */
 #include "plugins/operator_basic/basic.h"
 
@@ -40,7 +40,8 @@ static int32_t filter_bind(void *self, const struct weir_operator_bind *in,
     struct ArrowSchema schema;
     int32_t result = basic->expr->compile(basic->context,
                                           option_text(basic->host, basic->context, "where", ""),
-                                          "where", &input, 1, WEIR_TYPE_BOOL, &filter->where, error);
+                                          "where", &input, 1, WEIR_TYPE_BOOL, &filter->where,
+                                          error);
     if (result != WEIR_OK) return result;
     filter->n_columns = (uint32_t)input.schema->n_children;
     filter->columns = basic->host->alloc(filter->n_columns * sizeof *filter->columns + 1);
@@ -73,8 +74,8 @@ static void filter_lane_destroy(void *self, void *lane)
     filter->basic.host->free(lane);
 }
 
-static int32_t filter_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
-                              struct weir_error *error)
+static int32_t filter_process(void *self, void *lane, uint32_t input,
+                              const struct weir_chunk *chunk, struct weir_error *error)
 {
     struct filter *filter = self;
     struct filter_lane *l = lane;

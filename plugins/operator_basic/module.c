@@ -29,7 +29,8 @@ static const struct weir_option split_options[] = {
 };
 
 static const struct weir_option explode_options[] = {
-    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL, "list to take apart"),
+    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,
+                "list to take apart"),
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, "into", NULL, NULL,
                 "column that holds an item, in place of `column`; not given: the same name"),
 };
@@ -37,7 +38,8 @@ static const struct weir_option explode_options[] = {
 static const struct weir_option repartition_options[] = {
     WEIR_OPTION(WEIR_OPTION_INT, WEIR_OPTION_REQUIRED, "partitions", NULL, NULL, "1 to 4096"),
     WEIR_OPTION(WEIR_OPTION_LIST, 0, "by", NULL, NULL,
-                "columns: rows with equal values come into one partition; not given: rows take turns"),
+                "columns: rows with equal values come into one partition; not given: rows take "
+                "turns"),
 };
 
 #define OPERATOR(operator_name, more, with, help)                                                  \
@@ -48,7 +50,8 @@ static const struct weir_option repartition_options[] = {
 
 static const struct weir_component components[] = {
     OPERATOR(select, 0, OPTIONS(select_options), "columns of the result, as expressions"),
-    OPERATOR(with_column, 0, OPTIONS(with_column_options), "one more column, or another value for one"),
+    OPERATOR(with_column, 0, OPTIONS(with_column_options),
+             "one more column, or another value for one"),
     OPERATOR(filter, 0, OPTIONS(filter_options), "keeps rows for which a condition is true"),
     OPERATOR(split, 0, OPTIONS(split_options), "one row per token of a text"),
     OPERATOR(explode, 0, OPTIONS(explode_options), "one row per item of a list"),

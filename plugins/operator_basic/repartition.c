@@ -1,8 +1,8 @@
 /*
  * repartition.c - the operator `repartition`: what follows runs in another number of partitions.
  *
- * The rows come together in order; the engine then gives row i to partition i mod n, or, with `by`, to
- * the hash of these columns mod n. This operator only says so and passes the rows on.
+ * The rows come together in order; the engine then gives row i to partition i mod n, or, with
+ * `by`, to the hash of these columns mod n. This operator only says so and passes the rows on.
  */
 #include "plugins/operator_basic/basic.h"
 
@@ -34,7 +34,8 @@ static int32_t bind_by(const struct repartition *op, const struct ArrowSchema *s
     const struct basic *basic = &op->basic;
     struct weir_distribution *d = &out->distribution[0];
     struct weir_value value = { .size = sizeof value };
-    for (uint64_t i = 0; basic->host->option_item(basic->context, "by", i, &value) == WEIR_OK; i++) {
+    for (uint64_t i = 0; basic->host->option_item(basic->context, "by", i, &value) == WEIR_OK;
+         i++) {
         int32_t at = weir_column_index(schema, value.text);
         if (at < 0)
             return weir_fail_option(error, "by", -1, "there is no column \"%s\"", value.text);

@@ -1,6 +1,6 @@
 /*
- * select.c - the operator `select`: columns of the result as expressions; `*` stands for all columns of
- * the input.
+ * select.c - the operator `select`: columns of the result as expressions; `*` stands for all
+ * columns of the input.
  */
 #include "plugins/operator_basic/columns.h"
 
@@ -9,8 +9,8 @@ struct select {
     struct columns columns;
 };
 
-static int32_t select_create(const struct weir_host *host, struct weir_context *context, void **self,
-                             struct weir_error *error)
+static int32_t select_create(const struct weir_host *host, struct weir_context *context,
+                             void **self, struct weir_error *error)
 {
     return basic_create(host, context, sizeof(struct select), self, error);
 }
@@ -90,8 +90,8 @@ static void select_lane_destroy(void *self, void *lane)
     select->basic.host->free(lane);
 }
 
-static int32_t select_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
-                              struct weir_error *error)
+static int32_t select_process(void *self, void *lane, uint32_t input,
+                              const struct weir_chunk *chunk, struct weir_error *error)
 {
     struct select *select = self;
     (void)input;

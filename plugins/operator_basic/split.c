@@ -1,17 +1,17 @@
 /*
  * split.c - the operator `split`: one row per token of a text column.
  *
- *  1. Without `on` tokens are runs of bytes that are not ASCII white space; there are no empty ones.
+ *  1. Without `on` tokens are runs of bytes that are not ASCII white space; none is empty.
  *  2. With a literal `on` tokens are what stands between its occurrences, empty ones too, so each
  *     text gives one token at least. With `on` '' they are the code points.
  *  3. A null gives no row.
  *  4. The other columns are repeated beside each token.
  *
- * Finding tokens (starts and ends in the bytes of the column) and copying them are two loops over a
- * few thousand tokens at a time, which stay in the first cache. Selected rows that follow each other
- * are walked as one run of bytes; only where other columns exist is a token's row looked up, by going
- * along the offsets. Short tokens are copied by 16 bytes at once; the next one overwrites the surplus,
- * and where the source ends within these 16 bytes the length is taken exactly.
+ * Finding tokens (starts and ends in the bytes of the column) and copying them are two loops over
+ * a few thousand tokens at a time, which stay in the first cache. Selected rows that follow each
+ * other are walked as one run of bytes; only where other columns exist is a token's row looked up,
+ * by going along the offsets. Short tokens are copied by 16 bytes at once; the next one overwrites
+ * the surplus, and where the source ends within these 16 bytes the length is taken exactly.
  */
 #define _GNU_SOURCE
 #include "plugins/operator_basic/basic.h"
@@ -72,8 +72,8 @@ static int32_t split_bind(void *self, const struct weir_operator_bind *in,
     int32_t result = column_option(&split->basic, "column", input, &split->column, &name, error);
     if (result != WEIR_OK) return result;
     if (weir_type_of(input->children[split->column]) != WEIR_TYPE_UTF8)
-        return weir_fail_option(error, "column", -1, "column \"%s\" is no text: split takes a string",
-                                name);
+        return weir_fail_option(error, "column", -1,
+                                "column \"%s\" is no text: split takes a string", name);
     split->schema = input;
     split->n_columns = (uint32_t)input->n_children;
     for (uint32_t i = 0; i < split->n_columns; i++)
@@ -151,8 +151,8 @@ static int32_t token_column(const struct split *split, const struct split_lane *
     const uint32_t all = (uint32_t)((const int32_t *)lane->text->buffers[1])[lane->text->length];
     /* tokens don't overlap, so together they are no longer than the stretch that holds them */
     int32_t result = split->basic.data->column(WEIR_TYPE_UTF8, n,
-                                               (uint64_t)(ends[n - 1] - starts[0]) + SURPLUS, 0, out,
-                                               error);
+                                               (uint64_t)(ends[n - 1] - starts[0]) + SURPLUS, 0,
+                                               out, error);
     if (result != WEIR_OK) return result;
     int32_t *offsets = (int32_t *)(uintptr_t)out->buffers[1];
     uint8_t *to = (uint8_t *)(uintptr_t)out->buffers[2];

@@ -1,9 +1,10 @@
 /*
  * union.c - the operator `union`: the rows of several streams, stream by stream.
  *
- * Columns go by name: each input has the same ones, in any order; the result has those of the first.
- * Their types are equal, or numbers, of which the widest is taken (int32, int64, float64). The engine
- * puts a union without options in front of an operator or a sink with several names in `from`.
+ * Columns go by name: each input has the same ones, in any order; the result has those of the
+ * first. Their types are equal, or numbers, of which the widest is taken (int32, int64, float64).
+ * The engine puts a union without options in front of an operator or a sink with several names in
+ * `from`.
  */
 #include "plugins/operator_basic/basic.h"
 
@@ -49,8 +50,9 @@ static int is_number(uint32_t type)
 
 static const char *type_word(uint32_t type)
 {
-    static const char *const words[] = { "unknown",   "bool", "int32", "int64", "float64", "string", "binary",
-                                         "timestamp", "date", "list",  "struct" };
+    static const char *const words[] = { "unknown", "bool",      "int32", "int64", "float64",
+                                         "string",  "binary",    "timestamp", "date",
+                                         "list",    "struct" };
     return type < sizeof words / sizeof *words ? words[type] : words[0];
 }
 
@@ -63,8 +65,8 @@ static int32_t match(struct union_op *op, const struct weir_operator_bind *in, u
     int32_t at = weir_column_index(schema, mine->name);
     if (at < 0)
         return weir_fail(error, WEIR_CONFIG,
-                         "input \"%s\" has no column \"%s\", but \"%s\" has: give all inputs the same "
-                         "columns, by a select for instance",
+                         "input \"%s\" has no column \"%s\", but \"%s\" has: give all inputs "
+                         "the same columns, by a select for instance",
                          in->inputs[k].name, mine->name, in->inputs[0].name);
     uint32_t type = weir_type_of(schema->children[at]);
     op->map[k * op->n_columns + c] = at;
@@ -90,8 +92,8 @@ static int32_t match_input(struct union_op *op, const struct weir_operator_bind 
     for (int64_t c = 0; c < schema->n_children; c++)
         if (weir_column_index(first, schema->children[c]->name) < 0)
             return weir_fail(error, WEIR_CONFIG,
-                             "input \"%s\" has a column \"%s\", but \"%s\" has none: give all inputs "
-                             "the same columns, by a select for instance",
+                             "input \"%s\" has a column \"%s\", but \"%s\" has none: give all "
+                             "inputs the same columns, by a select for instance",
                              in->inputs[k].name, schema->children[c]->name, in->inputs[0].name);
     return WEIR_OK;
 }
@@ -171,7 +173,8 @@ static void union_lane_destroy(void *self, void *lane)
 
 static double as_float(uint32_t type, const struct ArrowArray *a, uint32_t row)
 {
-    return type == WEIR_TYPE_INT32 ? (double)weir_get_int32(a, row) : (double)weir_get_int64(a, row);
+    return type == WEIR_TYPE_INT32 ? (double)weir_get_int32(a, row)
+                                   : (double)weir_get_int64(a, row);
 }
 
 /* A column of numbers as the wider type. */
@@ -216,8 +219,8 @@ static int32_t union_process(void *self, void *lane, uint32_t input, const struc
         result = widen(op, chunk->array->children[at], type, op->types[c], &arrays[c], error);
     }
     if (result == WEIR_OK) {
-        struct weir_emission emission = { .size = sizeof emission, .from = chunk, .columns = columns,
-                                          .n_columns = n, .rows = chunk->rows,
+        struct weir_emission emission = { .size = sizeof emission, .from = chunk,
+                                          .columns = columns, .n_columns = n, .rows = chunk->rows,
                                           .selection = chunk->selection,
                                           .selected = chunk->selected };
         result = host->emit(lane, &emission, error);

@@ -1,6 +1,6 @@
 /*
- * with_column.c - the operator `with_column`: all columns of the input, and one that is an expression: in
- * the place of the column of that name, or at the end.
+ * with_column.c - the operator `with_column`: all columns of the input, and one that is an
+ * expression: in the place of the column of that name, or at the end.
  */
 #include "plugins/operator_basic/columns.h"
 

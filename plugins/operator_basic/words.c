@@ -1,8 +1,8 @@
 /*
  * words.c - words by bit masks, 64 bytes a step.
  *
- * Rows that follow each other lie behind each other in one buffer, so a walk goes over bytes and does
- * not start anew at each row. Of 64 bytes two masks are made:
+ * Rows that follow each other lie behind each other in one buffer, so a walk goes over bytes and
+ * does not start anew at each row. Of 64 bytes two masks are made:
  *
  *   W  bit i: byte i is white space (9 to 13, 32)
  *   B  bit i: a row begins at byte i

@@ -87,7 +87,8 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     struct rig *rig = rig_of(context);
     int exchange = emission->output == WEIR_OUTPUT_EXCHANGE;
     const struct ArrowSchema *schema =
-        exchange ? &rig->plan.distribution[0].exchange : &rig->plan.streams[emission->output].schema;
+        exchange ? &rig->plan.distribution[0].exchange
+                 : &rig->plan.streams[emission->output].schema;
     assert(emission->n_columns == (uint64_t)schema->n_children);
     assert(emission->rows <= WEIR_CHUNK_MAX_ROWS);
     for (uint32_t c = 0; c < emission->n_columns; c++)
@@ -112,7 +113,8 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     return WEIR_OK;
 }
 
-static int32_t note_reject(struct rig *rig, int32_t code, const char *text, struct weir_error *error)
+static int32_t note_reject(struct rig *rig, int32_t code, const char *text,
+                           struct weir_error *error)
 {
     char head[300];
     snprintf(head, sizeof head, "%d %s\n", code, text);
@@ -257,7 +259,8 @@ int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const ch
         struct ArrowSchema *schema = &rig->inputs[rig->n_inputs];
         if (weir_data_1.schema_parse(ddl, schema, &rig->error) != WEIR_OK)
             fprintf(stderr, "%s: %s\n", ddl, rig->error.text), abort();
-        *input = (struct weir_input){ .size = sizeof *input, .form = rig->form ? rig->form : WEIR_FORM_APPEND,
+        *input = (struct weir_input){ .size = sizeof *input,
+                                      .form = rig->form ? rig->form : WEIR_FORM_APPEND,
                                       .key_columns = rig->key_columns,
                                       .n_key_columns = rig->n_key_columns,
                                       .name = names[rig->n_inputs], .schema = schema, .slide = 1,
@@ -278,8 +281,17 @@ static void drop_exchanged(struct rig *rig)
     rig->n_exchanged = 0;
 }
 
+static void lane_close(struct rig *rig, int behind)
+{
+    if (rig->lanes[behind] && rig->table->lane_destroy)
+        rig->table->lane_destroy(rig->self, rig->lanes[behind]);
+    rig->lanes[behind] = NULL;
+}
+
 void rig_close(struct rig *rig)
 {
+    lane_close(rig, 0);
+    lane_close(rig, 1);
     if (rig->self) rig->table->destroy(rig->self);
     for (uint32_t i = 0; i < rig->n_inputs; i++) schema_release(&rig->inputs[i]);
     for (int k = 0; k < 4; k++) schema_release(&rig->plan.streams[k].schema);
@@ -298,18 +310,13 @@ void rig_close(struct rig *rig)
 
 /* ---- a batch ---- */
 
-static int32_t lane_open(struct rig *rig, void **lane)
+static int32_t lane_open(struct rig *rig, int behind)
 {
-    *lane = NULL;
-    if (!rig->table->lane_create) return WEIR_OK;
-    int32_t result;
-    CALL(rig, result, rig->table->lane_create(rig->self, &rig->lane_context, lane, &rig->error));
+    int32_t result = WEIR_OK;
+    if (rig->table->lane_create && !rig->lanes[behind])
+        CALL(rig, result, rig->table->lane_create(rig->self, &rig->lane_context,
+                                                  &rig->lanes[behind], &rig->error));
     return result;
-}
-
-static void lane_close(struct rig *rig, void *lane)
-{
-    if (lane && rig->table->lane_destroy) rig->table->lane_destroy(rig->self, lane);
 }
 
 static int32_t lane_begin(struct rig *rig, void *lane, uint32_t group, int behind)
@@ -390,8 +397,8 @@ static int32_t run_input(struct rig *rig, uint32_t input, const struct ArrowArra
                          struct rig_cut cut)
 {
     uint32_t n = (uint32_t)rows->length, segments = cut.segments ? cut.segments : 1;
-    void *lane;
-    int32_t result = lane_open(rig, &lane);
+    int32_t result = lane_open(rig, 0);
+    void *lane = rig->lanes[0];
     for (uint32_t s = 0; s < segments && result == WEIR_OK; s++) {
         result = lane_begin(rig, lane, s, 0);
         if (result == WEIR_OK)
@@ -399,7 +406,7 @@ static int32_t run_input(struct rig *rig, uint32_t input, const struct ArrowArra
                                  (uint32_t)((uint64_t)n * (s + 1) / segments), cut, lane);
         if (result == WEIR_OK) result = end_segment(rig, input, lane);
     }
-    lane_close(rig, lane);
+    if (result != WEIR_OK) lane_close(rig, 0); /* in the middle of a batch */
     return result;
 }
 
@@ -476,16 +483,25 @@ static int32_t run_groups(struct rig *rig)
 {
     int hashed = rig->plan.distribution[0].kind == WEIR_DISTRIBUTE_HASHED;
     uint64_t **hashes = calloc(rig->n_exchanged + 1, sizeof *hashes);
-    void *lane;
-    int32_t result = lane_open(rig, &lane);
+    int32_t result = lane_open(rig, 1);
+    void *lane = rig->lanes[1];
     for (uint32_t k = 0; k < rig->n_exchanged; k++)
         hashes[k] = hash_chunk(rig, rig->exchanged[k]);
     for (uint32_t g = 0; g < (hashed ? STORE_GROUPS : 1) && result == WEIR_OK; g++)
         if (group_runs(rig, g, hashes)) result = run_group(rig, lane, g, hashes);
-    lane_close(rig, lane);
+    if (result != WEIR_OK) lane_close(rig, 1); /* in the middle of a batch */
     for (uint32_t k = 0; k < rig->n_exchanged; k++) free(hashes[k]);
     free(hashes);
     return result;
+}
+
+int32_t rig_chunk(struct rig *rig, const struct weir_chunk *chunk)
+{
+    int32_t result = lane_open(rig, 0);
+    if (result == WEIR_OK) result = lane_begin(rig, rig->lanes[0], 0, 0);
+    if (result == WEIR_OK)
+        CALL(rig, result, rig->table->process(rig->self, rig->lanes[0], 0, chunk, &rig->error));
+    return result == WEIR_OK ? end_segment(rig, 0, rig->lanes[0]) : result;
 }
 
 int32_t rig_arrays(struct rig *rig, const struct ArrowArray *arrays, struct rig_cut cut)

@@ -1,6 +1,6 @@
 /*
- * operator_rig.h - one operator under the real host table, with a job played around it: segments, the
- * exchange, key groups and state. Rows go in as JSON and come out as JSON, a line each.
+ * operator_rig.h - one operator under the real host table, with a job played around it: segments,
+ * the exchange, key groups and state. Rows go in as JSON and come out as JSON, a line each.
  */
 #ifndef TESTS_OPERATOR_RIG_H
 #define TESTS_OPERATOR_RIG_H
@@ -43,6 +43,7 @@ struct rig {
     /* in the fail_call-th call of the operator (1: create) the fail_at-th allocation fails */
     uint64_t fail_call, fail_at, calls;
     uint64_t batch;
+    void *lanes[2]; /* before and behind the exchange, used again and again */
     struct weir_chunk **exchanged;
     uint32_t *exchanged_input;
     uint32_t n_exchanged, room;
@@ -59,6 +60,8 @@ void rig_close(struct rig *rig);
 
 /* One batch: rows of each input (JSON, NULL: none). The class of the first call that failed. */
 int32_t rig_batch(struct rig *rig, const char *const *rows, struct rig_cut cut);
+/* A chunk as it is, for operators without an exchange. */
+int32_t rig_chunk(struct rig *rig, const struct weir_chunk *chunk);
 int32_t rig_arrays(struct rig *rig, const struct ArrowArray *arrays, struct rig_cut cut);
 static inline int32_t rig_feed(struct rig *rig, const char *rows)
 {

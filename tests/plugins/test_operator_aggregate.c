@@ -341,6 +341,20 @@ static void update_gives_changed_groups_once(void **state)
     assert_string_equal(rig_rows(&rig), "");
 }
 
+static void update_gives_no_group_of_another_batch_or_key_group(void **state)
+{
+    char *rows = many_keys(5000, 2000);
+    (void)state;
+    OPEN("aggregate", "\"by\": [\"k\"], \"values\": [\"count(*) as c\"]", "k string");
+    FEED(rows);
+    free(rows);
+    assert_int_equal(rig.n_rows, 2000);
+    rig_forget(&rig);
+    FEED("[[\"key number 5\"], [\"key number 1999\"], [\"new\"]]");
+    assert_string_equal(rig_sorted(&rig),
+                        "[\"key number 1999\",3]\n[\"key number 5\",4]\n[\"new\",1]\n");
+}
+
 static void complete_gives_the_whole_table_every_time(void **state)
 {
     (void)state;
@@ -449,6 +463,7 @@ int main(void)
         TEST(by_and_values_are_checked),
         TEST(reads_are_those_of_by_and_values),
         TEST(update_gives_changed_groups_once),
+        TEST(update_gives_no_group_of_another_batch_or_key_group),
         TEST(complete_gives_the_whole_table_every_time),
         TEST(an_aggregate_without_by_gives_its_row_in_every_batch),
         TEST(aggregates_over_batches_do_not_depend_on_the_cut),

@@ -224,6 +224,59 @@ static void split_emits_chunks_of_about_8192_rows(void **state)
     }
 }
 
+static void split_finds_the_row_of_each_token_over_many_chunks(void **state)
+{
+    static const struct rig_cut cuts[] = { { 0, 1, 0 }, { 0, 1, 1 } };
+    char *rows = malloc(3000 * 80), *p = rows;
+    const char *list[4] = { rows };
+    (void)state;
+    OPEN("split", "\"into\": \"word\"", "n int64, value string");
+    *p++ = '[';
+    for (uint32_t i = 0; i < 3000; i++) {
+        p += sprintf(p, "%s[%u, ", i ? "," : "", i);
+        if (i % 7 == 0) p += sprintf(p, "null]");
+        else p += sprintf(p, "\" a%u b c%s d e f g h \"]", i, i % 5 ? " x" : "");
+    }
+    strcpy(p, "]");
+    for (int k = 0; k < 2; k++) {
+        rig_forget(&rig);
+        assert_int_equal(rig_batch(&rig, list, cuts[k]), WEIR_OK);
+        assert_true(rig.n_emits >= 3);
+        p = (char *)(uintptr_t)rig_rows(&rig);
+        for (uint32_t i = 0; i < 3000; i++)
+            for (uint32_t w = 0; i % 7 && w < (i % 5 ? 9u : 8u); w++) {
+                assert_int_equal(strtoul(p + 1, NULL, 10), i);
+                if (w == 0) assert_int_equal(strtoul(strchr(p, 'a') + 1, NULL, 10), i);
+                p = strchr(p, '\n') + 1;
+            }
+        assert_int_equal(*p, 0);
+    }
+    free(rows);
+}
+
+/* A column in a plugin's own memory, exactly as long as it must be, with bytes below a null. */
+static void split_reads_nothing_outside_of_its_words(void **state)
+{
+    static const char text[] = "one two" "below null" "three" "a b";
+    static int32_t offsets[] = { 0, 7, 17, 22, 25 };
+    static const uint8_t valid[] = { 0x0d };
+    char *bytes = malloc(25);
+    const void *text_buffers[] = { valid, offsets, bytes }, *buffers[] = { NULL };
+    struct ArrowArray column = { .length = 4, .null_count = 1, .n_buffers = 3,
+                                 .buffers = text_buffers };
+    struct ArrowArray *columns[] = { &column };
+    struct ArrowArray array = { .length = 4, .n_buffers = 1, .buffers = buffers, .n_children = 1,
+                                .children = columns };
+    (void)state;
+    memcpy(bytes, text, 25);
+    OPEN("split", "\"into\": \"word\"", "value string");
+    struct weir_chunk chunk = { .size = sizeof chunk, .rows = 4, .selected = 4, .array = &array,
+                                .schema = &rig.inputs[0] };
+    assert_int_equal(rig_chunk(&rig, &chunk), WEIR_OK);
+    assert_string_equal(rig_rows(&rig), "[\"one\"]\n[\"two\"]\n[\"three\"]\n[\"a\"]\n[\"b\"]\n");
+    free(bytes);
+}
+
 static void split_bounds_the_bytes_of_a_chunk(void **state)
 {
     char *rows = malloc(3 << 20), *p = rows;
@@ -340,6 +393,21 @@ static void explode_gives_a_row_per_item(void **state)
     assert_string_equal(rig_rows(&rig), "[1,\"a\"]\n[1,null]\n[1,\"b\"]\n[4,\"c\"]\n");
 }
 
+static void explode_cuts_long_lists_into_chunks(void **state)
+{
+    char *rows = malloc(200000), *p = rows;
+    (void)state;
+    OPEN("explode", "\"column\": \"l\"", "n int64, l list<int64>");
+    p += sprintf(p, "[[1, [0");
+    for (int i = 1; i < 20000; i++) p += sprintf(p, ",%d", i);
+    strcpy(p, "]], [2, [7]]]");
+    FEED(rows);
+    free(rows);
+    assert_int_equal(rig.n_rows, 20001);
+    assert_int_equal(rig.most_rows, 8192);
+    assert_non_null(strstr(rig_rows(&rig), "[1,19999]\n[2,7]\n"));
+}
+
 static void explode_takes_structs_apart_from_lists(void **state)
 {
     (void)state;
@@ -447,6 +515,8 @@ int main(void)
         cmocka_unit_test_teardown(split_refuses_what_it_cannot_split, teardown),
         cmocka_unit_test_teardown(words_are_found_alike_by_all_kernels, teardown),
         cmocka_unit_test_teardown(split_emits_chunks_of_about_8192_rows, teardown),
+        cmocka_unit_test_teardown(split_finds_the_row_of_each_token_over_many_chunks, teardown),
+        cmocka_unit_test_teardown(split_reads_nothing_outside_of_its_words, teardown),
         cmocka_unit_test_teardown(split_bounds_the_bytes_of_a_chunk, teardown),
         cmocka_unit_test_teardown(filter_keeps_rows_that_are_true, teardown),
         cmocka_unit_test_teardown(filter_rejects_rows_on_which_it_fails, teardown),
@@ -457,6 +527,7 @@ int main(void)
         cmocka_unit_test_teardown(select_rejects_a_row_once, teardown),
         cmocka_unit_test_teardown(with_column_replaces_or_adds, teardown),
         cmocka_unit_test_teardown(explode_gives_a_row_per_item, teardown),
+        cmocka_unit_test_teardown(explode_cuts_long_lists_into_chunks, teardown),
         cmocka_unit_test_teardown(explode_takes_structs_apart_from_lists, teardown),
         cmocka_unit_test_teardown(union_goes_by_name_and_widens_numbers, teardown),
         cmocka_unit_test_teardown(union_refuses_other_columns_and_types, teardown),
