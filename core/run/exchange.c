@@ -5,7 +5,11 @@
  * keep their order). A chunk with many rows is gathered into that order while it is hot, so a group later
  * reads a short contiguous run of it; a small one goes by reference with the sorted row numbers as
  * selections. The consumer can't tell: it gets chunks with ascending selections. GATHER_ROWS is the
- * size from which gathering paid when it was measured (weir-bench exchange).
+ * size from which gathering paid when it was measured (int64 key, int64, text; ns per row, one core):
+ *
+ *     rows of a chunk      10   100  1,024  8,192 (4 M rows)  65,536 (4 M rows)
+ *     gathered            219    72     33         33                27
+ *     by reference        187    63     40         43                36
  */
 #include "core/run/run.h"
 

@@ -6,6 +6,10 @@
  * where waking a worker would cost more. A unit takes its rows port by port, within a port unit by
  * unit of the origin, within that in order of arrival; what it gives is kept by unit. So neither the
  * number of tasks nor the boundaries of chunks can be seen in the result.
+ *
+ * Calls per group were measured on batches of 10 rows (10 groups met): a batch took 64 us of CPU with a keyed
+ * stage and 40 us without one, so a group costs about 2 us, the walk over the other 246 included. That is less than
+ * waking a worker (34 us), and no reason for calls that take several groups.
  */
 #include "core/run/stage.h"
 
