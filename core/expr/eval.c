@@ -145,7 +145,6 @@ static int32_t own_bits(struct frame *f, struct vec *v)
     mem_free(v->memory[1]);
     array_release(&v->inner);
     v->values = v->memory[1] = bits;
-    v->borrowed = NULL;
     return rc;
 }
 
@@ -474,7 +473,6 @@ static void eval_column(struct frame *f, const struct node *node, struct vec *ou
 {
     const struct ArrowArray *array = f->sets[node->input][node->column];
     vec_of_array(out, node->type.id, array);
-    out->borrowed = array;
     out->input = node->input;
 }
 

@@ -116,12 +116,8 @@ static int32_t run(struct task *t, struct arguments *args, struct vec *out)
     if (!call.failed) return frame_no_memory(f);
     memset(call.failed, 0, t->length);
     for (k = 0; k < args->n; k++) {
-        if (args->vecs[k].borrowed) {
-            args->views[k] = args->vecs[k].borrowed;
-        } else {
-            vec_lend(&args->vecs[k], &args->arrays[k], args->buffers[k]);
-            args->views[k] = &args->arrays[k];
-        }
+        vec_lend(&args->vecs[k], &args->arrays[k], args->buffers[k]);
+        args->views[k] = &args->arrays[k];
         args->constant[k] = args->vecs[k].constant;
     }
     rc = node->function->eval(f->expr->host, node->bound, &call, &array, f->error);

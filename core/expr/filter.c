@@ -112,7 +112,8 @@ static int32_t filter_or(struct frame *f, const struct node *node, uint32_t *row
     uint32_t n_open = *n, k, i;
     int32_t rc;
     for (k = 0; k < node->n_kids && !node->kids[k]->may_fail && !node->kids[k]->heavy;) k++;
-    if (k == node->n_kids && *n >= f->rows / 4) return filter_bools(f, node, rows, n); /* all cheap */
+    if (k == node->n_kids && *n >= f->rows / 4) /* all cheap: bits of all rows are faster */
+        return filter_bools(f, node, rows, n);
     found = mem_alloc(bits_size(f->rows) + 64);
     rc = found ? rows_alloc(f, *n, &open) : frame_no_memory(f);
     if (!rc) rc = rows_alloc(f, *n, &some);

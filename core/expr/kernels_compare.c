@@ -373,7 +373,8 @@ static inline uint32_t text_matches(const struct text_constant *c, const uint8_t
     return differs == 0;
 }
 
-/* Rows as long as `words` words can be read; returns how many were looked at, *kept how many stay. */
+/* Rows as long as that many words can be read; returns how many were looked at, in *kept how many
+ * stay. */
 #define TEXT_LOOP(ROW, words, MORE)                                                                \
     for (i = 0; i < n; i++) {                                                                      \
         const uint32_t r = ROW(i);                                                                 \

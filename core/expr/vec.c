@@ -122,7 +122,6 @@ int32_t vec_mask(struct frame *f, struct vec *v)
     if (v->valid) memcpy(mask, v->valid, ((uint64_t)v->rows + 7) / 8);
     v->memory[0] = mask;
     v->valid = mask;
-    v->borrowed = NULL;
     return WEIR_OK;
 }
 

@@ -32,9 +32,8 @@ struct vec {
     const uint8_t *valid; /* NULL: no nulls */
     const void *values;   /* bits, numbers, or offsets */
     const uint8_t *bytes;
-    const struct ArrowArray *nested;   /* list, struct */
-    const struct ArrowArray *borrowed; /* unchanged column of input `input` */
-    uint32_t input;
+    const struct ArrowArray *nested; /* list, struct */
+    uint32_t input;                  /* whose chunk has what is borrowed */
     void *memory[3];         /* validity, values, bytes */
     struct ArrowArray inner; /* result of a function or a builder */
 };

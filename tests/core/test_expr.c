@@ -101,6 +101,52 @@ static void a_column_passes_without_a_copy_and_outlives_the_chunk(void **state)
     expr_free(expr);
 }
 
+static void free_foreign(struct ArrowArray *array)
+{
+    free((void *)(uintptr_t)array->buffers[1]);
+    free((void *)(uintptr_t)array->buffers[2]);
+    array->release = NULL;
+}
+
+/* Arrays of plugins end where they end: here the sanitizer watches the byte behind. */
+static void text_is_not_read_beyond_its_end(void **state)
+{
+    static const char *const wants[] = { "longer than eight", "short", "", "t",
+                                         "longer than sixteen by far, it is" };
+    static const char bytes[] = "shorttlonger than eightlonger than sixteen by far, it is";
+    static const int32_t ends[] = { 0, 5, 6, 23, 56, 56 };
+    struct ArrowSchema schema;
+    struct weir_error error = WEIR_ERROR_INIT;
+    uint32_t k;
+    (void)state;
+    assert_int_equal(weir_data_1.schema_parse("s string", &schema, &error), WEIR_OK);
+    for (k = 0; k < sizeof wants / sizeof *wants; k++) {
+        const struct weir_expr_input input = { NULL, &schema };
+        const void *buffers[3] = { NULL, memcpy(malloc(sizeof ends), ends, sizeof ends),
+                                   memcpy(malloc(56), bytes, 56) };
+        struct ArrowArray column = { .length = 5, .n_buffers = 3, .buffers = buffers,
+                                     .release = free_foreign };
+        struct ArrowArray array;
+        struct weir_chunk *chunk;
+        const struct weir_chunk *lent;
+        const struct expr_run run = { 0 };
+        struct weir_expr *expr;
+        char text[64];
+        uint32_t list[] = { 0, 1, 2, 3, 4 };
+        struct weir_rows rows = { sizeof rows, 5, list };
+        assert_int_equal(array_struct(&column, 1, 5, &array, &error), WEIR_OK);
+        lent = chunk = chunk_create(&schema, &array, NULL, 0);
+        snprintf(text, sizeof text, "s = '%s'", wants[k]);
+        assert_int_equal(expr_compile(&expr_test_env, text, "x", &input, 1, 0, &expr, &error),
+                         WEIR_OK);
+        assert_int_equal(expr_filter(&run, expr, &lent, &rows, &error), WEIR_OK);
+        assert_int_equal(rows.n, 1);
+        expr_free(expr);
+        chunk_release(chunk);
+    }
+    schema_release(&schema);
+}
+
 /* ---- rows that fail ---- */
 
 static void failed_rows_are_rejected_in_order_and_leave_the_rows(void **state)
@@ -734,6 +780,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_column_passes_without_a_copy_and_outlives_the_chunk,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(text_is_not_read_beyond_its_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failed_rows_are_rejected_in_order_and_leave_the_rows,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_selection_of_the_chunk_counts_where_no_rows_are_given,
