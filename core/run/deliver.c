@@ -338,6 +338,7 @@ static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch)
                 if (retry_delay(sink) > delay) delay = retry_delay(sink);
             } else {
                 run_fail(run, sink->node->name, &sink->error);
+                if (phase == PHASE_OPEN && !run->opened_all) run->exit_status = 73;
                 failed = sink->result;
                 todo[i] = 0;
             }
@@ -361,6 +362,7 @@ int32_t sinks_open(struct run *run)
     if (!todo) return WEIR_FATAL;
     memset(todo, 1, run->n_sinks);
     int32_t result = phase_run(run, PHASE_OPEN, todo, -1);
+    run->opened_all = result == WEIR_OK;
     for (uint32_t i = 0; i < run->n_sinks; i++) run->sinks[i].opened = 1;
     for (uint32_t i = 0; i < run->n_sinks; i++)
         todo[i] = run->sinks[i].node->component->level == WEIR_SINK_TWO_PHASE;

@@ -360,6 +360,7 @@ struct run {
     int64_t *watermarks;     /* by node index */
     int stopping;            /* 1: drain, 2: now */
     int failed;
+    int opened_all;          /* every sink is open */
     int exit_status;
     struct weir_error error;
     char error_where[128];
