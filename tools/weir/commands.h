@@ -12,6 +12,7 @@ int command_inspect(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_test(int argc, char **argv);
 
 #define EXIT_USAGE 64
 #define EXIT_NO_INPUT 66

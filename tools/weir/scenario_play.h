@@ -1,0 +1,30 @@
+/*
+ * scenario_play.h - a scenario from its first step to its last, with one number of workers.
+ */
+#ifndef WEIR_TOOLS_SCENARIO_PLAY_H
+#define WEIR_TOOLS_SCENARIO_PLAY_H
+
+#include "tools/weir/scenario_job.h"
+
+/* An expectation that did not hold, in a play that only takes note of them. */
+struct play_update {
+    uint32_t step;
+    char *sink;
+    json_t *rows; /* what came out */
+};
+
+struct play {
+    int passed;
+    char *text;         /* why not: lines that begin with "# "; malloc'ed, NULL: none */
+    struct world world; /* everything that came out */
+    int updating;       /* in: failed expectations become updates */
+    struct play_update *updates;
+    uint32_t n_updates;
+};
+
+/* Plays the scenario; `play` is empty but for `updating`. [control] */
+void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct registry *registry,
+                   uint32_t workers, struct play *play);
+void play_fini(struct play *play);
+
+#endif

@@ -1,0 +1,54 @@
+#include "tools/weir/scenario_update.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The column (from 0) of a byte, in bytes. */
+static size_t column_of(const struct scenario *s, size_t at)
+{
+    size_t start = at;
+    while (start > 0 && s->text[start - 1] != '\n') start--;
+    return at - start;
+}
+
+/* The update whose rows stand first behind `from`; NULL: none is left. */
+static const struct play_update *next_update(const struct scenario *s, const struct play *play,
+                                             size_t from, size_t *begin, size_t *end)
+{
+    const struct play_update *found = NULL;
+    for (uint32_t i = 0; i < play->n_updates; i++) {
+        char path[320];
+        size_t at, until;
+        snprintf(path, sizeof path, "steps.%u.expect.%.128s", play->updates[i].step,
+                 play->updates[i].sink);
+        if (scenario_extent(s, path, &at, &until) != 0 || at < from) continue;
+        if (found && at >= *begin) continue;
+        found = &play->updates[i];
+        *begin = at;
+        *end = until;
+    }
+    return found;
+}
+
+int scenario_update(const struct scenario *s, const struct play *play)
+{
+    const struct play_update *update;
+    size_t at = 0, begin = 0, end = 0, n;
+    char *text = NULL;
+    FILE *to = open_memstream(&text, &n), *file;
+    if (!to) return -1;
+    while ((update = next_update(s, play, at, &begin, &end)) != NULL) {
+        fwrite(s->text + at, 1, begin - at, to);
+        rows_put(to, update->rows, column_of(s, begin) + 1);
+        at = end;
+    }
+    fwrite(s->text + at, 1, s->length - at, to);
+    int failed = fclose(to) != 0 || !text;
+    file = failed ? NULL : fopen(s->file, "w");
+    if (!file || fwrite(text, 1, n, file) != n) failed = 1;
+    if (file && fclose(file) != 0) failed = 1;
+    if (failed) fprintf(stderr, "weir test: %s can't be written: %s\n", s->file, strerror(errno));
+    free(text);
+    return failed ? -1 : 0;
+}
