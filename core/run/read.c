@@ -195,7 +195,7 @@ void read_kick(struct run *run)
 {
     struct batch *batch = run->reading;
     uint32_t active = 0, limit = run->n_workers * 2 + 2;
-    if (!batch || run->failed || run->stopping > 1) return;
+    if (!batch || run->failed || run->stopping > 1 || batch->result != WEIR_OK) return;
     if (atomic_load(&batch->closing) && !batch->replay) return;
     wake_due(run);
     for (uint32_t i = 0; i < run->n_sources; i++) {
