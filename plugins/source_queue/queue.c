@@ -5,9 +5,9 @@
  *     of P has the rows from floor(i*n/P) to floor((i+1)*n/P) of the n rows that the batch takes.
  *  2. `null` is no dataset: the batch is ABSENT. In a union it adds nothing; a union of nulls alone
  *     is ABSENT, too. A dataset without rows moves the position: its batch is there, without rows.
- *  3. Behind the queue each batch takes `default`; without one the partition has ended. That is told
- *     in a batch of its own, where no position moves, so it stays out of the log: a job that comes
- *     back with a longer queue goes on where the queue was.
+ *  3. Behind the queue each batch takes `default`; without one the partition has ended. That is
+ *     told in a batch of its own, where no position moves, so it stays out of the log: a job that
+ *     comes back with a longer queue goes on where the queue was.
  *  4. A position is 16 bytes: the number of the dataset that comes next and how many rows of this
  *     partition's share have been given, little endian. Behind the queue the number counts on, one
  *     for each `default`. Rows follow from position and job alone, so any range can be given again.

@@ -13,9 +13,9 @@
  *  per batch   Step s is what the s-th batch takes: rows_per_batch rows, all with the timestamp
  *              start + s * advance. A batch takes one step.
  *
- * Nothing but T and the position decides which rows come, so any range can be given again. The first
- * batch moves the position to the start without a row: from then on the log knows the start, and the
- * seconds that the job was down are made up for.
+ * Nothing but T and the position decides which rows come, so any range can be given again. The
+ * first batch moves the position to the start without a row: from then on the log knows the start,
+ * and the seconds that the job was down are made up for.
  *
  * Position: 24 bytes, little endian: start in microseconds, the step that comes next, rows of this
  * partition's share of that step that have been given.

@@ -13,7 +13,7 @@
  *  3. When it was drained to its end, next() makes it *done*: nobody touches it but partitions(),
  *     which closes the handle and gives the place away.
  *  4. partitions() runs on the coordinator, also while next() runs for others on workers. `lock`
- *     guards the list of places and the states; what is in an open connection belongs to its next().
+ *     guards the list of places and the states; what is in an open connection is its next()'s.
  *  5. When MOST connections are there, the listener is not watched; others wait in its backlog.
  *
  * A connection that breaks is logged and ends like one that was closed: what came before is

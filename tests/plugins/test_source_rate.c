@@ -228,7 +228,8 @@ static void a_job_gets_the_rows_of_each_second(void **state)
         int64_t start = world.start_us;
         world_forget();
         world.stop_after_us = 10 * SECOND + 500000;
-        assert_int_equal(world_life(triggers[i], "\"plugin\": \"rate\", \"rows_per_second\": 4"), 0);
+        assert_int_equal(world_life(triggers[i],
+                                    "\"plugin\": \"rate\", \"rows_per_second\": 4"), 0);
         assert_in_range(check_rows(start), 36, 40);
     }
 }
