@@ -28,7 +28,8 @@
 #include "core/sys/sim.h"
 #include "tools/weir/scenario_rows.h"
 
-#define WAITS_MAX 10000u /* deadlines on the way to a crash point */
+#define WAITS_MAX 10000u   /* deadlines on the way to a crash point */
+#define BATCHES_MAX 100000u /* without a moment in which nothing can happen */
 #define SEED 20
 
 enum state { READY, RUNNING, ENDED, FAILED, KILLED, REFUSED };
@@ -58,6 +59,7 @@ struct player {
     struct weir_sys *sys;
     int64_t target_mono; /* of the advance under way; 0: none */
     int ending;          /* it was told to stop */
+    uint32_t busy;       /* batches since it was idle */
     char *errors;        /* what it logged as errors */
     size_t n_errors;
     FILE *log;
@@ -427,6 +429,7 @@ static int on_idle(void *arg, const struct run *run, int64_t until_mono)
 {
     struct player *p = arg;
     (void)run;
+    p->busy = 0;
     while (!p->failed && !p->ending && !p->play->world.dead && !p->play->world.failure[0]) {
         int over = p->step == p->scenario->n_steps;
         if (over && p->armed.point == CRASH_NEVER) break;
@@ -446,7 +449,10 @@ static int on_idle(void *arg, const struct run *run, int64_t until_mono)
 static void on_batch(void *arg, const struct run *run, uint64_t batch)
 {
     struct player *p = arg;
-    (void)batch;
+    if (++p->busy > BATCHES_MAX && !p->failed) {
+        fail(p, "", "batch after batch without end: %llu by now", (unsigned long long)batch);
+        kill_life(p);
+    }
     p->watermark_us = run->watermark_us;
     p->has_watermarks = run->plan->watermarks;
     for (uint32_t i = 0; p->rows && i < run->plan->n_nodes; i++) {
@@ -489,6 +495,7 @@ static void life_begins(struct player *p)
     world->sys = p->sys;
     world->dead = 0;
     p->ending = 0;
+    p->busy = 0;
     p->target_mono = 0;
     p->log = open_memstream(&p->errors, &p->n_errors);
     p->state = RUNNING;
