@@ -1,0 +1,39 @@
+/*
+ * sweep_kill.c - kills at every call through the seam, and pairs of kills (kills.c).
+ *
+ *     sweep_kill                     all jobs; WEIR_SWEEP=full: all pairs
+ *     sweep_kill JOB                 one of them
+ *     sweep_kill JOB POINT [POINT2]  one point again; WEIR_LOUD=1 shows what the engine says
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sweeps/sweep.h"
+
+int main(int argc, char **argv)
+{
+    struct kill_plan plan = { .stride = 1, .pair_every = 40, .pair_stride = 3, .most = 10 };
+    int status = 0;
+    if (sweep_full()) plan.pair_every = plan.pair_stride = 1;
+    for (uint32_t i = 0; i < n_sweep_jobs; i++) {
+        struct sweep sweep;
+        uint64_t pairs = 0;
+        if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
+        int result = sweep_begin(&sweep, &sweep_jobs[i], SWEEP_SEED);
+        if (result == 0 && argc > 2)
+            result = kill_again(&sweep, strtoull(argv[2], NULL, 10),
+                                argc > 3 ? strtoull(argv[3], NULL, 10) : 0);
+        else if (result == 0)
+            kill_sweep(&sweep, &plan, &pairs);
+        if (result != 0) printf("sweep kill %s: %s\n", sweep.job->name, sweep.why);
+        if (result != 0 || sweep.failed) status = 1;
+        if (result == 0)
+            printf("sweep kill %s: %" PRIu64 " points, %" PRIu64 " pairs: %s\n", sweep.job->name,
+                   sweep.points, pairs, sweep.failed ? "FAILED" : "0 lost, 0 doubled");
+        fflush(stdout);
+        sweep_end(&sweep);
+    }
+    return status;
+}

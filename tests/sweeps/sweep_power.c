@@ -1,0 +1,46 @@
+/*
+ * sweep_power.c - power is lost at every sync of log, spool and file sink, in many ways (losses.c).
+ *
+ *     sweep_power                       all jobs, some hundred states; WEIR_SWEEP=full: over 20,000
+ *     sweep_power JOB                   one of them
+ *     sweep_power JOB POINT [WAY [POINT2]]  one state again; WEIR_LOUD=1 shows what the engine says
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sweeps/sweep.h"
+
+static uint64_t number(int argc, char **argv, int i)
+{
+    return argc > i ? strtoull(argv[i], NULL, 10) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct loss_plan plan = { .states = 3, .again = 150, .most = 10 };
+    uint64_t states = 0;
+    int status = 0;
+    if (sweep_full()) plan.states = 40, plan.again = 30;
+    for (uint32_t i = 0; i < n_sweep_jobs; i++) {
+        struct sweep sweep;
+        if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
+        int result = sweep_begin(&sweep, &sweep_jobs[i], SWEEP_SEED);
+        if (result == 0 && argc > 2)
+            result = loss_again(&sweep, number(argc, argv, 2), number(argc, argv, 3),
+                                number(argc, argv, 4));
+        else if (result == 0)
+            loss_sweep(&sweep, &plan);
+        if (result != 0) printf("sweep power %s: %s\n", sweep.job->name, sweep.why);
+        if (result != 0 || sweep.failed) status = 1;
+        if (result == 0)
+            printf("sweep power %s: %" PRIu64 " states: %s\n", sweep.job->name, sweep.points,
+                   sweep.failed ? "FAILED" : "0 lost, 0 doubled");
+        states += sweep.points;
+        fflush(stdout);
+        sweep_end(&sweep);
+    }
+    printf("sweep power: %" PRIu64 " states in all\n", states);
+    return status;
+}
