@@ -28,6 +28,7 @@
 #include "core/run/reject.h"
 #include "core/run/stage.h"
 #include "core/run/trigger.h"
+#include "core/sys/planted.h"
 
 /* ---- batches ---- */
 
@@ -321,6 +322,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     if (!batch->replay && (result = checkpoint_plan(run, batch)) != WEIR_OK) return result;
     if (!batch->replay && hooks->plan_done) hooks->plan_done(hooks->arg, batch->id);
     commit_sources(run, batch, 1);
+    if (planted(PLANTED_RUN_FORGET_EARLY)) commit_sources(run, batch, 0);
     if (opens_early(run, batch)) *next = batch_open(run);
 
     if ((result = stages_run(run, batch)) != WEIR_OK)
@@ -329,9 +331,11 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     advance_watermark(run, batch);
     if ((result = deliver_batch(run, batch)) != WEIR_OK) return result;
 
+    if (planted(PLANTED_RUN_COMMIT_EARLY)) deliver_commit(run, batch);
     if ((result = checkpoint_state(run, batch)) != WEIR_OK) return result;
     if (hooks->state_done) hooks->state_done(hooks->arg, batch->id);
     run->watermark_us = run->next_watermark_us;
+    if (planted(PLANTED_RUN_DONE_EARLY)) checkpoint_done(run, batch);
     if ((result = deliver_commit(run, batch)) != WEIR_OK) return result;
     if ((result = checkpoint_done(run, batch)) != WEIR_OK) return result;
     commit_sources(run, batch, 0);
@@ -383,7 +387,7 @@ int32_t batch_replay(struct run *run)
     if (!whole(batch)) return WEIR_FATAL;
     batch->plan = checkpoint_pending(run->checkpoint, &batch->id);
     batch->replay = 1;
-    batch->time_us = batch->plan->time_us;
+    batch->time_us = planted(PLANTED_RUN_REPLAY_NOW) ? sys_now(run->sys) : batch->plan->time_us;
     batch->late_us = batch->plan->late_us;
     batch->opened_mono = sys_mono(run->sys);
     run->next_batch = batch->id + 1;

@@ -18,6 +18,7 @@
 #include "core/run/cp.h"
 #include "core/run/read.h"
 #include "core/run/reject.h"
+#include "core/sys/planted.h"
 
 #ifdef WEIR_SMALL_LOG /* crash sweeps: a small log does all that a big one does */
 #define INLINE_BYTES 256u
@@ -120,6 +121,7 @@ static int32_t write_spools(struct checkpoint *cp, struct batch *batch, struct w
     for (uint32_t i = 0; i < batch->n_moves; i++) {
         struct move *move = &batch->moves[i];
         if (move->written || move->spool.length == 0) continue;
+        if (planted(PLANTED_RUN_SPOOL_SKIPPED)) continue;
         struct weir_bytes bytes = { move->spool.data, move->spool.length };
         int32_t result = log_extent_write(cp->log, EXTENT_SPOOL, bytes, &move->extent, error);
         if (result != WEIR_OK) return result;
@@ -148,6 +150,8 @@ static int32_t encode_plan(struct run *run, struct batch *batch, struct weir_buf
             .n_spool = (uint32_t)move->written,
             .spool = &move->extent
         };
+        if (planted(PLANTED_RUN_UNTIL_SHORT))
+            plan.moves[i].until = plan.moves[i].from, plan.moves[i].ended = 0;
     }
     plan.absent = absent;
     for (uint32_t i = 0; i < run->n_sources && plan.n_absent < 64; i++)
@@ -234,6 +238,7 @@ static int32_t capture_changes(struct run *run, struct pieces *pieces, uint32_t 
         if (!node->stateful) continue;
         for (uint32_t g = from; g < until; g++) {
             if (!store_group_changed(node->tables, g)) continue;
+            if (planted(PLANTED_RUN_GROUP_LOST) && pieces->n == 1) continue;
             for (uint32_t t = 0; t < store_tables(node->tables); t++) {
                 int32_t result = capture(pieces, node, t, g, 0, error);
                 if (result != WEIR_OK) return result;
@@ -374,6 +379,7 @@ static struct record_sink *record_sinks(struct run *run, struct batch *batch, ui
         record->name = sink->node->name;
         record->rows = batch->sink_rows[sink->node->index];
         record->outcome = sink->has_committable ? SINK_COMMITTABLE : SINK_FINISHED;
+        if (planted(PLANTED_RUN_COMMITTABLE_LOST)) record->outcome = SINK_FINISHED;
         if (sink->has_committable)
             record->committable =
                 (struct weir_bytes){ sink->committable.data, sink->committable.length };

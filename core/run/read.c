@@ -292,7 +292,8 @@ static int32_t list_partitions(struct run *run, struct source *source, int64_t t
     }
     if (result != WEIR_OK) return result;
     source->listed = 1;
-    qsort(source->readers, source->n_readers, sizeof *source->readers, by_rank);
+    if (source->n_readers)
+        qsort(source->readers, source->n_readers, sizeof *source->readers, by_rank);
     return WEIR_OK;
 }
 

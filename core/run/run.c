@@ -49,10 +49,13 @@ int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadl
 {
     for (;;) {
         run_signals(run);
+        int64_t now = sys_mono(run->sys);
         if (ready(arg)) return 1;
         if (run->stopping > 1 || run->failed) return 0;
         if (sys_mono(run->sys) >= deadline_mono) return 0;
-        int64_t wake = read_next_wake(run), until = wake < deadline_mono ? wake : deadline_mono;
+        /* a wake that has passed already was seen by `ready`, or has nobody who could read now */
+        int64_t wake = read_next_wake(run), until = deadline_mono;
+        if (wake > now && wake < until) until = wake;
         int n = sys_wait(run->sys, until);
         if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < until &&
             run->options->hooks.idle(run->options->hooks.arg, run, until))

@@ -188,7 +188,7 @@ struct reader {
     atomic_int tasks;
     int pending;      /* answered PENDING: waits for a wake */
     int stopped;      /* wants no more of this batch (limit, BATCH_END, absent, ended) */
-    int woken;
+    atomic_int woken;
     struct weir_buffer spool; /* of this batch: {records u64, weir.block/1} …; see SPOOL_LONG */
     /* replay */
     struct weir_bytes replay_to;

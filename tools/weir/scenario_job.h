@@ -6,7 +6,7 @@
 
 #include "core/load/registry.h"
 #include "tools/weir/scenario.h"
-#include "tools/weir/scenario_world.h"
+#include "sdk/check/world.h"
 
 /* Checks the job that `given` (at `path`) names as `weir check` does, learns the columns of its
  * sources, and makes the same job with scripted sources and sinks, which are made known to the

@@ -26,7 +26,7 @@
 #include "core/data/array.h"
 #include "core/run/run.h"
 #include "core/sys/sim.h"
-#include "tools/weir/scenario_rows.h"
+#include "sdk/check/rows.h"
 
 #define WAITS_MAX 10000u   /* deadlines on the way to a crash point */
 #define BATCHES_MAX 100000u /* without a moment in which nothing can happen */

@@ -5,7 +5,7 @@
 #define WEIR_TOOLS_SCENARIO_UPDATE_H
 
 #include "tools/weir/scenario_play.h"
-#include "tools/weir/scenario_rows.h"
+#include "sdk/check/rows.h"
 
 /* Rewrites the expected rows of the file that did not hold; everything else stays as it was
  * written. 0, or -1 where the file can't be written (said on stderr). */

@@ -6,14 +6,14 @@
  * A sink's committable is its rows as JSON. A batch is kept by (job id, sink, batch): if it comes
  * again it must have the same rows, else the world has failed.
  */
-#include "tools/weir/scenario_world.h"
+#include "sdk/check/world.h"
 
 #include <stdlib.h>
 
 #include "core/data/array.h"
 #include "core/load/context.h"
 #include "core/sys/sim.h"
-#include "tools/weir/scenario_rows.h"
+#include "sdk/check/rows.h"
 
 static struct world *current;
 

@@ -3,7 +3,7 @@
  * canonical texts are. So 1 is not 1.0, NaN (a float has the text "NaN") equals itself, -0.0 is
  * 0.0, and the members of a struct have no order.
  */
-#include "tools/weir/scenario_rows.h"
+#include "sdk/check/rows.h"
 
 #include <stdlib.h>
 #include <string.h>

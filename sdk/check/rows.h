@@ -1,8 +1,8 @@
 /*
- * scenario_rows.h - rows as JSON: one text per value, comparison, and what differs in words.
+ * rows.h - rows as JSON: one text per value, comparison, and what differs in words.
  */
-#ifndef WEIR_TOOLS_SCENARIO_ROWS_H
-#define WEIR_TOOLS_SCENARIO_ROWS_H
+#ifndef WEIR_CHECK_ROWS_H
+#define WEIR_CHECK_ROWS_H
 
 #include <jansson.h>
 #include <stdio.h>

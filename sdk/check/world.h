@@ -1,13 +1,13 @@
 /*
- * scenario_world.h - what is outside of a job in a scenario: sources that give the rows that were
+ * world.h - what is outside of a job in a scenario: sources that give the rows that were
  * pushed, sinks that remember what was committed. It outlives the job, as the real outside does.
  *
  * The job has `scenario_source` and `scenario_sink` in place of its own components; both find their
  * part of the world by the name of their instance. One world at a time, one thread (the simulated
  * sys).
  */
-#ifndef WEIR_TOOLS_SCENARIO_WORLD_H
-#define WEIR_TOOLS_SCENARIO_WORLD_H
+#ifndef WEIR_CHECK_WORLD_H
+#define WEIR_CHECK_WORLD_H
 
 #include <jansson.h>
 #include <stdio.h>
