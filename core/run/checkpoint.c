@@ -185,7 +185,7 @@ static int32_t plan_work(struct log_work *work, struct weir_error *error)
         cp->plan_sequence = log_last_sequence(cp->log);
         work->appended = 1;
     }
-    return log_sync(cp->log, error);
+    return planted(PLANTED_RUN_PLAN_UNSYNCED) ? WEIR_OK : log_sync(cp->log, error);
 }
 
 int32_t checkpoint_plan(struct run *run, struct batch *batch)
@@ -441,7 +441,7 @@ static int32_t state_work(struct log_work *work, struct weir_error *error)
         if (result != WEIR_OK) return result;
         work->appended = 1;
     }
-    return log_sync(cp->log, error);
+    return planted(PLANTED_RUN_STATE_UNSYNCED) ? WEIR_OK : log_sync(cp->log, error);
 }
 
 /* Dead letters of a batch: a head that tells the batch, then blocks. */
@@ -503,7 +503,7 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
     if (result == WEIR_OK) result = capture_bases(run, &s.pieces, &error);
     if (result == WEIR_OK) result = dead_extent(batch, &s.dead, &error);
     if (result != WEIR_OK) run_fail(run, "checkpoint", &error);
-    if (result == WEIR_OK) result = cp_take_moves(run, batch);
+    if (result == WEIR_OK && !planted(PLANTED_RUN_MAP_STALE)) result = cp_take_moves(run, batch);
     if (result == WEIR_OK) result = log_run(run, &s.work);
     if (result == WEIR_OK) {
         uint64_t sequence = log_last_sequence(cp->log);
@@ -538,7 +538,7 @@ static int32_t done_work(struct log_work *work, struct weir_error *error)
         mem_free(payload.data);
         if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
     }
-    return WEIR_OK;
+    return planted(PLANTED_RUN_DONE_EARLY) ? log_sync(run->checkpoint->log, error) : WEIR_OK;
 }
 
 int32_t checkpoint_done(struct run *run, struct batch *batch)

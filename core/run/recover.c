@@ -13,6 +13,7 @@
 #include "core/run/checkpoint.h"
 #include "core/run/cp.h"
 #include "core/run/read.h"
+#include "core/sys/planted.h"
 
 static uint8_t *copy_bytes(struct weir_bytes bytes)
 {
@@ -532,6 +533,7 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
     if (result == WEIR_OK) result = restore_committables(cp, run, error);
     run->next_batch = cp->any_batch ? cp->next_batch : 0;
     run->last_time_us = cp->any_batch ? cp->last_time_us : INT64_MIN;
+    if (planted(PLANTED_RUN_T_LOST)) run->last_time_us = INT64_MIN;
     run->watermark_us = cp->watermark_us;
     run->previous_watermark_us = cp->previous_watermark_us;
     snprintf(run->job_id, sizeof run->job_id, "%s", log_job_id(cp->log));

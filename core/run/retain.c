@@ -6,6 +6,7 @@
 #include "core/run/checkpoint.h"
 #include "core/run/cp.h"
 #include "core/run/read.h"
+#include "core/sys/planted.h"
 
 /* ---- signatures ---- */
 
@@ -48,7 +49,7 @@ void cp_note_piece(struct checkpoint *cp, const struct cp_piece *piece, uint64_t
                    uint32_t file)
 {
     struct cp_group *group = cp_group_of(cp, piece->node, piece->table, piece->group);
-    if (piece->base || group->base_sequence == 0) {
+    if (piece->base || group->base_sequence == 0 || planted(PLANTED_RUN_BASE_NEWER)) {
         group->base_sequence = sequence;
         group->file = file;
     } else if (file < group->file) {

@@ -31,6 +31,8 @@
  */
 #include "core/state/group.h"
 
+#include "core/sys/planted.h"
+
 /* Slots of a piece: the removed, the new and the changed, one behind the other. */
 struct slots {
     uint32_t *slots;
@@ -84,6 +86,12 @@ static int32_t slots_changed(const struct slab *slab, struct slots *out)
     for (i = 0; i < slab->n_changed; i++) {
         c = class_of(slab, slab->changed[i]);
         out->slots[at[c]++] = slab->changed[i];
+    }
+    if (planted(PLANTED_STATE_CHANGED)) out->n[SLOTS_CHANGED] = 0;
+    if (planted(PLANTED_STATE_REMOVED)) {
+        memmove(out->slots, out->slots + out->n[SLOTS_REMOVED],
+                (slab->n_changed - out->n[SLOTS_REMOVED]) * sizeof *out->slots);
+        out->n[SLOTS_REMOVED] = 0;
     }
     return WEIR_OK;
 }

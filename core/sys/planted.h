@@ -21,7 +21,26 @@ enum planted_bug {
     PLANTED_LOG_NO_CRC = 9,        /* checksums are not looked at */
     PLANTED_LOG_UNLINK_EARLY = 10, /* files go before the pointer to the first one is durable */
     PLANTED_LOG_DURABLE_HIGH = 11, /* records name as durable what their own sync will write */
-    PLANTED_LOG_IDENTITY = 12,         /* weir.json is renamed before it is synced */
+    PLANTED_LOG_IDENTITY = 12,     /* weir.json is renamed before it is synced */
+
+    PLANTED_RUN_PLAN_UNSYNCED = 20,   /* sinks run before PLAN is durable */
+    PLANTED_RUN_SPOOL_SKIPPED = 21,   /* the input of a spooled batch is not written */
+    PLANTED_RUN_UNTIL_SHORT = 22,     /* PLAN names where a partition was, not where it got */
+    PLANTED_RUN_FORGET_EARLY = 23,    /* sources are told to forget before STATE */
+    PLANTED_RUN_COMMIT_EARLY = 24,    /* sinks commit before STATE */
+    PLANTED_RUN_STATE_UNSYNCED = 25,  /* sinks commit before STATE is durable */
+    PLANTED_RUN_GROUP_LOST = 26,      /* STATE lacks what changed in one group */
+    PLANTED_RUN_COMMITTABLE_LOST = 27, /* STATE lacks the committables */
+    PLANTED_RUN_MAP_STALE = 28,       /* the map of positions is not brought up to date */
+    PLANTED_RUN_BASE_NEWER = 29,      /* a delta counts as a base: the log is cut too early */
+    PLANTED_RUN_DONE_EARLY = 30,      /* DONE is durable before the commit */
+    PLANTED_RUN_NO_RECOMMIT = 31,     /* a restart does not commit what STATE holds */
+    PLANTED_RUN_PENDING_SKIPPED = 32, /* a restart does not run the planned batch again */
+    PLANTED_RUN_REPLAY_NOW = 33,      /* a batch that runs again gets another T */
+    PLANTED_RUN_T_LOST = 34,          /* T is not restored */
+
+    PLANTED_STATE_REMOVED = 40, /* removed slots stay in the log */
+    PLANTED_STATE_CHANGED = 41, /* changed slots are not captured */
 
     PLANTED_LAST
 };
