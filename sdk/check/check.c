@@ -50,23 +50,40 @@ void weir_check_free(char *text)
 /* ---- jobs ---- */
 
 struct words {
-    char *text;
+    char *text;     /* the elements, cut into words */
+    char *columns;  /* option of the source */
     const char *list[128];
     uint32_t n;
 };
 
-/* The elements as the words of a one-liner; `before` and `behind` may be NULL. */
-static int split_words(struct words *words, const char *before, const char *elements,
-                       const char *behind)
+static void words_fini(struct words *words)
 {
-    size_t size = strlen(elements) + 256;
-    words->n = 0;
-    words->text = malloc(size);
-    if (!words->text) return -1;
-    snprintf(words->text, size, "%s%s%s%s%s", before ? before : "", before ? " ! " : "", elements,
-             behind ? " ! " : "", behind ? behind : "");
-    for (char *rest = words->text, *word; (word = strtok_r(rest, " ", &rest)) && words->n < 128;)
-        words->list[words->n++] = word;
+    free(words->text);
+    free(words->columns);
+}
+
+/* The words of a one-liner: rows of `columns` (NULL: the elements begin with a source), the elements, and, if
+ * `caught`, a sink that remembers. 0, or -1 without memory. */
+static int make_words(struct words *words, const char *columns, const char *elements, int caught)
+{
+    char *rest, *word;
+    memset(words, 0, sizeof *words);
+    words->text = rest = strdup(elements);
+    if (!rest) return -1;
+    if (columns) {
+        size_t size = strlen(columns) + 16;
+        words->columns = malloc(size);
+        if (!words->columns) return -1;
+        snprintf(words->columns, size, "columns=%s", columns);
+        words->list[words->n++] = "in:=scenario_source";
+        words->list[words->n++] = words->columns;
+        words->list[words->n++] = "!";
+    }
+    while ((word = strtok_r(rest, " ", &rest)) && words->n < 120) words->list[words->n++] = word;
+    if (caught) {
+        words->list[words->n++] = "!";
+        words->list[words->n++] = "out:=scenario_sink";
+    }
     return 0;
 }
 
@@ -145,9 +162,9 @@ char *weir_check_source(struct weir_check *check, const char *element, struct we
     char *text = NULL;
     renew_world(check);
     if (world_want_sink(&check->world, "out", error) == WEIR_OK &&
-        split_words(&words, NULL, element, "out:=scenario_sink") == 0)
+        make_words(&words, NULL, element, 1) == 0)
         text = rows_of(check, &words, error);
-    free(words.text);
+    words_fini(&words);
     return text;
 }
 
@@ -160,9 +177,9 @@ char *weir_check_operator(struct weir_check *check, const char *elements, const 
     if (world_want_sink(&check->world, "out", error) == WEIR_OK &&
         world_want_source(&check->world, "in", columns, 1, error) == WEIR_OK &&
         push_text(check, rows, error) == WEIR_OK &&
-        split_words(&words, "in:=scenario_source", elements, "out:=scenario_sink") == 0)
+        make_words(&words, columns, elements, 1) == 0)
         text = rows_of(check, &words, error);
-    free(words.text);
+    words_fini(&words);
     return text;
 }
 
@@ -246,11 +263,11 @@ int32_t weir_check_sink(struct weir_check *check, const char *element, const cha
     if (check->disk) sim_disk_destroy(check->disk);
     check->disk = sim_disk_create();
     int32_t result = WEIR_FATAL;
-    if (check->disk && split_words(&words, "in:=scenario_source", element, NULL) == 0)
+    if (check->disk && make_words(&words, columns, element, 0) == 0)
         result = feed(check, check->disk, &words, columns, tree, 0, &calls, error);
     if (result == WEIR_OK)
         result = kill_everywhere(check, &words, columns, tree, directory, calls, error);
-    free(words.text);
+    words_fini(&words);
     json_decref(tree);
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }

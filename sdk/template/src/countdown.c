@@ -1,12 +1,12 @@
 /*
- * countdown.c - a replayable source: one partition that counts from `from` down to 0.
+ * countdown.c - a replayable source: one partition that counts from `first` down to 0.
  *
  * The position is the next number to give, 8 bytes; an empty one is the start.
  */
 #include "src/example.h"
 
 const struct weir_option countdown_options[] = {
-    WEIR_OPTION(WEIR_OPTION_INT, WEIR_OPTION_REQUIRED, "from", NULL, NULL, "first number"),
+    WEIR_OPTION(WEIR_OPTION_INT, WEIR_OPTION_REQUIRED, "first", NULL, NULL, "first number"),
 };
 
 struct countdown {
@@ -29,8 +29,8 @@ static int32_t create(const struct weir_host *host, struct weir_context *context
     s->host = host;
     s->data = host->get_interface(WEIR_DATA_ID);
     if (!s->data) return weir_fail(error, WEIR_UNSUPPORTED, "the host lacks " WEIR_DATA_ID);
-    if (host->option(context, "from", &value) == WEIR_OK) s->from = value.integer;
-    if (s->from < 0) return weir_fail_option(error, "from", -1, "a countdown begins at 0 or above");
+    if (host->option(context, "first", &value) == WEIR_OK) s->from = value.integer;
+    if (s->from < 0) return weir_fail_option(error, "first", -1, "a countdown begins at 0 or above");
     return WEIR_OK;
 }
 

@@ -28,7 +28,7 @@ int main(void)
         return 1;
     }
 
-    rows = weir_check_source(check, "countdown from=3", &error);
+    rows = weir_check_source(check, "countdown first=3", &error);
     same("countdown", rows, "[[3],[2],[1],[0]]");
     weir_check_free(rows);
 
