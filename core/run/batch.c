@@ -303,6 +303,7 @@ static int opens_early(struct run *run, const struct batch *batch)
 {
     const struct run_options *options = run->options;
     if (run->stopping || run->failed || batch->replay || run->job->trigger == TRIGGER_ONCE) return 0;
+    if (read_all_ended(run)) return 0;
     if (options->max_batches && run->summary.batches + 1 >= options->max_batches) return 0;
     if (run->job->trigger == TRIGGER_AVAILABLE_NOW) return 1;
     return trigger_opens(run) == INT64_MIN;
@@ -424,7 +425,7 @@ void batch_loop(struct run *run)
             if (run->job->trigger == TRIGGER_ONCE) stop = 1;
             if (run->options->max_batches && run->summary.batches >= run->options->max_batches)
                 stop = 1;
-            if (run->stopping && !next) stop = 1;
+            if ((run->stopping || read_all_ended(run)) && !next) stop = 1;
         }
         batch_destroy(batch);
         if (stop) break;
