@@ -191,9 +191,11 @@ static int32_t archive(struct source *source, const char *name, struct weir_erro
     *slash = 0;
     status = io->mkdir(source->context, path, error);
     *slash = '/';
-    return status == WEIR_OK ? io->rename(source->context, name, path, error) : status;
+    if (status == WEIR_OK) status = io->rename(source->context, name, path, error);
+    return status == WEIR_OK ? listing_settle(source, path, error) : status;
 }
 
+/* The host forgets the position of a name that is gone, so the name must not come back. */
 static int32_t done(struct source *source, struct file *file, struct weir_error *error)
 {
     int32_t status = source->on_done == DONE_DELETE
@@ -203,6 +205,7 @@ static int32_t done(struct source *source, struct file *file, struct weir_error 
         weir_error_init(error);
         status = WEIR_OK;
     }
+    if (status == WEIR_OK) status = listing_settle(source, file->name, error);
     if (status != WEIR_OK) return status;
     file->gone = 1;
     source->host->count(source->context,

@@ -80,6 +80,7 @@ struct source {
     int closed;                             /* no more files begin in it */
     uint32_t n_open;
     int missing; /* the path was not there; said once */
+    int settled; /* names that an earlier run took away are away for good */
 };
 
 /* ---- listing.c ---- */
@@ -88,6 +89,8 @@ struct source {
 struct file *file_get(struct source *source, const char *name, int make);
 /* Finds the files that there are and sorts them into order_list. Under the lock. */
 int32_t listing_make(struct source *source, int64_t until_us, struct weir_error *error);
+/* Makes durable which names are in the directory of `path`. OK where that has gone. */
+int32_t listing_settle(struct source *source, const char *path, struct weir_error *error);
 /* Another path of the file with this inode beside `name`: where a rotated file went. 1 if found. */
 int listing_find_inode(struct source *source, const char *name, uint64_t inode, char *out,
                        size_t size);

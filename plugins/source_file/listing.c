@@ -166,6 +166,34 @@ static int32_t add_name(void *arg, const char *name)
     return render_bytes(names->host, name, strlen(name) + 1, &names->text);
 }
 
+int32_t listing_settle(struct source *source, const char *path, struct weir_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    char directory[PATH_MAX_BYTES];
+    struct weir_error absent;
+    int32_t status;
+    if (n >= sizeof directory) return weir_fail(error, WEIR_FATAL, "the path is too long");
+    memcpy(directory, path, n);
+    directory[n] = 0;
+    weir_error_init(&absent);
+    status = source->io->sync_dir(source->context, n ? directory : slash ? "/" : ".", &absent);
+    if (status == WEIR_OK || status == WEIR_UNSUPPORTED || absent.code == ENOTDIR) return WEIR_OK;
+    if (error->error_class == WEIR_OK) *error = absent;
+    return status;
+}
+
+/* The first listing of a run: a name that an earlier run took away and that we don't see now could
+ * come back with a loss of power, when its position is forgotten. */
+static int32_t settle(struct walk *walk, const char *directory)
+{
+    char any[PATH_MAX_BYTES];
+    int32_t status;
+    if (walk->source->on_done == DONE_KEEP || walk->source->settled) return WEIR_OK;
+    status = join(walk, directory, "any", any);
+    return status == WEIR_OK ? listing_settle(walk->source, any, walk->error) : status;
+}
+
 /* The names in a directory; none where it has gone, or is none. */
 static int32_t list(struct walk *walk, const char *path, struct names *names)
 {
@@ -238,7 +266,8 @@ static int32_t visit_directory(struct walk *walk, const char *path, int depth)
     uint64_t at;
     int32_t status;
     if (depth > DEPTH_MAX) return WEIR_OK;
-    status = visit_manifest(walk, path);
+    status = settle(walk, path);
+    if (status == WEIR_OK) status = visit_manifest(walk, path);
     if (status != WEIR_UNSUPPORTED) return status;
     status = list(walk, path, &names);
     for (at = 0; status == WEIR_OK && at < names.text.length;) {
@@ -262,7 +291,7 @@ static int is_pattern(const char *text, size_t n)
 /* Goes on with `rest` of the pattern behind the path `prefix`. */
 static int32_t expand(struct walk *walk, const char *prefix, const char *rest, int depth)
 {
-    struct names names;
+    struct names names = { NULL, { NULL, 0, 0 } };
     char part[256], child[PATH_MAX_BYTES];
     size_t n;
     uint64_t at;
@@ -278,7 +307,8 @@ static int32_t expand(struct walk *walk, const char *prefix, const char *rest, i
         status = join(walk, prefix, part, child);
         return status == WEIR_OK ? expand(walk, child, rest + n, depth + 1) : status;
     }
-    status = list(walk, prefix, &names);
+    status = settle(walk, prefix);
+    if (status == WEIR_OK) status = list(walk, prefix, &names);
     for (at = 0; status == WEIR_OK && at < names.text.length;) {
         const char *name = (const char *)names.text.data + at;
         at += strlen(name) + 1;
@@ -316,15 +346,19 @@ int32_t listing_make(struct source *source, int64_t until_us, struct weir_error 
 {
     struct walk walk = { source, until_us, error };
     uint32_t i;
-    int32_t status;
+    int32_t status = WEIR_OK;
     source->listing++;
-    if (is_pattern(source->path, strlen(source->path)))
-        status = expand(&walk, *source->path == '/' ? "/" : "", source->path, 0);
-    else status = visit(&walk, source->path, 1, 0);
+    if (source->on_done != DONE_KEEP && !source->settled)
+        status = listing_settle(source, source->path, error);
+    if (status == WEIR_OK)
+        status = is_pattern(source->path, strlen(source->path))
+                     ? expand(&walk, *source->path == '/' ? "/" : "", source->path, 0)
+                     : visit(&walk, source->path, 1, 0);
     if (status != WEIR_OK) {
         for (i = 0; i < source->n_files; i++) source->files[i]->listing = source->listing;
         return status;
     }
+    source->settled = 1;
     sweep(source);
     source->n_order = 0;
     for (i = 0; i < source->n_files; i++)
