@@ -286,7 +286,7 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     sys_random(sys, &cp->seed, sizeof cp->seed);
     struct log_options options = { .directory = job->checkpoint, .job_name = job->name };
 #ifdef WEIR_SMALL_LOG /* crash sweeps */
-    options.segment_bytes = 2048;
+    options.segment_bytes = 1024;
 #endif
     int32_t result = log_open(sys, &options, take_record, cp, &cp->log, &report, error);
     if (result != WEIR_OK) return result;

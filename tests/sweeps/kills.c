@@ -8,9 +8,8 @@
 
 #include "tests/sweeps/sweep.h"
 
-/* The disk as a kill at `point` leaves it; NULL if the life came to its end before. */
-static struct sim_disk *killed_at(struct sweep *sweep, struct sim_disk *disk, uint32_t number,
-                                  uint64_t point)
+struct sim_disk *killed_at(struct sweep *sweep, struct sim_disk *disk, uint32_t number,
+                           uint64_t point)
 {
     struct life life = { .number = number, .kill_at = point };
     sweep_life(sweep, disk, &life);

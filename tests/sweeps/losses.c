@@ -54,17 +54,29 @@ static struct sim_disk *lost(const struct album *album, uint64_t point, uint64_t
     return disk;
 }
 
-static void second_losses(struct sweep *sweep, const struct album *first, uint64_t point,
-                          uint64_t way, uint64_t most)
+/* Losses at every sync of the recovery from `disk`, which is taken. */
+static void second_losses(struct sweep *sweep, struct sim_disk *disk, uint64_t point, uint64_t way,
+                          uint64_t most)
 {
     struct album album;
-    album_make(sweep, &album, lost(first, point, way), 1);
+    album_make(sweep, &album, disk, 1);
     for (uint64_t second = 1; second <= album.n && sweep->failed < most; second++) {
-        struct sim_disk *disk = lost(&album, second, way);
+        disk = lost(&album, second, way);
         if (sweep_finish(sweep, disk, 2) != 0) sweep_failed(sweep, point, way, second);
         sim_disk_destroy(disk);
     }
     album_free(&album);
+}
+
+/* A kill leaves what was not synced; a loss in the recovery takes it away. */
+static void after_kills(struct sweep *sweep, uint64_t stride, uint64_t most)
+{
+    sweep->kind = "kill-power";
+    for (uint64_t call = stride; sweep->failed < most; call += stride) {
+        struct sim_disk *disk = killed_at(sweep, sweep_disk(sweep), 0, call);
+        if (!disk) return;
+        second_losses(sweep, disk, call, call / stride % 4, most);
+    }
 }
 
 void loss_sweep(struct sweep *sweep, const struct loss_plan *plan)
@@ -79,9 +91,27 @@ void loss_sweep(struct sweep *sweep, const struct loss_plan *plan)
             if (sweep_finish(sweep, disk, 1) != 0) sweep_failed(sweep, point, way, 0);
             sim_disk_destroy(disk);
             if (plan->again && ++n % plan->again == 0)
-                second_losses(sweep, &album, point, way, plan->most);
+                second_losses(sweep, lost(&album, point, way), point, way, plan->most);
         }
     album_free(&album);
+    if (plan->kills) after_kills(sweep, plan->kills, plan->most);
+}
+
+int loss_after_kill(struct sweep *sweep, uint64_t call, uint64_t way, uint64_t point)
+{
+    struct album album = { 0 };
+    int result = -1;
+    struct sim_disk *disk = killed_at(sweep, sweep_disk(sweep), 0, call);
+    sweep->kind = "kill-power";
+    snprintf(sweep->why, sizeof sweep->why, "there is no such point");
+    if (disk) album_make(sweep, &album, disk, 1);
+    if (point >= 1 && point <= album.n) {
+        disk = lost(&album, point, way);
+        result = sweep_finish(sweep, disk, 2);
+        sim_disk_destroy(disk);
+    }
+    album_free(&album);
+    return result;
 }
 
 int loss_again(struct sweep *sweep, uint64_t point, uint64_t way, uint64_t second)

@@ -245,6 +245,28 @@ char *output_text(const struct output *out, size_t *length)
 
 /* ---- comparing ---- */
 
+/* The line of a text in which byte `at` stands. */
+static const char *line_around(const struct output_batch *batch, size_t at, int *n)
+{
+    const char *from = batch->text + at, *end = batch->text + batch->length;
+    const char *until = from;
+    while (from > batch->text && from[-1] != '\n') from--;
+    while (until < end && *until != '\n') until++;
+    *n = until - from < 60 ? (int)(until - from) : 60;
+    return from;
+}
+
+static int differ(const struct output_batch *want, const struct output_batch *got,
+                  char why[ORACLE_TEXT])
+{
+    size_t at = 0;
+    int n, m;
+    while (at < want->length && at < got->length && want->text[at] == got->text[at]) at++;
+    const char *a = line_around(want, at, &n), *b = line_around(got, at, &m);
+    return complain(why, "batch %llu has other rows: \"%.*s\" at byte %zu should be \"%.*s\"",
+                    (unsigned long long)want->batch, m, b, at, n, a);
+}
+
 int output_begins(const struct output *want, const struct output *got, char why[ORACLE_TEXT])
 {
     if (got->n > want->n)
@@ -255,8 +277,7 @@ int output_begins(const struct output *want, const struct output *got, char why[
             return complain(why, "batch %llu is there in the place of %llu",
                             (unsigned long long)b->batch, (unsigned long long)a->batch);
         if (a->length != b->length || memcmp(a->text, b->text, a->length) != 0)
-            return complain(why, "batch %llu has other rows: \"%.150s\", should be \"%.150s\"",
-                            (unsigned long long)a->batch, b->text, a->text);
+            return differ(a, b, why);
     }
     return 0;
 }

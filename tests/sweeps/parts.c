@@ -13,22 +13,56 @@
 
 static int32_t churn_update(struct weir_stateful_row *r, struct weir_error *error)
 {
-    int64_t v = weir_row_int(&r->row, 1);
+    int64_t v = weir_row_int(&r->row, 2);
     *weir_stateful_int(r, 0) += 1;
     *weir_stateful_int(r, 1) += v;
     weir_row_put_text(&r->row, 0, weir_row_text(&r->row, 0));
-    weir_row_put_int(&r->row, 1, *weir_stateful_int(r, 0));
-    weir_row_put_int(&r->row, 2, *weir_stateful_int(r, 1));
+    weir_row_put_text(&r->row, 1, weir_row_text(&r->row, 1));
+    weir_row_put_int(&r->row, 2, *weir_stateful_int(r, 0));
+    weir_row_put_int(&r->row, 3, *weir_stateful_int(r, 1));
     int32_t result = weir_row_emit(&r->row, error);
     return result == WEIR_OK && v % 3 == 0 ? weir_stateful_remove(r) : result;
 }
 
 static const struct weir_stateful churn = {
-    { "k string, v bigint", "k string, n bigint, total bigint", 0, 0 },
-    1, "n bigint, total bigint", churn_update, 1
+    { "b string, k string, v bigint", "b string, k string, n bigint, total bigint", 0, 0 },
+    2, "n bigint, total bigint", churn_update, 1
 };
-extern const struct weir_operator churn_table;
-WEIR_STATEFUL(churn_table, churn)
+
+static int32_t churn_create(const struct weir_host *host, struct weir_context *context, void **self,
+                            struct weir_error *error)
+{
+    return weir_stateful_create(&churn, host, context, self, error);
+}
+
+/* As weir_stateful_bind, but b alone says the group: so groups have several keys. */
+static int32_t churn_bind(void *self, const struct weir_operator_bind *in,
+                          struct weir_operator_plan *out, struct weir_error *error)
+{
+    struct weir_stateful_self *s = self;
+    struct weir_table_column columns[2] = { { .name = "n", .type = WEIR_TYPE_INT64 },
+                                            { .name = "total", .type = WEIR_TYPE_INT64 } };
+    struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .name = "state",
+                                    .key = &s->key, .n_distribution = 1, .n_columns = 2,
+                                    .columns = columns, .version = 1, .signature = "" };
+    int32_t result = weir_row_bind(self, in, out, error);
+    if (result == WEIR_OK)
+        result = s->row.data_table->schema_parse("b string, k string", &s->key, error);
+    if (result != WEIR_OK) return result;
+    out->distribution[0].kind = WEIR_DISTRIBUTE_HASHED;
+    out->distribution[0].n_columns = 1;
+    out->distribution[0].columns[0] = (uint32_t)s->row.columns[0];
+    return s->table->declare(s->row.context, &spec, &s->number, error);
+}
+
+static const struct weir_operator churn_table = { .size = sizeof churn_table,
+                                                  .create = churn_create,
+                                                  .destroy = weir_stateful_destroy,
+                                                  .bind = churn_bind,
+                                                  .lane_create = weir_stateful_lane,
+                                                  .lane_destroy = weir_stateful_lane_end,
+                                                  .begin = weir_stateful_begin,
+                                                  .process = weir_stateful_process };
 
 /* ---- seen: a file per batch, PATH/00000007; PATH/00000007! where it came again with other rows ---- */
 

@@ -25,6 +25,7 @@ struct sweep_job {
     const char *text;
     const char *outputs[SWEEP_OUTPUTS];  /* directories of its file sinks */
     int seen;                            /* 1: these are of the sink `seen` */
+    uint32_t workers;                    /* 0: 2 */
     void (*fill)(struct sim_disk *disk); /* files that are there before the first life */
     /* Streams: before a life. `named` bytes are in durable PLANs, the rest is to be sent (again). */
     void (*script)(struct weir_sys *sys, uint64_t named);
@@ -69,12 +70,15 @@ void sweep_end(struct sweep *sweep);
 struct sim_disk *sweep_disk(const struct sweep *sweep);
 void sweep_life(struct sweep *sweep, struct sim_disk *disk, struct life *life);
 /* Judges what is visible, which may be no more than the beginning of the output; then starts the
- * job, undisturbed, and judges what it gave. 0, or -1 with `why`. */
+ * job, undisturbed, and judges what it gave, twice: the second time it has nothing more to do. 0, or
+ * -1 with `why`. */
 int sweep_finish(struct sweep *sweep, struct sim_disk *disk, uint32_t number);
 /* Counts a failure and says how to repeat it: job, seed and points (0: none). */
 void sweep_failed(struct sweep *sweep, uint64_t a, uint64_t b, uint64_t c);
 
-int sweep_full(void); /* WEIR_SWEEP=full */
+/* WEIR_SWEEP: unset, "wide" or "full" */
+enum { SWEEP_SAMPLE, SWEEP_WIDE, SWEEP_FULL };
+int sweep_level(void);
 uint64_t sweep_draw(uint64_t *state);
 
 /* kills.c: kills at calls first, first + stride …; for a share of them (1 of `pair_every`, 0: none)
@@ -82,15 +86,20 @@ uint64_t sweep_draw(uint64_t *state);
 struct kill_plan {
     uint64_t stride, pair_every, pair_stride, most;
 };
+/* The disk as a kill at `point` leaves it; NULL (and `disk` destroyed) if the life ended before. */
+struct sim_disk *killed_at(struct sweep *sweep, struct sim_disk *disk, uint32_t number,
+                           uint64_t point);
 void kill_sweep(struct sweep *sweep, const struct kill_plan *plan, uint64_t *pairs);
 int kill_again(struct sweep *sweep, uint64_t first, uint64_t second);
 
 /* losses.c: power is lost before and after every sync of the first life, in `states` ways; after
- * every `again`-th of these (0: none) once more at every sync of the recovery, in one way. */
+ * every `again`-th of these (0: none) once more at every sync of the recovery, in one way. Then kills
+ * at every `kills`-th call (0: none), and losses at every sync of the recoveries. */
 struct loss_plan {
-    uint64_t states, again, most;
+    uint64_t states, again, kills, most;
 };
 void loss_sweep(struct sweep *sweep, const struct loss_plan *plan);
 int loss_again(struct sweep *sweep, uint64_t point, uint64_t way, uint64_t second);
+int loss_after_kill(struct sweep *sweep, uint64_t call, uint64_t way, uint64_t point);
 
 #endif

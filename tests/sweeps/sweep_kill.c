@@ -1,7 +1,8 @@
 /*
  * sweep_kill.c - kills at every call through the seam, and pairs of kills (kills.c).
  *
- *     sweep_kill                     all jobs; WEIR_SWEEP=full: all pairs
+ *     sweep_kill                     a sample of all jobs; WEIR_SWEEP=wide: all points, and for a
+ *                                    share of them all pairs; WEIR_SWEEP=full: all pairs
  *     sweep_kill JOB                 one of them
  *     sweep_kill JOB POINT [POINT2]  one point again; WEIR_LOUD=1 shows what the engine says
  */
@@ -14,9 +15,10 @@
 
 int main(int argc, char **argv)
 {
-    struct kill_plan plan = { .stride = 1, .pair_every = 40, .pair_stride = 3, .most = 10 };
+    struct kill_plan plan = { .stride = 2, .pair_every = 30, .pair_stride = 7, .most = 10 };
     int status = 0;
-    if (sweep_full()) plan.pair_every = plan.pair_stride = 1;
+    if (sweep_level() > SWEEP_SAMPLE) plan.stride = plan.pair_stride = 1;
+    if (sweep_level() == SWEEP_FULL) plan.pair_every = 1;
     for (uint32_t i = 0; i < n_sweep_jobs; i++) {
         struct sweep sweep;
         uint64_t pairs = 0;
