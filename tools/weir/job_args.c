@@ -118,6 +118,7 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         int status;
+        if (args->n_words == 0 && strcmp(word, "-h") == 0) word = "--help";
         if (args->n_words || strncmp(word, "--", 2) != 0) {
             args->words[args->n_words++] = word;
             continue;
