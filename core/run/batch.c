@@ -382,10 +382,23 @@ static int ends_now(struct run *run)
     return read_all_ended(run) && !run->plan->ticking;
 }
 
+/* A class without a word about it: there was no memory for one. */
+static int32_t settled(struct run *run, int32_t result)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    if (result == WEIR_OK || result == WEIR_CANCELLED || run->failed) return result;
+    weir_fail(&error, result, "out of memory");
+    run_fail(run, "batch", &error);
+    return result;
+}
+
 int32_t batch_replay(struct run *run)
 {
     struct batch *batch = batch_create(run), *next = NULL;
-    if (!whole(batch)) return WEIR_FATAL;
+    if (!whole(batch)) {
+        batch_destroy(batch);
+        return WEIR_FATAL;
+    }
     batch->plan = checkpoint_pending(run->checkpoint, &batch->id);
     batch->replay = 1;
     batch->time_us = planted(PLANTED_RUN_REPLAY_NOW) ? sys_now(run->sys) : batch->plan->time_us;
@@ -420,7 +433,7 @@ void batch_loop(struct run *run)
             read_drop(run);
             run->next_batch--;
         } else if (!stop) {
-            stop = process_batch(run, batch, &next) != WEIR_OK;
+            stop = settled(run, process_batch(run, batch, &next)) != WEIR_OK;
             if (!stop) batch_over(run, batch);
             if (run->job->trigger == TRIGGER_ONCE) stop = 1;
             if (run->options->max_batches && run->summary.batches >= run->options->max_batches)

@@ -304,8 +304,10 @@ static int run_once(struct run *run, struct report *report, int only_pending)
                             report);
     if (!run->plan) return 78;
     int32_t result = run_start(run, &error);
-    if (result != WEIR_OK && !run->failed && error.error_class != WEIR_OK)
+    if (result != WEIR_OK && result != WEIR_CANCELLED && !run->failed) {
+        weir_fail(&error, result, "out of memory"); /* where nothing else was said */
         run_fail(run, run->error_where[0] ? run->error_where : "start", &error);
+    }
     if (result == WEIR_OK && !only_pending) batch_loop(run);
     run_end(run);
     plan_destroy(run->plan);
