@@ -190,6 +190,11 @@ int node_open(struct plan *plan, struct plan_node *node, struct report *report)
     if (node->kind == JOB_OPERATOR) {
         node->tables = store_operator(plan->store, node->name);
         node->context.tables = node->tables;
+        if (!node->tables) {
+            struct weir_error error = WEIR_ERROR_INIT;
+            weir_fail(&error, WEIR_FATAL, "out of memory");
+            return refuse(plan, node, &error, report);
+        }
     }
     context_init(plan, node, &node->format_context);
     node->max_record = option_integer(node->options, "max_record", 1u << 20);
