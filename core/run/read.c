@@ -226,13 +226,15 @@ int read_idle(const struct run *run)
 
 int read_exhausted(const struct run *run)
 {
-    for (uint32_t i = 0; i < run->n_sources; i++)
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        if (!run->sources[i].listed && !run->reading->replay) return 0; /* it is tried again */
         for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
             const struct reader *reader = run->sources[i].readers[k];
             if (atomic_load(&reader->tasks) > 0) return 0;
             if (!reader->known && !reader->replay) continue;
             if (!reader->stopped && !reader->ended && (!reader->pending || reader->woken)) return 0;
         }
+    }
     return 1;
 }
 
@@ -306,6 +308,7 @@ static int32_t relist(struct run *run, struct source *source)
     if (result == WEIR_RETRY) {
         journal_add(run->journal, WEIR_LOG_WARN, source->node->name, (int64_t)run->reading->id,
                     "partitions can't be listed, trying again: %s", error.text);
+        source->wake_at = sys_mono(run->sys) + 1000000;
         return WEIR_OK;
     }
     weir_fail(&error, result, "its partitions can't be listed");
