@@ -334,7 +334,10 @@ static int32_t make_units(struct stage *stage, uint32_t visible)
                       : stage->kind == WEIR_DISTRIBUTE_PARTITION ? visible
                                                                  : 1;
     result->units = calloc(result->n_units ? result->n_units : 1, sizeof *result->units);
-    if (!result->units) return WEIR_FATAL;
+    if (!result->units) {
+        result->n_units = 0;
+        return WEIR_FATAL;
+    }
     for (uint32_t u = 0; u < result->n_units; u++) {
         result->units[u].leaves = calloc(leaves ? leaves : 1, sizeof *result->units[u].leaves);
         if (!result->units[u].leaves) return WEIR_FATAL;
