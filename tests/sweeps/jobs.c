@@ -222,7 +222,7 @@ const struct sweep_job sweep_jobs[] = {
     { .name = "file-aggregate-file", .text = file_aggregate_file, .outputs = { "out" },
       .workers = 1, .fill = fill_keys },
     { .name = "socket-count-file", .text = socket_count_file, .outputs = { "out", "lines" },
-      .script = script_socket, .source = "in", .judge = judge_counts },
+      .script = script_socket, .source = "in", .stopped = 1, .judge = judge_counts },
     { .name = "stdin-file", .text = stdin_file, .outputs = { "out" }, .script = script_stdin,
       .source = "in", .judge = judge_records },
     { .name = "file-filter-roll", .text = file_filter_roll, .outputs = { "out" },
@@ -230,7 +230,7 @@ const struct sweep_job sweep_jobs[] = {
     { .name = "file-churn-file", .text = file_churn_file, .outputs = { "out" },
       .fill = fill_churn },
     { .name = "socket-seen", .text = socket_seen, .outputs = { "seen" }, .seen = 1,
-      .script = script_socket, .source = "in", .judge = judge_records },
+      .script = script_socket, .source = "in", .stopped = 1, .judge = judge_records },
 };
 const uint32_t n_sweep_jobs = sizeof sweep_jobs / sizeof *sweep_jobs;
 

@@ -149,6 +149,11 @@ struct sim_disk *sweep_disk(const struct sweep *sweep)
     return disk;
 }
 
+int sweep_judge(struct sweep *sweep, const struct sim_disk *disk)
+{
+    return judge(sweep, disk, 1);
+}
+
 int sweep_finish(struct sweep *sweep, struct sim_disk *disk, uint32_t number)
 {
     struct life life = { .number = number };

@@ -30,6 +30,7 @@ struct sweep_job {
     /* Streams: before a life. `named` bytes are in durable PLANs, the rest is to be sent (again). */
     void (*script)(struct weir_sys *sys, uint64_t named);
     const char *source; /* of a stream: the source whose bytes are counted */
+    int stopped;        /* 1: the script ends the job by a signal */
     /* NULL: batch for batch as the undisturbed job. Else what must hold at the end; 0, or a
      * complaint in `why`. */
     int (*judge)(const struct output *outputs, char why[ORACLE_TEXT]);
@@ -73,6 +74,8 @@ void sweep_life(struct sweep *sweep, struct sim_disk *disk, struct life *life);
  * job, undisturbed, and judges what it gave, twice: the second time it has nothing more to do. 0, or
  * -1 with `why`. */
 int sweep_finish(struct sweep *sweep, struct sim_disk *disk, uint32_t number);
+/* Judges the output of a life that ended by itself. 0, or -1 with `why`. */
+int sweep_judge(struct sweep *sweep, const struct sim_disk *disk);
 /* Counts a failure and says how to repeat it: job, seed and points (0: none). */
 void sweep_failed(struct sweep *sweep, uint64_t a, uint64_t b, uint64_t c);
 
