@@ -12,9 +12,11 @@
  * the sweep allocate must not fail, so the calls through the seam are wrapped as well (`quiet`).
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/data/array.h"
 #include "tests/sweeps/sweep.h"
@@ -207,6 +209,36 @@ static int must_be_whole(enum kind kind)
     return kind == SHORT_ONCE || kind == SHORT_ON || kind == FULL;
 }
 
+/* The point under way, for whoever crashes at it. */
+static char under_way[200];
+
+static void say_where(void)
+{
+    ssize_t ignored = write(2, under_way, strlen(under_way));
+    (void)ignored;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+void __asan_set_death_callback(void (*callback)(void));
+
+static void watch_crashes(void)
+{
+    __asan_set_death_callback(say_where);
+}
+#else
+static void crashed(int signal)
+{
+    say_where();
+    _exit(128 + signal);
+}
+
+static void watch_crashes(void)
+{
+    signal(SIGSEGV, crashed);
+    signal(SIGABRT, crashed);
+}
+#endif
+
 /* 1: the fault struck, 0: the life had no such point, -1: with `why`. */
 static int fault_life(struct sweep *sweep, enum kind kind, uint64_t point)
 {
@@ -214,9 +246,9 @@ static int fault_life(struct sweep *sweep, enum kind kind, uint64_t point)
     struct life life = { .before = arm, .arg = &fault };
     uint64_t in_use = mem_in_use();
     sweep->kind = kinds[kind];
-    if (kind == MEMORY_ONCE || kind == MEMORY_ON) mem_fail_at(point, kind == MEMORY_ON);
+    snprintf(under_way, sizeof under_way, "sweep %s %s seed %" PRIu64 " point %" PRIu64 " crashed\n",
+             sweep->kind, sweep->job->name, sweep->seed, point);
     sweep_life(sweep, fault.disk, &life);
-    mem_fail_at(0, 0);
     armed = 0;
     sim_disk_limit(fault.disk, UINT64_MAX);
     int result = -1;
@@ -262,6 +294,7 @@ static uint64_t count_allocations(struct sweep *sweep)
 int main(int argc, char **argv)
 {
     int status = 0;
+    watch_crashes();
     for (uint32_t i = 0; i < n_sweep_jobs; i++) {
         struct sweep sweep;
         uint64_t io = sweep_level() > SWEEP_SAMPLE ? 1 : 7;
