@@ -12,6 +12,8 @@
  */
 #include "plugins/operator_aggregate/aggregation.h"
 
+#include "plugins/share/names.h"
+
 #define NAME_BYTES 32u
 
 int32_t aggregation_create(const struct weir_host *host, struct weir_context *context, void **self,
@@ -116,7 +118,7 @@ int32_t aggregation_by_column(struct aggregation *a, const char *option,
 {
     const char *name = option_text(a->host, a->context, option, "");
     int32_t at = weir_column_index(input, name);
-    if (at < 0) return weir_fail_option(error, option, -1, "there is no column \"%s\"", name);
+    if (at < 0) return no_such_column(input, option, name, error);
     if (!is_flat(weir_type_of(input->children[at])))
         return weir_fail_option(error, option, -1,
                                 "column \"%s\" is a list or struct: rows are grouped by plain "

@@ -3,6 +3,8 @@
  */
 #include "plugins/operator_basic/basic.h"
 
+#include "plugins/share/names.h"
+
 int32_t basic_create(const struct weir_host *host, struct weir_context *context, uint64_t bytes,
                      void **self, struct weir_error *error)
 {
@@ -52,17 +54,11 @@ int32_t column_option(const struct basic *basic, const char *name,
                       const struct ArrowSchema *input, uint32_t *column, const char **text,
                       struct weir_error *error)
 {
-    char known[300] = "";
-    size_t at = 0;
     *text = option_text(basic->host, basic->context, name, "");
     int32_t found = weir_column_index(input, *text);
     *column = found < 0 ? 0 : (uint32_t)found;
     if (found >= 0) return WEIR_OK;
-    for (int64_t i = 0; i < input->n_children && at + 70 < sizeof known; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%.60s", at ? ", " : "",
-                               input->children[i]->name);
-    return weir_fail_option(error, name, -1, "there is no column \"%s\"; the input has: %s", *text,
-                            at ? known : "none");
+    return no_such_column(input, name, *text, error);
 }
 
 /* The result column that is input column `column`, or -1. */

@@ -6,6 +6,8 @@
  */
 #include "plugins/operator_basic/basic.h"
 
+#include "plugins/share/names.h"
+
 #define PARTITIONS_MAX 4096
 
 struct repartition {
@@ -37,8 +39,7 @@ static int32_t bind_by(const struct repartition *op, const struct ArrowSchema *s
     for (uint64_t i = 0; basic->host->option_item(basic->context, "by", i, &value) == WEIR_OK;
          i++) {
         int32_t at = weir_column_index(schema, value.text);
-        if (at < 0)
-            return weir_fail_option(error, "by", -1, "there is no column \"%s\"", value.text);
+        if (at < 0) return no_such_column(schema, "by", value.text, error);
         uint32_t type = weir_type_of(schema->children[at]);
         if (type == WEIR_TYPE_LIST || type == WEIR_TYPE_STRUCT)
             return weir_fail_option(error, "by", -1,

@@ -138,7 +138,8 @@ static void count_by_value_takes_nan_and_zero_for_one_value_each(void **state)
 static void count_by_value_refuses_columns_it_cannot_take(void **state)
 {
     (void)state;
-    REFUSED("column", "there is no column", "count_by_value", "\"column\": \"z\"", "w string");
+    REFUSED("column", "there is no column \"z\"; the input has: w", "count_by_value",
+            "\"column\": \"z\"", "w string");
     REFUSED("column", "list or struct", "count_by_value", "\"column\": \"w\"", "w list<string>");
     REFUSED("column", "two columns \"count\"", "count_by_value", "\"column\": \"count\"",
             "count string");
