@@ -112,7 +112,7 @@ int parse_size(const char *text, int64_t *bytes, const char **why)
         result = scale(sizes, sizeof sizes / sizeof *sizes, text, digits, divisor, bytes);
     if (result == -1)
         *why = has_digit(text) ? "must be one number with one unit: \"1536Mi\", not \"1Gi512Mi\""
-                               : "has a unit that is none of k, M, G, Ki, Mi, Gi";
+                               : "has a unit that is none of k, M, G, Ki, Mi, Gi (64Mi is 64 MiB)";
     if (result == -2) *why = "is too large";
     if (result == -3) *why = "is no whole number of bytes";
     return result == 0 ? 0 : -1;

@@ -23,6 +23,7 @@
 
 #include "core/run/checkpoint.h"
 #include "core/run/deliver.h"
+#include "core/run/memory.h"
 #include "core/run/rate.h"
 #include "core/run/read.h"
 #include "core/run/reject.h"
@@ -328,6 +329,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
 
     if ((result = stages_run(run, batch)) != WEIR_OK)
         return result == WEIR_CANCELLED ? result : batch_failed(run, batch);
+    if (memory_check_state(run, batch) != WEIR_OK) return batch_failed(run, batch);
     if ((result = check_rejects(run, batch)) != WEIR_OK) return result;
     advance_watermark(run, batch);
     if ((result = deliver_batch(run, batch)) != WEIR_OK) return result;

@@ -12,6 +12,7 @@
 #include "core/run/batch.h"
 #include "core/run/checkpoint.h"
 #include "core/run/deliver.h"
+#include "core/run/memory.h"
 #include "core/run/rate.h"
 #include "core/run/read.h"
 #include "core/run/run.h"
@@ -146,7 +147,7 @@ static int32_t make_rooms(struct run *run)
         return WEIR_FATAL;
     for (uint32_t i = 0; i < n; i++) run->watermarks[i] = WEIR_WATERMARK_NONE;
     run->n_workers = worker_count(run);
-    run->in_flight_limit = (uint64_t)run->job->memory_limit / 2;
+    memory_shares(run);
     run->batch_bytes = BATCH_BYTES;
     run->workers = sys_exec_create(run->sys, "worker", run->n_workers);
     run->log_exec = sys_exec_create(run->sys, "log", 1);
@@ -323,6 +324,7 @@ static int finish_with_logged_job(struct run *run, struct report *report)
     struct job *old = job_from_text(run->sys, text, report);
     if (!old) return 78;
     const struct job *new_job = run->job;
+    old->memory_limit = new_job->memory_limit; /* the batch may have been too large for the old one */
     journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
                 "the job has changed while a batch was pending: the batch is finished as it was "
                 "planned");

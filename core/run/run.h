@@ -4,6 +4,7 @@
  *   batch.c       the loop: read → plan → process → deliver → checkpoint → commit
  *   trigger.c     when a batch opens and closes, and its T
  *   rate.c        PID rate control
+ *   memory.c      the shares of the memory limit
  *   read.c        sources: readers, partitions, replay
  *   read_segment.c  what a worker does with a stretch of a partition
  *   pipe.c        lanes: chunks through operators up to the leaves; emit
@@ -367,7 +368,8 @@ struct run {
     struct batch *reading;   /* the batch that sources read for */
     int whole_partitions;    /* some operator sees empty partitions */
     uint64_t batch_bytes;    /* a batch ends after so many bytes read */
-    uint64_t in_flight_limit; /* bytes */
+    uint64_t in_flight_limit, state_limit; /* bytes: shares of memory_limit */
+    int state_warned;
     atomic_ullong in_flight;
     uint64_t *rejected_by_node;
     struct run_summary summary;
