@@ -367,6 +367,17 @@ static void batch_over(struct run *run, struct batch *batch)
 
 /* ---- the loop ---- */
 
+/* Whether some state may be waiting for a later watermark. */
+static int waits_for_event_time(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        const struct plan_node *node = run->plan->nodes[i];
+        for (uint32_t k = 0; node->stateful && k < node->n_inputs; k++)
+            if (node->inputs[k]->time_column >= 0) return 1;
+    }
+    return 0;
+}
+
 /* A batch in which nothing happened has no id. */
 static int batch_is_nothing(struct run *run, struct batch *batch)
 {
@@ -374,7 +385,7 @@ static int batch_is_nothing(struct run *run, struct batch *batch)
     if (run->plan->ticking && run->job->trigger != TRIGGER_AVAILABLE_NOW) return 0;
     if (run->summary.batches == 0 && run->next_batch > 1) return 1; /* right after a restart */
     if (!run->job->no_data_batches) return 1;
-    if (run->watermark_us > run->previous_watermark_us) return 0;
+    if (run->watermark_us > run->previous_watermark_us && waits_for_event_time(run)) return 0;
     return !stages_due(run, batch->time_us, run->watermark_us);
 }
 

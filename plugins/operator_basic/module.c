@@ -42,6 +42,13 @@ static const struct weir_option repartition_options[] = {
                 "turns"),
 };
 
+static const struct weir_option watermark_options[] = {
+    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,
+                "the event time, a timestamp"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, WEIR_OPTION_REQUIRED, "delay", NULL, NULL,
+                "how late rows may come: the watermark is the greatest event time minus this"),
+};
+
 #define OPERATOR(operator_name, more, with, help)                                                  \
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = #operator_name,   \
       .summary = help, .capabilities = WEIR_CAP_SELECTION | WEIR_CAP_DETERMINISTIC | (more),       \
@@ -59,6 +66,8 @@ static const struct weir_component components[] = {
              "rows of several streams with the same columns, one stream after the other"),
     OPERATOR(repartition, 0, OPTIONS(repartition_options),
              "another number of partitions for what follows"),
+    OPERATOR(watermark, 0, OPTIONS(watermark_options),
+             "says which column is the event time, and how late rows may come"),
 };
 
 static const struct weir_plugin plugin = { sizeof plugin,
