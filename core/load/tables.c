@@ -162,7 +162,7 @@ static int32_t no_process(void *self, void *lane, uint32_t input, const struct w
 
 static const struct weir_operator no_operator = {
     sizeof no_operator, 0, no_create, no_call, no_operator_bind, no_lane_create, no_lane_destroy,
-    no_operator_begin, no_process, NULL, NULL, NULL, NULL, NULL, NULL,
+    no_operator_begin, no_process, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 };
 
 /* ---- sink ---- */

@@ -29,6 +29,7 @@
 #include "core/run/reject.h"
 #include "core/run/stage.h"
 #include "core/run/trigger.h"
+#include "core/run/watermark.h"
 #include "core/sys/planted.h"
 
 /* ---- batches ---- */
@@ -41,6 +42,10 @@ static struct batch *batch_create(struct run *run)
     batch->run = run;
     batch->origins = calloc(n, sizeof *batch->origins);
     batch->watermarks = calloc(n, sizeof *batch->watermarks);
+    batch->late = calloc(2 * n, sizeof *batch->late);
+    batch->evict = calloc(2 * n, sizeof *batch->evict);
+    batch->counters = calloc(n, sizeof *batch->counters);
+    batch->event_times = calloc(n, sizeof *batch->event_times);
     batch->absent = calloc(n, sizeof *batch->absent);
     batch->sink_rows = calloc(n, sizeof *batch->sink_rows);
     batch->tick_us = INT64_MIN;
@@ -79,6 +84,10 @@ static void batch_destroy(struct batch *batch)
     rejects_free(batch->rejects);
     free(batch->origins);
     free(batch->watermarks);
+    free(batch->late);
+    free(batch->evict);
+    free(batch->counters);
+    free(batch->event_times);
     free(batch->absent);
     free(batch->sink_rows);
     free(batch);
@@ -86,7 +95,8 @@ static void batch_destroy(struct batch *batch)
 
 static int whole(const struct batch *batch)
 {
-    return batch && batch->origins && batch->watermarks && batch->absent && batch->sink_rows;
+    return batch && batch->origins && batch->watermarks && batch->absent && batch->sink_rows &&
+           batch->late && batch->evict && batch->counters && batch->event_times;
 }
 
 /* ---- open ---- */
@@ -128,6 +138,7 @@ static struct batch *batch_open(struct run *run)
     batch->id = run->next_batch;
     batch->time_us = trigger_time(run, &batch->tick_us);
     batch->late_us = run->previous_watermark_us;
+    watermark_spread(run->plan, batch->late_us, batch->late);
     batch->opened_mono = sys_mono(run->sys);
     if (run->interval_us && batch->tick_us == INT64_MIN)
         batch->closes_mono = batch->opened_mono + run->interval_us;
@@ -246,25 +257,6 @@ static int32_t check_rejects(struct run *run, struct batch *batch)
     return batch_failed(run, batch);
 }
 
-static void advance_watermark(struct run *run, const struct batch *batch)
-{
-    int64_t least = INT64_MAX, greatest = WEIR_WATERMARK_NONE;
-    run->next_watermark_us = run->watermark_us;
-    if (!run->plan->watermarks) return;
-    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
-        const struct plan_node *node = run->plan->nodes[i];
-        if (node->kind != JOB_OPERATOR ||
-            !((const struct weir_operator *)node->component->table)->lane_watermark)
-            continue;
-        if (batch->watermarks[i] > run->watermarks[i]) run->watermarks[i] = batch->watermarks[i];
-        int64_t w = run->watermarks[i] == WEIR_WATERMARK_NONE ? 0 : run->watermarks[i];
-        if (w < least) least = w;
-        if (w > greatest) greatest = w;
-    }
-    int64_t next = run->job->watermark_policy_max ? greatest : least;
-    if (next != INT64_MAX && next > run->next_watermark_us) run->next_watermark_us = next;
-}
-
 static void control_rates(struct run *run, const struct batch *batch)
 {
     int64_t done = sys_mono(run->sys);
@@ -316,6 +308,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     int32_t result = batch->result;
     batch->started_mono = sys_mono(run->sys);
     batch->evict_us = run->watermark_us;
+    watermark_spread(run->plan, batch->evict_us, batch->evict);
     run->previous_watermark_us = batch->evict_us;
     run->last_time_us = batch->time_us;
     if (result != WEIR_OK) return batch_failed(run, batch);
@@ -331,7 +324,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
         return result == WEIR_CANCELLED ? result : batch_failed(run, batch);
     if (memory_check_state(run, batch) != WEIR_OK) return batch_failed(run, batch);
     if ((result = check_rejects(run, batch)) != WEIR_OK) return result;
-    advance_watermark(run, batch);
+    watermark_advance(run, batch);
     if ((result = deliver_batch(run, batch)) != WEIR_OK) return result;
 
     if (planted(PLANTED_RUN_COMMIT_EARLY)) deliver_commit(run, batch);
@@ -360,23 +353,17 @@ static void batch_over(struct run *run, struct batch *batch)
             for (uint32_t k = 0; k < run->sources[i].node->pipe.n_leaves; k++)
                 outbox_fini(&origin->units[u].leaves[k]);
     }
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        counters_close(&run->counters[i], &batch->counters[i]);
+        run->event_times[i] = batch->event_times[i];
+        run->summary.rows_late += (uint64_t)counters_value(&run->counters[i], "late");
+    }
     control_rates(run, batch);
     if (run->options->hooks.batch_done)
         run->options->hooks.batch_done(run->options->hooks.arg, run, batch->id);
 }
 
 /* ---- the loop ---- */
-
-/* Whether some state may be waiting for a later watermark. */
-static int waits_for_event_time(const struct run *run)
-{
-    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
-        const struct plan_node *node = run->plan->nodes[i];
-        for (uint32_t k = 0; node->stateful && k < node->n_inputs; k++)
-            if (node->inputs[k]->time_column >= 0) return 1;
-    }
-    return 0;
-}
 
 /* A batch in which nothing happened has no id. */
 static int batch_is_nothing(struct run *run, struct batch *batch)
@@ -385,8 +372,7 @@ static int batch_is_nothing(struct run *run, struct batch *batch)
     if (run->plan->ticking && run->job->trigger != TRIGGER_AVAILABLE_NOW) return 0;
     if (run->summary.batches == 0 && run->next_batch > 1) return 1; /* right after a restart */
     if (!run->job->no_data_batches) return 1;
-    if (run->watermark_us > run->previous_watermark_us && waits_for_event_time(run)) return 0;
-    return !stages_due(run, batch->time_us, run->watermark_us);
+    return !watermark_awaited(run) && !stages_due(run, batch->time_us);
 }
 
 static int ends_now(struct run *run)
@@ -416,6 +402,7 @@ int32_t batch_replay(struct run *run)
     batch->replay = 1;
     batch->time_us = planted(PLANTED_RUN_REPLAY_NOW) ? sys_now(run->sys) : batch->plan->time_us;
     batch->late_us = batch->plan->late_us;
+    watermark_spread(run->plan, batch->late_us, batch->late);
     batch->opened_mono = sys_mono(run->sys);
     run->next_batch = batch->id + 1;
     journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)batch->id,

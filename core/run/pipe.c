@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "core/run/reject.h"
+#include "core/run/trigger.h"
 #include "core/run/run.h"
 
 static const struct weir_operator *operator_of(const struct plan_node *node)
@@ -117,9 +118,11 @@ static int32_t lane_begin(struct lane *lane, struct batch *batch, uint32_t parti
                                        .partition = partition,
                                        .batch = batch->id,
                                        .time_us = batch->time_us,
-                                       .late_us = batch->late_us,
+                                       .late_us = batch->late[lane->node->index],
                                        .evict_us = WEIR_WATERMARK_NONE,
-                                       .first = batch->id == 0 };
+                                       .first = batch->id == 0,
+                                       .zero_us = batch->run->zero_us,
+                                       .trigger_us = trigger_grid(batch->run) };
     lane->context.time_us = batch->time_us;
     lane->context.batch = batch->id;
     lane->context.partition = partition;
@@ -327,6 +330,32 @@ int32_t pipe_decode(struct pipe *pipe, const struct ArrowArray *raw, struct weir
 
 /* ---- ending ---- */
 
+static void join_event_times(struct weir_event_times *all, const struct weir_event_times *lane)
+{
+    if (lane->count == 0) return;
+    if (all->count == 0 || lane->least < all->least) all->least = lane->least;
+    if (all->count == 0 || lane->greatest > all->greatest) all->greatest = lane->greatest;
+    all->count += lane->count;
+    all->sum_s += lane->sum_s;
+    all->sum_us += lane->sum_us;
+}
+
+/* What a lane of a watermark operator saw goes to the batch. */
+static void take_watermark(struct pipe *pipe, struct lane *lane)
+{
+    const struct weir_operator *table = operator_of(lane->node);
+    struct batch *batch = pipe->batch;
+    struct weir_event_times times = { .count = 0 };
+    int64_t proposal = table->lane_watermark(lane->node->self, lane->self);
+    int64_t *slot = &batch->watermarks[lane->node->index];
+    if (table->lane_event_times)
+        table->lane_event_times(lane->node->self, lane->self, &times);
+    pthread_mutex_lock(pipe->run->pool_lock);
+    if (proposal > *slot) *slot = proposal;
+    join_event_times(&batch->event_times[lane->node->index], &times);
+    pthread_mutex_unlock(pipe->run->pool_lock);
+}
+
 static int32_t lane_end(struct pipe *pipe, struct lane *lane, uint32_t input,
                         struct weir_error *error)
 {
@@ -340,13 +369,7 @@ static int32_t lane_end(struct pipe *pipe, struct lane *lane, uint32_t input,
     if (table->end_input) result = table->end_input(lane->node->self, lane->self, input, error);
     if (result == WEIR_OK && table->advance)
         result = table->advance(lane->node->self, lane->self, error);
-    if (result == WEIR_OK && table->lane_watermark) {
-        int64_t proposal = table->lane_watermark(lane->node->self, lane->self);
-        int64_t *slot = &pipe->batch->watermarks[lane->node->index];
-        pthread_mutex_lock(pipe->run->pool_lock);
-        if (proposal > *slot) *slot = proposal;
-        pthread_mutex_unlock(pipe->run->pool_lock);
-    }
+    if (result == WEIR_OK && table->lane_watermark) take_watermark(pipe, lane);
     return result;
 }
 
@@ -498,11 +521,12 @@ static int32_t lane_cancelled(struct weir_context *context)
     return lane->pipe->run->stopping > 1 || lane->pipe->run->failed;
 }
 
-static void no_count(struct weir_context *context, const char *name, int64_t delta)
+static void lane_count(struct weir_context *context, const char *name, int64_t delta)
 {
-    (void)context;
-    (void)name;
-    (void)delta;
+    struct lane *lane = context->owner;
+    pthread_mutex_lock(lane->pipe->run->pool_lock);
+    counters_add(&lane->pipe->batch->counters[lane->node->index], name, delta);
+    pthread_mutex_unlock(lane->pipe->run->pool_lock);
 }
 
 static void no_gauge(struct weir_context *context, const char *name, double value)
@@ -516,7 +540,7 @@ const struct context_ops run_ops = { .emit = lane_emit,
                                      .reject = lane_reject,
                                      .reject_bytes = lane_reject_bytes,
                                      .cancelled = lane_cancelled,
-                                     .count = no_count,
+                                     .count = lane_count,
                                      .gauge = no_gauge };
 
 /* ---- lanes of origins ---- */
@@ -578,5 +602,5 @@ const struct context_ops run_origin_ops = { .emit = origin_emit,
                                             .reject = lane_reject,
                                             .reject_bytes = lane_reject_bytes,
                                             .cancelled = lane_cancelled,
-                                            .count = no_count,
+                                            .count = lane_count,
                                             .gauge = no_gauge };

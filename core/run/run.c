@@ -143,7 +143,11 @@ static int32_t make_rooms(struct run *run)
     run->origin_pools = calloc(n, sizeof *run->origin_pools);
     run->watermarks = calloc(n, sizeof *run->watermarks);
     run->rejected_by_node = calloc(n, sizeof *run->rejected_by_node);
-    if (!run->pools || !run->origin_pools || !run->watermarks || !run->rejected_by_node)
+    run->spread = calloc(4 * n, sizeof *run->spread);
+    run->counters = calloc(n, sizeof *run->counters);
+    run->event_times = calloc(n, sizeof *run->event_times);
+    if (!run->pools || !run->origin_pools || !run->watermarks || !run->rejected_by_node ||
+        !run->spread || !run->counters || !run->event_times)
         return WEIR_FATAL;
     for (uint32_t i = 0; i < n; i++) run->watermarks[i] = WEIR_WATERMARK_NONE;
     run->n_workers = worker_count(run);
@@ -206,6 +210,13 @@ static int32_t commit_recovered(struct run *run)
     return WEIR_OK;
 }
 
+/* A job that has watermarks begins at 0, as an operator that has seen no event time counts. */
+static void start_watermarks(struct run *run)
+{
+    if (run->watermark_us == WEIR_WATERMARK_NONE) run->watermark_us = 0;
+    if (run->previous_watermark_us == WEIR_WATERMARK_NONE) run->previous_watermark_us = 0;
+}
+
 static int32_t run_start(struct run *run, struct weir_error *error)
 {
     int32_t result = make_rooms(run);
@@ -213,6 +224,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
+    if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
     if ((result = sinks_open(run)) != WEIR_OK) return result;
@@ -288,6 +300,9 @@ static void run_end(struct run *run)
     free(run->origin_pools);
     free(run->watermarks);
     free(run->rejected_by_node);
+    free(run->spread);
+    free(run->counters);
+    free(run->event_times);
     free(run->sinks);
     free(run->sources);
 }
@@ -349,6 +364,9 @@ static void run_reset(struct run *run)
     run->pool_lock = NULL;
     run->watermarks = NULL;
     run->rejected_by_node = NULL;
+    run->spread = NULL;
+    run->counters = NULL;
+    run->event_times = NULL;
     run->workers = run->log_exec = NULL;
     run->next_batch = 0;
     run->last_time_us = INT64_MIN;

@@ -3,6 +3,8 @@
  *
  *   batch.c       the loop: read → plan → process → deliver → checkpoint → commit
  *   trigger.c     when a batch opens and closes, and its T
+ *   watermark.c   the watermark, and what each operator makes of it
+ *   counters.c    what instances count
  *   rate.c        PID rate control
  *   memory.c      the shares of the memory limit
  *   read.c        sources: readers, partitions, replay
@@ -27,6 +29,7 @@
 #include "core/data/chunk.h"
 #include "core/log/record.h"
 #include "core/plan/plan.h"
+#include "core/run/counters.h"
 
 #define RUN_GROUPS 256u
 #define SEGMENT_RECORDS 65536u
@@ -262,6 +265,9 @@ struct batch {
     struct origin_result *origins; /* by node index */
     struct rejects *rejects;
     int64_t *watermarks;       /* by node index: proposals */
+    int64_t *late, *evict;     /* by node index: W(n-1), W(n) of each (watermark_spread) */
+    struct counters *counters; /* by node index; under the lock */
+    struct weir_event_times *event_times; /* by node index; under the lock */
     int *absent;               /* by node index: its outputs are absent */
     uint64_t rows_in, rows_bad;
     struct move *moves;
@@ -359,6 +365,9 @@ struct run {
     int64_t next_watermark_us; /* what STATE of the batch under way records */
     int64_t previous_watermark_us;
     int64_t *watermarks;     /* by node index */
+    int64_t *spread;         /* room of watermark_spread, twice */
+    struct counters *counters; /* by node index */
+    struct weir_event_times *event_times; /* by node index: of the last batch */
     int stopping;            /* 1: drain, 2: now */
     int failed;
     int opened_all;          /* every sink is open */

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #include "core/run/reject.h"
+#include "core/run/trigger.h"
+#include "core/run/watermark.h"
 
 #define INLINE_ROWS 4096u
 
@@ -157,10 +159,12 @@ static int32_t begin_unit(struct stage *stage, struct origin_lane *origin, uint3
                                        .partition = u,
                                        .batch = batch->id,
                                        .time_us = batch->time_us,
-                                       .late_us = batch->late_us,
-                                       .evict_us = batch->evict_us,
+                                       .late_us = batch->late[node->index],
+                                       .evict_us = batch->evict[node->index],
                                        .absent = stage->absent,
-                                       .first = batch->id == 0 };
+                                       .first = batch->id == 0,
+                                       .zero_us = batch->run->zero_us,
+                                       .trigger_us = trigger_grid(batch->run) };
     lane->context.time_us = batch->time_us;
     lane->context.batch = batch->id;
     lane->context.partition = u;
@@ -224,33 +228,37 @@ static int group_has_rows(const struct stage *stage, uint32_t u)
     return 0;
 }
 
-static int group_is_due(const struct plan_node *node, uint32_t u, int64_t time_us, int64_t evict_us,
-                        int advanced)
+/* Whether a timer of the group has run out. */
+static int timer_is_due(const struct plan_node *node, uint32_t u, int64_t time_us, int64_t evict_us)
 {
+    int64_t due = store_group_due(node->tables, u, 0), due_event = store_group_due(node->tables, u, 1);
+    return (due != INT64_MAX && due <= time_us) ||
+           (due_event != INT64_MAX && evict_us != WEIR_WATERMARK_NONE && due_event <= evict_us);
+}
+
+static int group_is_due(const struct batch *batch, const struct plan_node *node, uint32_t u)
+{
+    int64_t late = batch->late[node->index], evict = batch->evict[node->index];
     if (!node->stateful || !store_group_live(node->tables, u)) return 0;
-    if ((node->bound.flags & WEIR_PLAN_ALL_GROUPS) || advanced) return 1;
-    int64_t due = store_group_due(node->tables, u);
-    return due != INT64_MAX && (due <= time_us || due <= evict_us);
+    if ((node->bound.flags & WEIR_PLAN_ALL_GROUPS) || evict > late) return 1;
+    return timer_is_due(node, u, batch->time_us, evict);
 }
 
 static int unit_runs(const struct stage *stage, uint32_t u)
 {
     const struct batch *batch = stage->batch;
     if (stage->kind != WEIR_DISTRIBUTE_HASHED) return 1;
-    return group_has_rows(stage, u) ||
-           group_is_due(stage->node, u, batch->time_us, batch->evict_us,
-                        batch->evict_us > batch->late_us);
+    return group_has_rows(stage, u) || group_is_due(batch, stage->node, u);
 }
 
-int stages_due(const struct run *run, int64_t time_us, int64_t evict_us)
+int stages_due(const struct run *run, int64_t time_us)
 {
+    watermark_spread(run->plan, run->watermark_us, run->spread);
     for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
-        for (uint32_t u = 0; node->stateful && u < RUN_GROUPS; u++) {
-            if (!store_group_live(node->tables, u)) continue;
-            int64_t due = store_group_due(node->tables, u);
-            if (due != INT64_MAX && (due <= time_us || due <= evict_us)) return 1;
-        }
+        for (uint32_t u = 0; node->stateful && u < RUN_GROUPS; u++)
+            if (store_group_live(node->tables, u) && timer_is_due(node, u, time_us, run->spread[i]))
+                return 1;
     }
     return 0;
 }
@@ -412,14 +420,26 @@ static int32_t stage_run(struct run *run, struct batch *batch, struct plan_node 
     return result;
 }
 
-/* Absence goes down the graph; where it meets rows of other inputs the batch fails. */
+/* A stream with a slide gives something in every slide-th batch of the grid. */
+static int off_slide(const struct batch *batch, const struct plan_stream *stream)
+{
+    int64_t slide = (int64_t)stream->slide * batch->run->interval_us;
+    return stream->slide > 1 && slide > 0 && (batch->time_us - batch->run->zero_us) % slide != 0;
+}
+
+/* Absence goes down the graph; where it meets rows of other inputs the batch fails. Inputs that are all off
+ * their slide are not missing: it is not their turn. */
 static int32_t note_absent(struct batch *batch, struct plan_node *node, uint32_t *bits)
 {
+    int turn = 1;
     *bits = 0;
-    for (uint32_t k = 0; k < node->n_inputs; k++)
-        if (batch->absent[node->inputs[k]->node->index]) *bits |= 1u << k;
+    for (uint32_t k = 0; k < node->n_inputs; k++) {
+        int off = off_slide(batch, node->inputs[k]);
+        if (off || batch->absent[node->inputs[k]->node->index]) *bits |= 1u << k;
+        if (off) turn = 0;
+    }
     if (*bits == 0 || (node->component->capabilities & WEIR_CAP_ABSENT_INPUT)) return WEIR_OK;
-    if (node->n_inputs > 1 && node->kind == JOB_OPERATOR) {
+    if (node->n_inputs > 1 && node->kind == JOB_OPERATOR && turn) {
         uint32_t k = 0;
         while (!(*bits >> k & 1)) k++;
         snprintf(batch->where, sizeof batch->where, "%s", node->name);

@@ -9,8 +9,8 @@
 /* Runs all stages of a batch whose sources are collected. The first failure is returned and left in
  * batch->error, batch->where. Waits inside; CANCELLED when the run has to stop now. */
 int32_t stages_run(struct run *run, struct batch *batch);
-/* 1 if a stage has something to do though nothing was read: a due timer, an advanced watermark. */
-int stages_due(const struct run *run, int64_t time_us, int64_t evict_us);
+/* 1 if a timer of some stage has run out at batch time `time_us` or by the watermark of the next batch. */
+int stages_due(const struct run *run, int64_t time_us);
 void origin_lane_destroy(struct origin_lane *lane);
 
 #endif

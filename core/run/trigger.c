@@ -29,6 +29,11 @@ static int ticks(const struct run *run)
     return run->plan->ticking && run->interval_us > 0;
 }
 
+int64_t trigger_grid(const struct run *run)
+{
+    return ticks(run) ? run->interval_us : 0;
+}
+
 void trigger_start(struct run *run)
 {
     run->interval_us = run->job->trigger == TRIGGER_INTERVAL ? run->job->interval_us : 0;

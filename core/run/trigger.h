@@ -7,6 +7,8 @@
 #include "core/run/run.h"
 
 void trigger_start(struct run *run); /* fixes the origin of the grid of a ticking job */
+/* The interval of the grid of a ticking job; 0: there is no grid. */
+int64_t trigger_grid(const struct run *run);
 /* Wall time at which the next batch may be opened; INT64_MIN: now. */
 int64_t trigger_opens(const struct run *run);
 /* T of a batch that is opened now; *tick: wall time at which it closes (ticking), else INT64_MIN. */

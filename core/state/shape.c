@@ -124,6 +124,7 @@ static int32_t add_columns(const struct weir_table_spec *spec, struct shape *s,
         if ((rc = check_column(s, from, error))) return rc;
         c->type = from->type;
         c->flags = from->flags & WEIR_COLUMN_TIMER;
+        if (c->flags) c->flags = from->flags & (WEIR_COLUMN_TIMER | WEIR_COLUMN_EVENT_TIME);
         c->width = shape_width(from->type);
         if (shape_is_text(c->type)) s->cells = 1;
         if (c->flags) s->n_timers++;

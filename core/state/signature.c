@@ -32,6 +32,7 @@ static int32_t add_column(struct weir_buffer *out, const struct shape_column *c)
     if (!rc) rc = buffer_add(out, " ", 1);
     if (!rc) rc = add_text(out, type_word(c->type));
     if (!rc && (c->flags & WEIR_COLUMN_TIMER)) rc = add_text(out, " timer");
+    if (!rc && (c->flags & WEIR_COLUMN_EVENT_TIME)) rc = add_text(out, " of event time");
     return rc;
 }
 

@@ -169,13 +169,13 @@ int store_group_changed(const struct store_operator *op, uint32_t group)
     return 0;
 }
 
-int64_t store_group_due(const struct store_operator *op, uint32_t group)
+int64_t store_group_due(const struct store_operator *op, uint32_t group, int event_time)
 {
     int64_t least = INT64_MAX;
     uint32_t i;
     for (i = 0; i < op->n_tables; i++) {
         struct table *t = group_table(op, i, group);
-        const int64_t time = t ? timer_least(t) : INT64_MAX;
+        const int64_t time = t ? timer_least(t, event_time) : INT64_MAX;
         if (time < least) least = time;
     }
     return least;

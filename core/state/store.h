@@ -41,8 +41,8 @@ int32_t store_declare(struct store_operator *op, const struct weir_table_spec *s
 struct weir_state *store_group(struct store_operator *op, uint32_t group);
 int store_group_live(const struct store_operator *op, uint32_t group);   /* has keys */
 int store_group_changed(const struct store_operator *op, uint32_t group);
-/* Least timer or INT64_MAX. */
-int64_t store_group_due(const struct store_operator *op, uint32_t group);
+/* Least timer of batch time, or of event time; INT64_MAX: none. */
+int64_t store_group_due(const struct store_operator *op, uint32_t group, int event_time);
 uint32_t store_tables(const struct store_operator *op);
 
 /* One piece of state: instance/table of one group. */

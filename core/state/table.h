@@ -74,7 +74,7 @@ int32_t timer_set(struct table *table, uint32_t column, uint32_t slot, int64_t t
 void timer_blank(struct table *table, uint32_t slot);   /* a new slot has no timer */
 void timer_dropped(struct table *table, uint32_t slot); /* the slot is no longer live */
 int32_t timer_restored(struct table *table, uint32_t slot);
-int64_t timer_least(struct table *table);
+int64_t timer_least(struct table *table, int event_time);
 uint32_t timer_due(struct table *table, uint32_t column, int64_t until, uint32_t *slots,
                    uint32_t capacity);
 void timers_fini(struct table *table);

@@ -154,15 +154,18 @@ static int64_t block_least(struct table *t, struct timers *x, uint32_t block)
     return x->least[block];
 }
 
-int64_t timer_least(struct table *t)
+int64_t timer_least(struct table *t, int event_time)
 {
     int64_t least = INT64_MAX;
     uint32_t i, b;
-    for (i = 0; t->timers && i < t->shape->n_timers; i++)
+    for (i = 0; t->timers && i < t->shape->n_timers; i++) {
+        const uint32_t flags = t->shape->columns[t->timers[i].column].flags;
+        if (!(flags & WEIR_COLUMN_EVENT_TIME) != !event_time) continue;
         for (b = 0; b < t->timers[i].blocks; b++) {
             const int64_t time = block_least(t, &t->timers[i], b);
             if (time < least) least = time;
         }
+    }
     return least;
 }
 

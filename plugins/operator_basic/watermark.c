@@ -21,7 +21,9 @@ struct watermark {
 
 struct watermark_lane {
     struct weir_context *context;
-    int64_t greatest; /* INT64_MIN: no event time yet */
+    int64_t least, greatest;
+    uint64_t count; /* 0: no event time yet */
+    __int128 sum;
 };
 
 static int32_t watermark_create(const struct weir_host *host, struct weir_context *context,
@@ -90,7 +92,7 @@ static int32_t watermark_lane_create(void *self, struct weir_context *context, v
     struct watermark *op = self;
     struct watermark_lane *l = op->basic.host->alloc(sizeof *l);
     if (!l) return no_memory(error);
-    *l = (struct watermark_lane){ context, INT64_MIN };
+    *l = (struct watermark_lane){ .context = context };
     *lane = l;
     return WEIR_OK;
 }
@@ -108,8 +110,22 @@ static int32_t watermark_begin(void *self, void *lane, const struct weir_begin *
     (void)self;
     (void)in;
     (void)error;
-    l->greatest = INT64_MIN;
+    *l = (struct watermark_lane){ .context = l->context };
     return WEIR_OK;
+}
+
+static void note_times(struct watermark_lane *l, const struct ArrowArray *times,
+                       const struct weir_chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->selected; i++) {
+        uint32_t row = weir_row(chunk, i);
+        if (weir_is_null(times, row)) continue;
+        int64_t time = weir_get_int64(times, row);
+        if (l->count == 0 || time < l->least) l->least = time;
+        if (l->count == 0 || time > l->greatest) l->greatest = time;
+        l->sum += time;
+        l->count++;
+    }
 }
 
 static int32_t watermark_process(void *self, void *lane, uint32_t input,
@@ -117,13 +133,8 @@ static int32_t watermark_process(void *self, void *lane, uint32_t input,
 {
     struct watermark *op = self;
     struct watermark_lane *l = lane;
-    const struct ArrowArray *times = chunk->array->children[op->column];
     (void)input;
-    for (uint32_t i = 0; i < chunk->selected; i++) {
-        uint32_t row = weir_row(chunk, i);
-        if (weir_get_int64(times, row) > l->greatest && !weir_is_null(times, row))
-            l->greatest = weir_get_int64(times, row);
-    }
+    note_times(l, chunk->array->children[op->column], chunk);
     struct weir_emission emission = { .size = sizeof emission, .from = chunk,
                                       .columns = op->columns, .n_columns = op->n_columns,
                                       .rows = chunk->rows, .selection = chunk->selection,
@@ -136,9 +147,19 @@ static int64_t watermark_proposal(void *self, void *lane)
     const struct watermark *op = self;
     const struct watermark_lane *l = lane;
     int64_t watermark;
-    if (l->greatest == INT64_MIN) return WEIR_WATERMARK_NONE;
+    if (l->count == 0) return WEIR_WATERMARK_NONE;
     return __builtin_sub_overflow(l->greatest, op->delay_us, &watermark) ? WEIR_WATERMARK_NONE
                                                                          : watermark;
+}
+
+static void watermark_times(void *self, void *lane, struct weir_event_times *out)
+{
+    const struct watermark_lane *l = lane;
+    (void)self;
+    *out = (struct weir_event_times){ .count = l->count, .least = l->least,
+                                      .greatest = l->greatest,
+                                      .sum_s = (int64_t)(l->sum / 1000000),
+                                      .sum_us = (int64_t)(l->sum % 1000000) };
 }
 
 const struct weir_operator watermark_operator = {
@@ -151,4 +172,5 @@ const struct weir_operator watermark_operator = {
     .begin = watermark_begin,
     .process = watermark_process,
     .lane_watermark = watermark_proposal,
+    .lane_event_times = watermark_times,
 };

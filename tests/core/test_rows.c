@@ -165,7 +165,7 @@ static void records_may_have_timers(void **state)
     assert_int_equal(S->row_remove_before(f.state, 0, slot, 0), 0);
     i = 3;
     assert_int_equal(S->row_remove(f.state, 0, &i, 1), WEIR_OK);
-    assert_int_equal(store_group_due(f.op, 0), 8);
+    assert_int_equal(store_group_due(f.op, 0, 0), 8);
     assert_int_equal(S->due(f.state, 0, 0, 9, due, 4), 2);
     assert_int_equal(due[0], 2);
     assert_int_equal(due[1], 1);

@@ -50,7 +50,7 @@ static void assert_same(struct fixture *a, struct fixture *b)
         }
         assert_int_equal(other, WEIR_NO_ROW);
     }
-    assert_int_equal(store_group_due(a->op, 0), store_group_due(b->op, 0));
+    assert_int_equal(store_group_due(a->op, 0, 0), store_group_due(b->op, 0, 0));
     mem_free(x.data);
     mem_free(y.data);
 }
@@ -274,7 +274,7 @@ static void assert_model(struct model *m)
         else assert_item(f, &m->keys[i], i);
     }
     assert_int_equal(slot, WEIR_NO_SLOT);
-    assert_int_equal(store_group_due(f->op, 0), least);
+    assert_int_equal(store_group_due(f->op, 0, 0), least);
 }
 
 static void batch_ends(struct model *m)
@@ -675,7 +675,7 @@ static void restore_damaged(const struct fixture *f, const struct weir_buffer *g
         assert_int_equal(store_restore(g.op, 0, 0, 0, damaged, NULL), WEIR_DATA); /* needs a base */
     }
     assert_int_equal(store_dump(g.op, 0, 0, &out), WEIR_OK);
-    store_group_due(g.op, 0);
+    store_group_due(g.op, 0, 0);
     mem_free(out.data);
     free(copy);
     fixture_drop(&g);
@@ -798,13 +798,13 @@ static void follow(uint32_t kind)
         b = capture(&f, 0, &is_base);
         restore(&g, is_base, b);
         mem_free(b.data);
-        assert_int_equal(store_group_due(g.op, 0), i >= 8 ? i - 8 : 0);
+        assert_int_equal(store_group_due(g.op, 0, 0), i >= 8 ? i - 8 : 0);
         if (i < 8) continue;
         remove_slot(&f, find_key(&f, json));
         b = capture(&f, 0, &is_base);
         restore(&g, is_base, b);
         mem_free(b.data);
-        assert_int_equal(store_group_due(g.op, 0), i - 7);
+        assert_int_equal(store_group_due(g.op, 0, 0), i - 7);
     }
     assert_same(&f, &g);
     assert_true(store_bytes(g.store) < 40000); /* 120,000 bytes came and went */

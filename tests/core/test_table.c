@@ -405,10 +405,10 @@ static void timers_fire_in_order_of_time_and_slot(void **state)
     uint32_t i;
     (void)state;
     insert_keys(&f, "[[1],[2],[3],[4],[5]]", slots);
-    assert_int_equal(store_group_due(f.op, 0), INT64_MAX);
+    assert_int_equal(store_group_due(f.op, 0, 0), INT64_MAX);
     for (i = 0; i < 5; i++)
         assert_int_equal(S->set_timer(f.state, 0, 1, slots[i], times[i]), WEIR_OK);
-    assert_int_equal(store_group_due(f.op, 0), 10);
+    assert_int_equal(store_group_due(f.op, 0, 0), 10);
     assert_int_equal(S->due(f.state, 0, 1, 9, due, 5), 0);
     assert_int_equal(S->due(f.state, 0, 1, 20, due, 5), 3);
     assert_int_equal(due[0], 1);
@@ -419,7 +419,7 @@ static void timers_fire_in_order_of_time_and_slot(void **state)
     assert_int_equal(due[1], 3);
     remove_slot(&f, 1);
     assert_int_equal(S->set_timer(f.state, 0, 1, 3, INT64_MAX), WEIR_OK);
-    assert_int_equal(store_group_due(f.op, 0), 20);
+    assert_int_equal(store_group_due(f.op, 0, 0), 20);
     assert_int_equal(S->due(f.state, 0, 1, INT64_MAX, due, 5), 2);
     fixture_drop(&f);
 }
@@ -451,7 +451,7 @@ static void many_timers_agree_with_a_plain_scan(void **state)
             if (times[i] < least) least = times[i];
             due += times[i] <= until;
         }
-        assert_int_equal(store_group_due(f.op, 0), least);
+        assert_int_equal(store_group_due(f.op, 0, 0), least);
         n = S->due(f.state, 0, 0, until, slots, 64);
         assert_int_equal(n, due < 64 ? due : 64);
         for (i = 0; i < n; i++) {
@@ -553,7 +553,7 @@ end: /* whatever there is, is whole */
             array_release(&out);
             assert_true(s->get(f.state, 0, 1, i).length < sizeof json);
         }
-        store_group_due(f.op, 0);
+        store_group_due(f.op, 0, 0);
     }
     fixture_drop(&f);
     return done;

@@ -101,6 +101,8 @@ struct weir_operator_plan {
 #define WEIR_PLAN_PASSES 16u         /* output columns that have the name of an input's column are
                                         that column, passed on; they are read only if somebody
                                         behind this operator reads them */
+#define WEIR_PLAN_TIMELESS 32u       /* state does not wait for a later watermark: no batch without
+                                        rows because of one (complete mode) */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */
 
@@ -115,6 +117,16 @@ struct weir_begin {
     struct weir_state *state;   /* valid until advance returned */
     uint32_t absent;            /* bit i: input i is absent in this batch */
     uint32_t first;             /* 1 in the first batch of the checkpoint */
+    int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us + k·trigger_us */
+    int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
+};
+
+/* Event times of the rows of a batch; sums are sum_s seconds and sum_us microseconds, so that they
+ * are exact in any order. */
+struct weir_event_times {
+    uint64_t count;             /* 0: nothing else means anything */
+    int64_t least, greatest;    /* in microseconds */
+    int64_t sum_s, sum_us;
 };
 
 struct weir_operator {
@@ -192,6 +204,13 @@ struct weir_operator {
      * Returns: the watermark that this lane proposes.
      * On failure: can't fail. */
     int64_t (*lane_watermark)(void *self, void *lane);
+
+    /* Purpose: the event times that a watermark operator saw in this batch, for progress. Optional.
+     * Thread and state: [worker], after advance (or after the last process of the batch).
+     * Ownership: *out is the host's.
+     * Returns: nothing; count 0 where there were none.
+     * On failure: can't fail. */
+    void (*lane_event_times)(void *self, void *lane, struct weir_event_times *out);
 };
 
 #ifdef __cplusplus

@@ -43,6 +43,9 @@ struct weir_state; /* the tables of one operator in one key group */
 
 #define WEIR_COLUMN_TIMER 1u /* an INT64 or TIMESTAMP column whose due slots are found fast;
                                 INT64_MAX: no timer; a new slot has no timer */
+#define WEIR_COLUMN_EVENT_TIME 2u /* with TIMER: it is compared to the watermark W(n) that begin
+                                     tells, not to the batch time T. The host runs a group, and a
+                                     batch without rows, for a timer that is due by its clock */
 
 struct weir_table_column {
     const char *name;
