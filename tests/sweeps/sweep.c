@@ -27,6 +27,12 @@ int sweep_level(void)
     return strcmp(word, "full") == 0 ? SWEEP_FULL : strcmp(word, "wide") == 0 ? SWEEP_WIDE : SWEEP_SAMPLE;
 }
 
+uint64_t sweep_seed(void)
+{
+    const char *word = getenv("WEIR_SEED");
+    return word && *word ? strtoull(word, NULL, 10) : SWEEP_SEED;
+}
+
 uint64_t sweep_draw(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;

@@ -18,7 +18,7 @@
 #include "tests/sweeps/oracle.h"
 
 #define SWEEP_OUTPUTS 2
-#define SWEEP_SEED 1
+#define SWEEP_SEED 1 /* where WEIR_SEED gives none */
 
 struct sweep_job {
     const char *name;
@@ -82,6 +82,7 @@ void sweep_failed(struct sweep *sweep, uint64_t a, uint64_t b, uint64_t c);
 /* WEIR_SWEEP: unset, "wide" or "full" */
 enum { SWEEP_SAMPLE, SWEEP_WIDE, SWEEP_FULL };
 int sweep_level(void);
+uint64_t sweep_seed(void);
 uint64_t sweep_draw(uint64_t *state);
 
 /* kills.c: kills at calls first, first + stride …; for a share of them (1 of `pair_every`, 0: none)

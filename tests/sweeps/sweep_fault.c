@@ -299,7 +299,7 @@ int main(int argc, char **argv)
         struct sweep sweep;
         uint64_t io = sweep_level() > SWEEP_SAMPLE ? 1 : 7;
         if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
-        if (sweep_begin(&sweep, &sweep_jobs[i], SWEEP_SEED) != 0) {
+        if (sweep_begin(&sweep, &sweep_jobs[i], sweep_seed()) != 0) {
             printf("sweep fault %s: %s\n", sweep.job->name, sweep.why);
             return 1;
         }

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < n_sweep_jobs; i++) {
         struct sweep sweep;
         if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
-        int result = sweep_begin(&sweep, &sweep_jobs[i], SWEEP_SEED);
+        int result = sweep_begin(&sweep, &sweep_jobs[i], sweep_seed());
         if (result == 0 && argc > 2 && strcmp(argv[2], "kill") == 0)
             result = loss_after_kill(&sweep, number(argc, argv, 3), number(argc, argv, 4),
                                      number(argc, argv, 5));
@@ -46,6 +46,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         sweep_end(&sweep);
     }
-    printf("sweep power: %" PRIu64 " states in all\n", states);
+    printf("sweep power: %" PRIu64 " states in all, seed %" PRIu64 "\n", states,
+           sweep_seed());
     return status;
 }

@@ -258,7 +258,7 @@ static int begin_real(struct process_sweep *sweep, const struct sweep_job *job)
 static int sweep_real(const struct sweep_job *job, char **point)
 {
     struct process_sweep sweep;
-    uint64_t draws = SWEEP_SEED, n = sweep_level() > SWEEP_SAMPLE ? POINTS_WIDE : POINTS;
+    uint64_t draws = sweep_seed(), n = sweep_level() > SWEEP_SAMPLE ? POINTS_WIDE : POINTS;
     int result = begin_real(&sweep, job);
     if (result != 0) printf("sweep process %s: %s\n", job->name, sweep.why);
     if (result == 0 && point)
