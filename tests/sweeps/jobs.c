@@ -178,6 +178,31 @@ static const char socket_count_file[] =
     "                       \"name\": \"{batch}-{time_ms}-{partition}\"},"
     "             \"lines\": {\"plugin\": \"file\", \"from\": \"in\", \"path\": \"lines\", \"format\": \"text\"}}}";
 
+/* ---- file → count → file, tick by tick: the job is stopped long after the last row ---- */
+
+#define TICKS 5 /* batches with rows */
+
+static void stop_ticking(void *arg)
+{
+    sim_signal(arg);
+}
+
+static void script_ticks(struct weir_sys *sys, uint64_t named)
+{
+    (void)named;
+    sim_at(sys, sys_mono(sys) + (TICKS + 2) * 1000000, stop_ticking, sys);
+}
+
+#define TICKING                                                                                    \
+    "\"trigger\": \"1s\", \"checkpoint\": \"cp\","                                               \
+    " \"sources\": {\"in\": {\"plugin\": \"file\", \"path\": \"in\", \"format\": \"csv\","         \
+    "                        \"columns\": \"n int64, word string\", \"max_records\": 20}},"
+
+static const char file_count_ticks[] =
+    "{\"name\": \"ticks\"," TICKING
+    " \"operators\": {\"c\": {\"plugin\": \"count\", \"from\": \"in\"}},"
+    " \"sinks\": {\"out\": {\"plugin\": \"file\", \"from\": \"c\", \"path\": \"out\", \"format\": \"csv\"}}}";
+
 /* ---- socket → seen: an idempotent sink finishes before STATE ---- */
 
 static const char socket_seen[] =
@@ -223,6 +248,8 @@ const struct sweep_job sweep_jobs[] = {
       .workers = 1, .fill = fill_keys },
     { .name = "socket-count-file", .text = socket_count_file, .outputs = { "out", "lines" },
       .script = script_socket, .source = "in", .stopped = 1, .judge = judge_counts },
+    { .name = "file-count-ticks", .text = file_count_ticks, .outputs = { "out" },
+      .fill = fill_numbers, .script = script_ticks, .stopped = 1, .batches = TICKS },
     { .name = "stdin-file", .text = stdin_file, .outputs = { "out" }, .script = script_stdin,
       .source = "in", .judge = judge_records },
     { .name = "file-filter-roll", .text = file_filter_roll, .outputs = { "out" },

@@ -225,6 +225,11 @@ int seen_read(const struct sim_disk *disk, const char *directory, struct output 
     return scan.bad;
 }
 
+void output_cut(struct output *out, uint64_t until)
+{
+    while (out->n && out->batches[out->n - 1].batch >= until) free(out->batches[--out->n].text);
+}
+
 void output_fini(struct output *out)
 {
     for (uint32_t i = 0; i < out->n; i++) free(out->batches[i].text);

@@ -35,6 +35,8 @@ int output_read(const struct sim_disk *disk, const char *directory, int settled,
 int seen_read(const struct sim_disk *disk, const char *directory, struct output *out,
               char why[ORACLE_TEXT]);
 void output_fini(struct output *out);
+/* Forgets batches from `until` on. */
+void output_cut(struct output *out, uint64_t until);
 /* All bytes in order; malloc'ed. */
 char *output_text(const struct output *out, size_t *length);
 /* 0 if both have the same batches with the same bytes. */

@@ -130,6 +130,7 @@ static int judge(struct sweep *sweep, const struct sim_disk *disk, int whole)
     for (uint32_t i = 0; i < SWEEP_OUTPUTS && job->outputs[i] && result == 0; i++) {
         result = read_output(sweep, disk, i, whole, &outputs[i]);
         if (result != 0 || job->judge) continue;
+        if (job->batches) output_cut(&outputs[i], job->batches);
         result = whole ? output_same(&sweep->want[i], &outputs[i], sweep->why)
                        : output_begins(&sweep->want[i], &outputs[i], sweep->why);
     }
@@ -199,6 +200,8 @@ int sweep_begin(struct sweep *sweep, const struct sweep_job *job, uint64_t seed)
     if (!ended(sweep, &life)) result = -1;
     for (uint32_t i = 0; i < SWEEP_OUTPUTS && job->outputs[i] && result == 0; i++)
         result = read_output(sweep, disk, i, 1, &sweep->want[i]);
+    for (uint32_t i = 0; i < SWEEP_OUTPUTS && job->batches; i++)
+        output_cut(&sweep->want[i], job->batches);
     if (result == 0 && job->judge) result = job->judge(sweep->want, sweep->why);
     sim_disk_destroy(disk);
     return result;

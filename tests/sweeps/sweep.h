@@ -31,6 +31,8 @@ struct sweep_job {
     void (*script)(struct weir_sys *sys, uint64_t named);
     const char *source; /* of a stream: the source whose bytes are counted */
     int stopped;        /* 1: the script ends the job by a signal */
+    uint64_t batches;   /* ticking jobs: so many are judged, those behind them depend on when the job was
+                           stopped; 0: all */
     /* NULL: batch for batch as the undisturbed job. Else what must hold at the end; 0, or a
      * complaint in `why`. */
     int (*judge)(const struct output *outputs, char why[ORACLE_TEXT]);
