@@ -18,6 +18,10 @@
  */
 #include "core/run/watermark.h"
 
+#include "core/data/array.h"
+
+#define FAR_US INT64_C(86400000000)
+
 static const struct weir_operator *operator_of(const struct plan_node *node)
 {
     return node->component->table;
@@ -48,6 +52,18 @@ void watermark_spread(const struct plan *plan, int64_t global, int64_t *of_node)
     }
 }
 
+/* Event times far ahead of the clock make all that comes after them late: worth a word, once. */
+static void warn_of_future(const struct run *run, const struct batch *batch)
+{
+    char at[40];
+    int64_t limit = batch->time_us + FAR_US;
+    if (run->next_watermark_us <= limit || run->watermark_us > limit) return;
+    text_of_timestamp(run->next_watermark_us, at);
+    journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)batch->id,
+                "the watermark is %s, more than a day ahead of the clock: every row before it is late "
+                "from now on; filter impossible event times out before the watermark", at);
+}
+
 void watermark_advance(struct run *run, const struct batch *batch)
 {
     int64_t least = INT64_MAX, greatest = WEIR_WATERMARK_NONE;
@@ -63,6 +79,7 @@ void watermark_advance(struct run *run, const struct batch *batch)
     }
     int64_t next = run->job->watermark_policy_max ? greatest : least;
     if (next != INT64_MAX && next > run->next_watermark_us) run->next_watermark_us = next;
+    warn_of_future(run, batch);
 }
 
 /* Whether state of this node may be waiting for a later watermark. */
