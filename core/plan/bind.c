@@ -315,7 +315,19 @@ static void describe_inputs(const struct plan_node *node, struct weir_input *inp
         inputs[i].slide = stream->slide;
         inputs[i].watermarked = stream->time_column >= 0;
         inputs[i].time_column = stream->time_column;
+        inputs[i].delay_us = stream->delay_us;
     }
+}
+
+/* The delay of the event time that a node hands on. */
+static int64_t delay_of(const struct plan_node *node)
+{
+    int64_t delay = 0;
+    if (operator_of(node)->lane_watermark) return node->bound.delay_us;
+    for (uint32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]->time_column >= 0 && node->inputs[i]->delay_us > delay)
+            delay = node->inputs[i]->delay_us;
+    return delay;
 }
 
 static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
@@ -341,6 +353,7 @@ static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
         memcpy(to->key_columns, from->key_columns, sizeof to->key_columns);
         to->n_key_columns = from->n_key_columns;
         to->time_column = from->time_column;
+        to->delay_us = delay_of(node);
         node->n_outputs = k + 1;
     }
     return WEIR_OK;

@@ -95,6 +95,11 @@ int64_t rows_order(const struct table *t, uint32_t row)
     return row < t->rows.count ? order_of(t, row) : 0;
 }
 
+uint32_t rows_slot(const struct table *t, uint32_t row)
+{
+    return slab_is_live(&t->rows, row) ? *link_at(row_at(t, row), ROW_SLOT) : WEIR_NO_SLOT;
+}
+
 int32_t rows_touch(struct table *t, const uint32_t *rows, uint32_t n)
 {
     uint32_t i;

@@ -191,6 +191,24 @@ static int64_t row_remove_before(struct weir_state *state, uint32_t table, uint3
     return t ? rows_remove_before(t, slot, before) : 0;
 }
 
+static uint32_t row_slot(struct weir_state *state, uint32_t table, uint32_t row)
+{
+    struct table *t = rows_of(state, table);
+    return t ? rows_slot(t, row) : WEIR_NO_SLOT;
+}
+
+static int32_t values(struct weir_state *state, uint32_t table, uint32_t number,
+                      const uint32_t *slots, uint32_t n, struct ArrowArray *out,
+                      struct weir_error *error)
+{
+    struct table *t = table_of(state, table);
+    if (number >= state->op->shapes[table]->n_columns) abort(); /* not a column */
+    if (!t) t = group_table_make(state, table);
+    memset(out, 0, sizeof *out);
+    return t ? table_column_array(t, number, slots, 0, n, out, error)
+             : no_memory(state, table, error);
+}
+
 const struct weir_state_table weir_state_1 = {
     .size = sizeof weir_state_1,
     .lookup = lookup,
@@ -212,4 +230,6 @@ const struct weir_state_table weir_state_1 = {
     .row_touch = row_touch,
     .row_remove = row_remove,
     .row_remove_before = row_remove_before,
+    .row_slot = row_slot,
+    .values = values,
 };

@@ -87,6 +87,7 @@ void rows_unlink(struct table *table, uint32_t row);
 uint32_t rows_first(const struct table *table, uint32_t slot);
 uint32_t rows_next(const struct table *table, uint32_t row);
 int64_t rows_order(const struct table *table, uint32_t row);
+uint32_t rows_slot(const struct table *table, uint32_t row); /* of its key; NO_SLOT: no live row */
 int32_t rows_touch(struct table *table, const uint32_t *rows, uint32_t n);
 int32_t rows_remove(struct table *table, const uint32_t *rows, uint32_t n);
 int32_t rows_remove_all(struct table *table, uint32_t slot); /* the key stays */

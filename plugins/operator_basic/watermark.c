@@ -81,6 +81,7 @@ static int32_t watermark_bind(void *self, const struct weir_operator_bind *in,
     if (result != WEIR_OK) return result;
     carry_plan(out, input, &schema, NULL, 0);
     out->streams[0].time_column = (int32_t)op->column;
+    out->delay_us = op->delay_us;
     out->flags = WEIR_PLAN_READS_KNOWN | WEIR_PLAN_PASSES;
     out->reads[0] = read_bit(op->column);
     return WEIR_OK;

@@ -172,6 +172,29 @@ static void records_may_have_timers(void **state)
     fixture_drop(&f);
 }
 
+static void a_record_tells_its_key_and_its_columns(void **state)
+{
+    struct fixture f = fixture_of(WEIR_ROWS, "k int64", "n int64");
+    const uint32_t one = insert_key(&f, "[[1]]"), two = insert_key(&f, "[[2]]");
+    const uint32_t rows[3] = { append(&f, two, 0), append(&f, one, 0), append(&f, two, 0) };
+    const uint32_t wanted[2] = { rows[2], rows[0] };
+    const struct weir_view n = S->column(f.state, 0, 0);
+    struct ArrowArray out;
+    uint32_t i;
+    (void)state;
+    for (i = 0; i < 3; i++) *(int64_t *)(void *)(n.base + rows[i] * n.stride) = 10 + i;
+    assert_int_equal(S->row_slot(f.state, 0, rows[0]), two);
+    assert_int_equal(S->row_slot(f.state, 0, rows[1]), one);
+    assert_int_equal(S->values(f.state, 0, 0, wanted, 2, &out, NULL), WEIR_OK);
+    assert_int_equal(weir_get_int64(&out, 0), 12);
+    assert_int_equal(weir_get_int64(&out, 1), 10);
+    array_release(&out);
+    assert_int_equal(S->row_remove(f.state, 0, &rows[1], 1), WEIR_OK);
+    assert_int_equal(S->row_slot(f.state, 0, rows[1]), WEIR_NO_SLOT);
+    assert_int_equal(S->row_slot(f.state, 0, 99), WEIR_NO_SLOT);
+    fixture_drop(&f);
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     struct fixture f = fixture_of(WEIR_ROWS, "k int64", "n int64");
@@ -243,6 +266,7 @@ int main(void)
         TEST(removing_a_key_removes_its_records),
         TEST(numbers_of_records_are_free_from_the_next_batch_on),
         TEST(records_may_have_timers),
+        TEST(a_record_tells_its_key_and_its_columns),
         TEST(what_is_not_there_is_refused),
         TEST(failing_memory_leaves_whole_lists),
     };

@@ -52,6 +52,7 @@ struct weir_input {
     uint32_t slide;             /* in triggers, at least 1 */
     uint32_t watermarked;       /* 1 where an event-time column is known */
     int32_t time_column;        /* its number, or -1 */
+    int64_t delay_us;           /* of the watermark that made it so (the greatest of several) */
 };
 
 struct weir_operator_bind {
@@ -92,6 +93,7 @@ struct weir_operator_plan {
     uint32_t reserved;
     uint64_t reads[16];         /* with READS_KNOWN: bit c of reads[i]: column c of input i is read;
                                    columns from 63 on share bit 63 */
+    int64_t delay_us;           /* of a watermark operator: its delay; carried on by the host */
 };
 
 #define WEIR_PLAN_TICKING 1u         /* must run in every tick of the grid */

@@ -230,6 +230,25 @@ struct weir_state_table {
      * Returns: how many were removed, or a negative number without memory. */
     int64_t (*row_remove_before)(struct weir_state *state, uint32_t table, uint32_t slot,
                                  int64_t before);
+
+    /* Purpose: the key's slot that a record hangs on, for `keys` (rows whose timer is due).
+     * Thread and state: [worker].
+     * Ownership: none.
+     * Returns: the slot, or NO_SLOT where there is no such record.
+     * On failure: can't fail. */
+    uint32_t (*row_slot)(struct weir_state *state, uint32_t table, uint32_t row);
+
+    /* ---- both kinds ---- */
+
+    /* Purpose: column `column` of n slots (of a rows table: records) as an array of its type (BOOL as
+     *   bits), without nulls: what `merge` gets.
+     * Thread and state: [worker].
+     * Ownership: `out` becomes the caller's.
+     * Returns: OK; FATAL without memory.
+     * On failure: `out` is released. */
+    int32_t (*values)(struct weir_state *state, uint32_t table, uint32_t column,
+                      const uint32_t *slots, uint32_t n, struct ArrowArray *out,
+                      struct weir_error *error);
 };
 
 struct weir_combine;
