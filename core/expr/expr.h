@@ -63,4 +63,11 @@ int32_t expr_aggregate_finish(const struct expr_run *run, struct weir_aggregatio
  * i-th, or NULL. Owner: the expression. */
 const char *expr_conjunct(const struct weir_expr *expr, uint32_t i);
 
+/* ---- conjunct.c ---- */
+
+int32_t expr_conjunct_at(struct weir_expr *expr, uint32_t i, struct weir_conjunct *out,
+                         struct weir_error *error);
+int32_t expr_time_bound(const struct weir_expr *expr, uint32_t i, struct weir_time_bound *out);
+int32_t expr_time_source(const struct weir_expr *expr, uint32_t *input);
+
 #endif

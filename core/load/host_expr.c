@@ -109,4 +109,7 @@ const struct weir_expr_table weir_expr_1 = {
     .aggregate_call = expr_aggregate_call,
     .aggregate_schema = expr_aggregate_schema,
     .aggregate_finish = host_aggregate_finish,
+    .conjunct = expr_conjunct_at,
+    .time_bound = expr_time_bound,
+    .time_source = expr_time_source,
 };

@@ -42,6 +42,32 @@ struct weir_aggregate_call {
     uint32_t reserved;
 };
 
+#define WEIR_CONJUNCT_OTHER 0u     /* a condition of any kind */
+#define WEIR_CONJUNCT_EQUAL 1u     /* left = right */
+#define WEIR_CONJUNCT_NULL_SAFE 2u /* left <=> right */
+
+/* A part of a condition, cut at its `and`s. Its expressions are the whole one's, valid as long. */
+struct weir_conjunct {
+    uint32_t size;
+    uint32_t kind;           /* WEIR_CONJUNCT_… */
+    uint32_t inputs;         /* bit i: input i is read */
+    uint32_t left_inputs;    /* of an equality */
+    uint32_t right_inputs;
+    uint32_t reserved;
+    struct weir_expr *expr;  /* the conjunct */
+    struct weir_expr *left;  /* the sides of an equality, of one type; else NULL */
+    struct weir_expr *right;
+};
+
+/* column > other_column + offset_us (or >=), of timestamps. */
+struct weir_time_bound {
+    uint32_t size;
+    uint32_t strict;         /* 1: >, 0: >= */
+    uint32_t input, column;
+    uint32_t other_input, other_column;
+    int64_t offset_us;
+};
+
 struct weir_expr_table {
     uint32_t size;
     uint32_t reserved;
@@ -146,6 +172,30 @@ struct weir_expr_table {
                                 const struct ArrowArray *const *calls, uint32_t n,
                                 struct weir_rows *rows, struct ArrowArray *out,
                                 struct weir_error *error);
+
+    /* Purpose: conjunct i of a bool expression, in the order of the text.
+     * Thread and state: [control], inside bind.
+     * Ownership: the expressions in `out` (size set by the caller) are part of `expr`: never freed.
+     * Returns: OK; UNSUPPORTED past the last one; FATAL.
+     * On failure: `out` is empty. */
+    int32_t (*conjunct)(struct weir_expr *expr, uint32_t i, struct weir_conjunct *out,
+                        struct weir_error *error);
+
+    /* Purpose: bound i that a comparison or `between` puts on the difference of two timestamp
+     *   columns; a conjunct has 0 to 2.
+     * Thread and state: [any].
+     * Ownership: the caller's, size set.
+     * Returns: 1, or 0 where there is none.
+     * On failure: can't fail. */
+    int32_t (*time_bound)(const struct weir_expr *expr, uint32_t i, struct weir_time_bound *out);
+
+    /* Purpose: the column whose event time the result is: the column itself, its window(…) or the
+     *   window_time(…) of that.
+     * Thread and state: [any].
+     * Ownership: *input (may be NULL) is the column's input.
+     * Returns: the number of the column, or -1.
+     * On failure: can't fail. */
+    int32_t (*time_source)(const struct weir_expr *expr, uint32_t *input);
 };
 
 #ifdef __cplusplus
