@@ -316,6 +316,7 @@ static void describe_inputs(const struct plan_node *node, struct weir_input *inp
         inputs[i].watermarked = stream->time_column >= 0;
         inputs[i].time_column = stream->time_column;
         inputs[i].delay_us = stream->delay_us;
+        inputs[i].time_columns = stream->time_columns;
     }
 }
 
@@ -353,6 +354,9 @@ static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
         memcpy(to->key_columns, from->key_columns, sizeof to->key_columns);
         to->n_key_columns = from->n_key_columns;
         to->time_column = from->time_column;
+        to->time_columns = bound->time_columns[k];
+        if (to->time_column >= 0 && to->time_column < 64)
+            to->time_columns |= (uint64_t)1 << to->time_column;
         to->delay_us = delay_of(node);
         node->n_outputs = k + 1;
     }

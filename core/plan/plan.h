@@ -32,6 +32,7 @@ struct plan_stream {
     uint32_t key_columns[16];
     uint32_t n_key_columns;
     int32_t time_column;
+    uint64_t time_columns; /* bits: all columns of event time */
     int64_t delay_us; /* of the watermark before it */
     uint32_t readers; /* operator inputs and sinks that read it */
 };

@@ -69,6 +69,19 @@ static int32_t carried(const struct ArrowSchema *schema, const int32_t *from, in
     return -1;
 }
 
+/* Bits of the columns of the result that are columns of event time, passed on. */
+static uint64_t carried_times(const struct weir_input *input, const struct ArrowSchema *schema,
+                              const int32_t *from)
+{
+    uint64_t bits = 0;
+    for (int32_t i = 0; i < schema->n_children && i < 64; i++) {
+        int32_t column = from ? from[i] : i;
+        if (column >= 0 && column < 64 && (input->time_columns >> column & 1))
+            bits |= (uint64_t)1 << i;
+    }
+    return bits;
+}
+
 void carry_plan(struct weir_operator_plan *out, const struct weir_input *input,
                  struct ArrowSchema *schema, const int32_t *from, int many)
 {
@@ -78,6 +91,9 @@ void carry_plan(struct weir_operator_plan *out, const struct weir_input *input,
     stream->slide = input->slide;
     stream->time_column =
         input->time_column < 0 ? -1 : carried(schema, from, input->time_column);
+    out->time_columns[0] = carried_times(input, schema, from);
+    for (int32_t i = 0; stream->time_column < 0 && i < 64; i++)
+        if (out->time_columns[0] >> i & 1) stream->time_column = i;
     if (input->form == WEIR_FORM_UPSERT) {
         stream->n_key_columns = input->n_key_columns;
         for (uint32_t i = 0; i < input->n_key_columns; i++) {

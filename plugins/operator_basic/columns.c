@@ -28,6 +28,19 @@ void columns_free(const struct basic *basic, struct columns *columns)
     basic->host->free(columns->items);
 }
 
+/* A window of event time is event time, too, and so is its time. */
+static void find_times(const struct basic *basic, const struct columns *columns,
+                       const struct weir_input *input, struct weir_operator_plan *out)
+{
+    for (uint32_t i = 0; i < columns->n && i < 64; i++) {
+        const struct column_expr *item = &columns->items[i];
+        int32_t from = item->expr ? basic->expr->time_source(item->expr, NULL) : -1;
+        if (from < 0 || from > 63 || !(input->time_columns >> from & 1)) continue;
+        out->time_columns[0] |= (uint64_t)1 << i;
+        if (out->streams[0].time_column < 0) out->streams[0].time_column = (int32_t)i;
+    }
+}
+
 int32_t columns_plan(const struct basic *basic, const struct columns *columns,
                      const struct weir_input *input, const char *option,
                      struct weir_operator_plan *out, struct weir_error *error)
@@ -49,6 +62,7 @@ int32_t columns_plan(const struct basic *basic, const struct columns *columns,
     }
     if (result == WEIR_OK) result = fields_schema(basic, fields, n, option, &schema, error);
     if (result == WEIR_OK) carry_plan(out, input, &schema, from, 0);
+    if (result == WEIR_OK) find_times(basic, columns, input, out);
     out->flags |= WEIR_PLAN_READS_KNOWN | WEIR_PLAN_PASSES;
     basic->host->free(fields);
     basic->host->free(from);

@@ -115,9 +115,14 @@ static int32_t result_schema(const struct union_op *op, const struct weir_operat
     return result;
 }
 
+static int is_time(const struct weir_input *input, int32_t column)
+{
+    return column < 64 && (input->time_columns >> column & 1);
+}
+
 /* The form and event time that all inputs agree on. */
 static void agree(struct weir_stream *stream, const struct weir_operator_bind *in,
-                  const struct union_op *op)
+                  uint64_t *times, const struct union_op *op)
 {
     for (uint32_t k = 1; k < op->n_inputs; k++) {
         const struct weir_input *input = &in->inputs[k];
@@ -128,6 +133,8 @@ static void agree(struct weir_stream *stream, const struct weir_operator_bind *i
         if (stream->time_column >= 0 &&
             op->map[k * op->n_columns + (uint32_t)stream->time_column] != input->time_column)
             stream->time_column = -1;
+        for (uint32_t c = 0; c < op->n_columns && c < 64; c++)
+            if (!is_time(input, op->map[k * op->n_columns + c])) *times &= ~((uint64_t)1 << c);
     }
 }
 
@@ -152,7 +159,7 @@ static int32_t union_bind(void *self, const struct weir_operator_bind *in,
     int32_t result = result_schema(op, in, &schema, error);
     if (result != WEIR_OK) return result;
     carry_plan(out, &in->inputs[0], &schema, NULL, 0);
-    agree(&out->streams[0], in, op);
+    agree(&out->streams[0], in, &out->time_columns[0], op);
     return WEIR_OK;
 }
 

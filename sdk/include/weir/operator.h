@@ -53,6 +53,8 @@ struct weir_input {
     uint32_t watermarked;       /* 1 where an event-time column is known */
     int32_t time_column;        /* its number, or -1 */
     int64_t delay_us;           /* of the watermark that made it so (the greatest of several) */
+    uint64_t time_columns;      /* bit c: column c is event time, or a window of it. Behind a join
+                                   there may be several; time_column is one of them */
 };
 
 struct weir_operator_bind {
@@ -94,6 +96,7 @@ struct weir_operator_plan {
     uint64_t reads[16];         /* with READS_KNOWN: bit c of reads[i]: column c of input i is read;
                                    columns from 63 on share bit 63 */
     int64_t delay_us;           /* of a watermark operator: its delay; carried on by the host */
+    uint64_t time_columns[4];   /* per output: further columns of event time, as in weir_input */
 };
 
 #define WEIR_PLAN_TICKING 1u         /* must run in every tick of the grid */
