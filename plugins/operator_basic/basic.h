@@ -6,6 +6,7 @@
 
 #include <weir/plugin.h>
 
+#include "plugins/share/cell.h"
 #include "plugins/share/option.h"
 
 /* Rows of an emission where the operator has a choice. */
@@ -64,8 +65,5 @@ int32_t column_option(const struct basic *basic, const char *name,
  * one of plain rows. */
 void carry_plan(struct weir_operator_plan *out, const struct weir_input *input,
                  struct ArrowSchema *schema, const int32_t *from, int many);
-
-/* Bytes of text, items and fields of one value beyond its fixed width. */
-uint64_t cell_bytes(const struct ArrowSchema *type, const struct ArrowArray *array, uint32_t row);
 
 #endif
