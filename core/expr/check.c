@@ -93,6 +93,22 @@ static int const_null_nested(struct checker *c, struct node *node)
     return 1;
 }
 
+/* array() where a list is asked for. */
+static int const_empty_list(struct checker *c, struct node *node)
+{
+    struct weir_builder *builder;
+    c->failed = nested_begin(&node->type, &builder, c->error);
+    if (c->failed) return 0;
+    c->failed = weir_data_1.append_valid(weir_data_1.builder_child(builder, 0));
+    if (c->failed) weir_fail(c->error, c->failed, "out of memory");
+    else c->failed = nested_end(builder, &node->value, c->error);
+    weir_data_1.builder_destroy(builder);
+    if (c->failed) return 0;
+    node_own(c, node);
+    node->constant = 1;
+    return 1;
+}
+
 static struct node *const_make(struct checker *c, const struct ast *ast, uint32_t type,
                                int is_null, uint64_t bytes)
 {
@@ -114,12 +130,23 @@ struct node *node_text(struct checker *c, const struct ast *ast, const char *tex
     return node;
 }
 
+struct node *node_empty_list(struct checker *c, const struct ast *ast)
+{
+    struct node *node = const_make(c, ast, TYPE_NULL, 1, 0);
+    if (node) node->empty_list = 1;
+    return node;
+}
+
 struct node *node_null(struct checker *c, const struct node *place, const struct type *type)
 {
     const struct ast ast = { .begin = place->begin, .at = place->at };
     struct node *node = node_make(c, OP_CONST, &ast, 0);
+    char name[64];
     if (!node) return NULL;
     node->type = *type;
+    if (place->empty_list && type->id != WEIR_TYPE_LIST)
+        return check_fail(c, place->begin, "array() is a list, not %s", type_name_of(type, name));
+    if (place->empty_list) return const_empty_list(c, node) ? node : NULL;
     if (type_is_nested(type->id)) return const_null_nested(c, node) ? node : NULL;
     return const_value(c, node, 1, 0) ? node : NULL;
 }

@@ -161,10 +161,15 @@ static struct node *check_scalar(struct checker *c, const struct ast *ast,
     struct type result = { TYPE_NULL, NULL };
     struct ArrowSchema schema = { 0 };
     struct weir_argument *args;
+    uint32_t i;
     int32_t rc;
     if (!node || !check_count(c, ast, component->min_args, component->max_args) ||
         !check_kids(c, ast, node))
         return NULL;
+    for (i = 0; i < ast->n_kids; i++)
+        if (node->kids[i]->empty_list)
+            return check_fail(c, node->kids[i]->begin,
+                              "the type of array() is not known here: write cast(array() as …)");
     args = arguments_of(c, node->kids, ast->n_kids);
     if (!args) return NULL;
     node->component = component;
@@ -223,6 +228,7 @@ struct node *check_call(struct checker *c, const struct ast *ast)
                           ast->star ? "*" : "distinct");
     for (i = 0; i < N_CORE; i++)
         if (strcmp(core_calls[i].name, ast->text) == 0) return check_core(c, ast, &core_calls[i]);
+    if (ast->n_kids == 0 && strcmp(ast->text, "array") == 0) return node_empty_list(c, ast);
     component = env->find ? env->find(env->arg, WEIR_KIND_SCALAR, ast->text) : NULL;
     if (!component) return unknown_function(c, ast);
     return check_scalar(c, ast, component);

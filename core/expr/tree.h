@@ -60,6 +60,7 @@ struct node {
     uint8_t may_fail, heavy, is_try;
     uint8_t literal; /* a constant as written: a text among these may become a time */
     uint8_t constant; /* no column, no chance below: one row does for all */
+    uint8_t empty_list; /* array() without a type: becomes the list that its place asks for */
     uint32_t n_kids;
     struct node **kids;
     uint32_t input, column;
@@ -144,6 +145,8 @@ struct node *node_make(struct checker *c, enum op op, const struct ast *ast, uin
 /* Ends a node: collects flags of its kids, folds constants. */
 struct node *node_finish(struct checker *c, struct node *node);
 struct node *node_null(struct checker *c, const struct node *place, const struct type *type);
+/* array() without items: takes the type of its place, as a bare null does. */
+struct node *node_empty_list(struct checker *c, const struct ast *ast);
 struct node *node_text(struct checker *c, const struct ast *ast, const char *text, uint64_t n);
 /* The node as that type if the rules allow it; NULL with an error "WHAT must be …" else. */
 struct node *coerce(struct checker *c, struct node *node, const struct type *to, const char *what);

@@ -60,6 +60,8 @@ static int fits(char letter, uint32_t type)
     case 'd': return type == WEIR_TYPE_DATE;
     case 'w': return type == WEIR_TYPE_TIMESTAMP || type == WEIR_TYPE_DATE;
     case 'v': return type == WEIR_TYPE_TIMESTAMP || type == WEIR_TYPE_DATE || type == TYPE_INTERVAL;
+    case 'l': return type == WEIR_TYPE_LIST;
+    case 'y': return type != TYPE_INTERVAL;
     default: return type <= WEIR_TYPE_DATE || type == TYPE_INTERVAL;
     }
 }
@@ -76,6 +78,8 @@ static const char *letter_name(char letter)
     case 'd': return "date";
     case 'w': return "timestamp or date";
     case 'v': return "timestamp, date or interval";
+    case 'l': return "list";
+    case 'y': return "any type but interval";
     default: return "any flat type";
     }
 }
@@ -139,6 +143,7 @@ int32_t bind_as(const struct weir_host *host, const char *name, const char *sign
     }
     b = bound_make(host, bytes);
     if (!b) return weir_fail(error, WEIR_FATAL, "out of memory");
+    b->host = host;
     b->data = host->get_interface(WEIR_DATA_ID);
     for (i = 0; i < n_args && i < ARGS_MOST; i++) b->types[i] = argument_type(args[i].schema);
     *bound = b;
@@ -176,6 +181,7 @@ void writer_begin(struct text_writer *w, const struct weir_host *host, const str
     w->host = host;
     w->bound = b;
     w->call = call;
+    w->type = WEIR_TYPE_UTF8;
     w->offsets = host->alloc(((uint64_t)call->rows + 1) * sizeof *w->offsets);
     if (w->offsets) w->offsets[0] = 0;
     else w->failed = WEIR_FATAL;
@@ -236,7 +242,7 @@ int32_t writer_end(struct text_writer *w, struct ArrowArray *out, struct weir_er
     writer_seek(w, rows);
     if (rc) weir_fail(error, rc, "out of memory");
     else
-        rc = w->bound->data->column(WEIR_TYPE_UTF8, rows, w->bytes.length, w->nulls != NULL, out,
+        rc = w->bound->data->column(w->type, rows, w->bytes.length, w->nulls != NULL, out,
                                     error);
     if (!rc) {
         memcpy((void *)(uintptr_t)out->buffers[1], w->offsets, ((size_t)rows + 1) * 4);

@@ -4,7 +4,8 @@
  *
  * A signature is one letter per parameter: t text, x binary or text, i integer, n number (read as
  * float64), b bool, p timestamp, d date, w timestamp or date, v interval too, a anything flat.
- * `|` begins the optional ones, `*` repeats the last. A bare null fits everywhere.
+ * l list, y anything but an interval. `|` begins the optional ones, `*` repeats the last. A bare null
+ * fits everywhere.
  */
 #ifndef WEIR_FUNCTION_BUILTIN_H
 #define WEIR_FUNCTION_BUILTIN_H
@@ -16,6 +17,7 @@
 
 /* What bind leaves for eval; functions with more put it behind. */
 struct bound {
+    const struct weir_host *host;
     const struct weir_data *data;
     uint32_t types[ARGS_MOST]; /* of the first arguments */
 };
@@ -91,6 +93,7 @@ struct text_writer {
     uint32_t next;
     int32_t failed; /* class; once set nothing is written */
     uint8_t *nulls; /* bits, set where null; NULL: none */
+    uint32_t type;  /* of the column: UTF8, or BINARY */
 };
 
 #define TEXT_MOST (64u << 20) /* bytes of one result */
@@ -150,11 +153,14 @@ int parse_format(const char *text, uint64_t n, const char *format, uint64_t form
     X(reverse) X(repeat) X(lpad) X(rpad) X(rlike) X(regexp_extract) X(regexp_replace)              \
     X(to_timestamp) X(to_date) X(extract) X(year) X(month) X(day) X(hour) X(minute) X(second)      \
     X(date_trunc) X(unix_seconds) X(unix_millis) X(from_unix) X(from_unix_millis)                  \
-    X(from_unix_micros) X(date_add)
+    X(from_unix_micros) X(date_add) X(split) X(array) X(size) X(element_at) X(array_contains)      \
+    X(array_sort) X(md5) X(sha256) X(xxhash64) X(hex) X(base64) X(unbase64) X(get_json)             \
+    X(json_value) X(window) X(window_start) X(window_end) X(window_time)
 
 #define AGGREGATES(X)                                                                              \
     X(count) X(sum) X(avg) X(var) X(stddev) X(min) X(max) X(first) X(last) X(min_by) X(max_by)     \
-    X(bool_and) X(bool_or)
+    X(bool_and) X(bool_or) X(collect_list) X(collect_set) X(approx_count_distinct)                 \
+    X(approx_percentile) X(top_k)
 
 #define DECLARE_SCALAR(name) extern const struct weir_scalar scalar_##name;
 #define DECLARE_AGGREGATE(name) extern const struct weir_aggregate aggregate_##name;

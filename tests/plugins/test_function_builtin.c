@@ -340,6 +340,192 @@ static void times_put_together(void **state)
           { "to_timestamp(5)", "@0 to_timestamp takes (string [, string, string]), got (int64)" });
 }
 
+/* ---- lists ---- */
+
+static int for_lists(void **state)
+{
+    (void)state;
+    table_make(&table, "s string, xs list<int64>, fs list<double>, n int64, i int, f double, ts list<string>",
+               "[[\"a,b,,c\",[3,null,1],[1.5,\"NaN\",-0.0],2,1,0.0,[\"b\",\"a\"]],"
+               "[\"\",[],[],0,2,1.0,[]],"
+               "[null,null,null,null,null,null,null],"
+               "[\"日本\",[7],[2.0],-1,7,\"NaN\",[\"\"]]]");
+    return 0;
+}
+
+static void lists(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "split(s, ',')", "[\"a\",\"b\",\"\",\"c\"], [\"\"], null, [\"日本\"]" },
+          { "split(s, '')", "[\"a\",\",\",\"b\",\",\",\",\",\"c\"], [], null, [\"日\",\"本\"]" },
+          { "split('', '')", "[], [], [], []" },
+          { "split(s, null)", "null, null, null, null" },
+          { "split(5, ',')", "@0 split takes (string, string), got (int64, string)" },
+          { "array(n, i)", "[2,1], [0,2], [null,null], [-1,7]" },
+          { "array(n, 1.5, null)", "[2.0,1.5,null], [0.0,1.5,null], [null,1.5,null], [-1.0,1.5,null]" },
+          { "array(s, 'x')", "[\"a,b,,c\",\"x\"], [\"\",\"x\"], [null,\"x\"], [\"日本\",\"x\"]" },
+          { "array(xs, array(n))", "[[3,null,1],[2]], [[],[0]], [null,[null]], [[7],[-1]]" },
+          { "array(1, 'x')", "@0 the items of array must be of one type" },
+          { "array(null)", "@0 the type of the items is not known here: write a cast" },
+          { "array()", "@0 the type of null is not known here: write cast(null as …)" },
+          { "cast(array() as list<int64>)", "[], [], [], []" },
+          { "coalesce(xs, array())", "[3,null,1], [], [], [7]" },
+          { "case when n = 2 then array() else xs end", "[], [], null, [7]" },
+          { "size(array())", "@5 the type of array() is not known here: write cast(array() as …)" },
+          { "array() = 5", "@0 array() is a list, not int64" },
+          { "typeof(array(n, 1.5))", "\"list<float64>\", \"list<float64>\", \"list<float64>\", "
+                                    "\"list<float64>\"" },
+          { "size(xs)", "3, 0, null, 1" },
+          { "size(split(s, ','))", "4, 1, null, 1" },
+          { "size(s)", "@0 size takes (list), got (string)" },
+          { "element_at(xs, n)", "null, !the list has no such item, null, 7" },
+          { "element_at(xs, i)", "3, !the list has no such item, null, !the list has no such item" },
+          { "element_at(ts, -1)", "\"a\", !the list has no such item, null, \"\"" },
+          { "element_at(xs, 0)", "@0 items count from 1, or from -1 at the end" },
+          { "case when size(xs) > 0 then element_at(xs, 1) end", "3, null, null, 7" },
+          { "array_contains(xs, n)", "null, false, null, false" },
+          { "array_contains(xs, 3)", "true, false, null, false" },
+          { "array_contains(xs, i)", "true, false, null, true" },
+          { "array_contains(xs, 7.0)", "null, false, null, true" },
+          { "array_contains(fs, f)", "true, false, null, false" },
+          { "array_contains(fs, cast('NaN' as double))", "true, false, null, false" },
+          { "array_contains(fs, 2)", "false, false, null, true" },
+          { "array_contains(ts, 'a')", "true, false, null, false" },
+          { "array_contains(xs, null)", "null, null, null, null" },
+          { "array_contains(xs, 'a')",
+            "@0 array_contains looks for a value of the type of the items" },
+          { "array_sort(xs)", "[1,3,null], [], null, [7]" },
+          { "array_sort(fs)", "[-0.0,1.5,\"NaN\"], [], null, [2.0]" },
+          { "array_sort(ts)", "[\"a\",\"b\"], [], null, [\"\"]" },
+          { "array_sort(array(array(2, 1), array(1), null, array(1, 0)))",
+            "[[1],[1,0],[2,1],null], [[1],[1,0],[2,1],null], [[1],[1,0],[2,1],null], "
+            "[[1],[1,0],[2,1],null]" },
+          { "element_at(split(s, ','), 1) || '!'", "\"a!\", \"!\", null, \"日本!\"" });
+}
+
+/* ---- digests, JSON, windows ---- */
+
+static void digests(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "md5(s)", "\"e25525e3d41f57be29ab0ecf3365ba14\", \"d41d8cd98f00b204e9800998ecf8427e\", "
+                      "null, \"4dbed2e657457884e67137d3514119b3\"" },
+          { "md5(repeat('a', 56)) || md5(repeat('a', 64)) = "
+            "'3b0c8ac703f828b04c6c197006d17218014842d480b571495a4a0363793f7367'",
+            "true, true, true, true" },
+          { "sha256('abc') = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'",
+            "true, true, true, true" },
+          { "sha256('') = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'",
+            "true, true, true, true" },
+          { "sha256(repeat('a', 120)) = "
+            "'2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c'",
+            "true, true, true, true" },
+          { "xxhash64('')", "-1205034819632174695, -1205034819632174695, -1205034819632174695, "
+                            "-1205034819632174695" },
+          { "xxhash64('a') = xxhash64(cast('a' as binary))", "true, true, true, true" },
+          { "xxhash64(s) is null", "false, false, true, false" },
+          { "hex(n)", "\"2\", \"0\", null, \"FFFFFFFFFFFFFFFF\"" },
+          { "hex(255)", "\"FF\", \"FF\", \"FF\", \"FF\"" },
+          { "hex(s)", "\"612C622C2C63\", \"\", null, \"E697A5E69CAC\"" },
+          { "hex(1.5)", "@0 hex takes (string or binary), got (float64)" },
+          { "base64(s)", "\"YSxiLCxj\", \"\", null, \"5pel5pys\"" },
+          { "base64('ab') || base64('a')", "\"YWI=YQ==\", \"YWI=YQ==\", \"YWI=YQ==\", "
+                                           "\"YWI=YQ==\"" },
+          { "unbase64(base64(s))::string", "\"a,b,,c\", \"\", null, \"日本\"" },
+          { "unbase64('YQ')::string", "\"a\", \"a\", \"a\", \"a\"" },
+          { "typeof(unbase64(s))", "\"binary\", \"binary\", \"binary\", \"binary\"" },
+          { "length(unbase64('Y'))", "!string that is no base64, !string that is no base64, "
+            "!string that is no base64, !string that is no base64" },
+          { "length(unbase64('Y=Q='))", "!string that is no base64, !string that is no base64, "
+            "!string that is no base64, !string that is no base64" });
+}
+
+static int for_json(void **state)
+{
+    (void)state;
+    table_make(&table, "s string, p string",
+               "[[\"{\\\"a\\\":{\\\"b\\\":[1,{\\\"c\\\":\\\"x\\\\ny\\\"}]},\\\"t\\\":true}\",\"$.t\"],"
+               "[\"{\\\"a\\\": 1, \\\"a\\\": {\\\"b\\\" : [ 1 , 2 ]} }\",\"$.a.b[1]\"],"
+               "[\"{\\\"a\\\": null, \\\"t\\\": 1.50e1}\",\"$.t\"],"
+               "[\"{\\\"a\\\": 1\",\"$.a\"],[null,\"$\"],[\"\\\"\\\\ud83d\\\\ude00\\\\u00e9\\\"\",\"a\"]]");
+    return 0;
+}
+
+static void json(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "get_json(s, '$.a')", "\"{\\\"b\\\":[1,{\\\"c\\\":\\\"x\\\\ny\\\"}]}\", "
+            "\"{\\\"b\\\" : [ 1 , 2 ]}\", \"null\", null, null, null" },
+          { "get_json(s, '$.a.b[0]')", "\"1\", \"1\", null, null, null, null" },
+          { "get_json(s, '$.a.b[1].c')", "\"\\\"x\\\\ny\\\"\", null, null, null, null, null" },
+          { "json_value(s, '$.a.b[1].c')", "\"x\\ny\", null, null, null, null, null" },
+          { "json_value(s, '$[''a''][\"b\"][1]')", "null, \"2\", null, null, null, null" },
+          { "json_value(s, '$.a')", "null, null, null, null, null, null" },
+          { "json_value(s, '$.t')", "\"true\", null, \"1.50e1\", null, null, null" },
+          { "json_value(s, '$')", "null, null, null, null, null, \"😀é\"" },
+          { "json_value(s, p)", "\"true\", \"2\", \"1.50e1\", null, null, "
+            "!the path is not like $.a.b[0]" },
+          { "json_value('[01]', '$[0]')", "null, null, null, null, null, null" },
+          { "json_value('[1] x', '$[0]')", "null, null, null, null, null, null" },
+          { "json_value('{\"a\": \"\\x\"}', '$.a')", "null, null, null, null, null, null" },
+          { "json_value('[-0.5e-3, 7]', '$[0]')", "\"-0.5e-3\", \"-0.5e-3\", \"-0.5e-3\", "
+            "\"-0.5e-3\", \"-0.5e-3\", \"-0.5e-3\"" },
+          { "json_value('{\"a\":[1]}', '$.a.b')", "null, null, null, null, null, null" },
+          { "json_value('{\"a\":{\"b\":1},\"a\":{}}', '$.a.b')", "null, null, null, null, null, null" },
+          { "json_value(repeat('[', 64) || '5' || repeat(']', 64), '$' || repeat('[0]', 63)) is null",
+            "true, true, true, true, true, true" },
+          { "get_json(repeat('[', 65) || repeat(']', 65), '$') is null",
+            "true, true, true, true, true, true" },
+          { "json_value(s, 'a')", "@0 the path is not like $.a.b[0]" },
+          { "json_value(s, '$.')", "@0 the path is not like $.a.b[0]" },
+          { "json_value(s, '$[x]')", "@0 the path is not like $.a.b[0]" });
+}
+
+static int for_windows(void **state)
+{
+    (void)state;
+    table_make(&table, "t timestamp, d date, w struct<start: timestamp, end: timestamp>",
+               "[[\"2024-02-29T13:47:05.678901Z\",\"2024-02-29\","
+               "{\"start\":\"2024-02-29T13:00:00Z\",\"end\":\"2024-02-29T14:00:00Z\"}],"
+               "[\"1969-12-31T23:59:59.999999Z\",\"1969-12-31\",null],[null,null,null],"
+               "[\"0001-01-01T00:00:00Z\",\"0001-01-01\",{\"start\":null,\"end\":null}]]");
+    return 0;
+}
+
+static void windows(void **state)
+{
+    (void)state;
+    CASES(&table,
+          { "window(t, '10 minutes')",
+            "{\"start\":\"2024-02-29T13:40:00Z\",\"end\":\"2024-02-29T13:50:00Z\"}, "
+            "{\"start\":\"1969-12-31T23:50:00Z\",\"end\":\"1970-01-01T00:00:00Z\"}, null, "
+            "{\"start\":\"0001-01-01T00:00:00Z\",\"end\":\"0001-01-01T00:10:00Z\"}" },
+          { "window(t, interval '1h', '15m').start",
+            "\"2024-02-29T13:15:00Z\", \"1969-12-31T23:15:00Z\", null, "
+            "!a window outside of the years 0001 to 9999" },
+          { "window_end(window(d, '1 day'))",
+            "\"2024-03-01T00:00:00Z\", \"1970-01-01T00:00:00Z\", null, \"0001-01-02T00:00:00Z\"" },
+          { "window(w, '1d').start", "\"2024-02-29T00:00:00Z\", null, null, null" },
+          { "window(window(t, '10m'), '1h').start = date_trunc('hour', t)",
+            "true, true, null, true" },
+          { "window_start(w)", "\"2024-02-29T13:00:00Z\", null, null, null" },
+          { "window_time(w)", "\"2024-02-29T13:59:59.999999Z\", null, null, null" },
+          { "w.end - w.start = interval '1h'", "true, null, null, null" },
+          { "typeof(window(t, '1m'))", "\"struct<start: timestamp, end: timestamp>\", "
+            "\"struct<start: timestamp, end: timestamp>\", \"struct<start: timestamp, end: timestamp>\", "
+            "\"struct<start: timestamp, end: timestamp>\"" },
+          { "window(t, '0s')", "@0 the length of a window is a literal like '10 minutes', more than 0" },
+          { "window(t, '5 parsecs')",
+            "@0 the length of a window is a literal like '10 minutes', more than 0" },
+          { "window(t, 5)", "@0 the length of a window is a literal like '10 minutes', more than 0" },
+          { "window(5, '1m')", "@0 window takes (timestamp or date [, any type but interval, any type but interval]), got (int64)" },
+          { "window_start(t)",
+            "@0 window_start takes a window, struct<start: timestamp, end: timestamp>" });
+}
+
 /* ---- aggregates over cells in memory ---- */
 
 #define SLOTS 8
@@ -412,6 +598,52 @@ static struct aggregate aggregate_of(const char *name, const char *one, const ch
     return a;
 }
 
+/* Binds NAME(a, LITERAL) over the only column; literal NULL: one argument. The error, or NULL. */
+static const char *bind_with(const char *name, const char *literal, struct aggregate *a)
+{
+    static struct weir_error error;
+    static struct expr_table constant;
+    struct weir_argument args[2] = { { 0 } };
+    char row[32];
+    int32_t rc;
+    memset(a, 0, sizeof *a);
+    error = (struct weir_error)WEIR_ERROR_INIT;
+    a->plan.size = sizeof a->plan;
+    a->function = expr_test_env.find(NULL, WEIR_KIND_AGGREGATE, name)->table;
+    a->n_args = literal ? 2 : 1;
+    a->args[0] = table.chunk->array->children[0];
+    args[0] = (struct weir_argument){ sizeof *args, 0, table.schema.children[0], NULL };
+    snprintf(row, sizeof row, "[[%s]]", literal ? literal : "0");
+    table_make(&constant, literal && strchr(literal, '.') ? "x double" : "x int64", row);
+    args[1] = (struct weir_argument){ sizeof *args, 1, constant.schema.children[0],
+                                      constant.chunk->array->children[0] };
+    rc = a->function->bind(expr_test_env.host, args, a->n_args, &a->plan, &a->bound, &error);
+    a->n_args = 1; /* the literal is not looked at again */
+    table_free(&constant);
+    return rc ? error.text : NULL;
+}
+
+static struct aggregate aggregate_with(const char *name, const char *literal)
+{
+    struct aggregate a;
+    const char *problem = bind_with(name, literal, &a);
+    if (problem) fail_msg("%s", problem);
+    return a;
+}
+
+static const char *refusal_of(const char *name, const char *literal)
+{
+    struct aggregate a;
+    const char *problem = bind_with(name, literal, &a);
+    assert_non_null(problem);
+    return problem;
+}
+
+static int64_t scrambled_500(uint32_t i) { return (i * 191u) % 500u; }
+static int64_t ordinary(uint32_t i) { return i % 53; }
+/* a fifth is -1, a tenth -2, all others are different */
+static int64_t skewed(uint32_t i) { return i % 10 < 2 ? -1 : i % 10 == 2 ? -2 : (int64_t)i; }
+
 static void aggregate_free(struct aggregate *a)
 {
     schema_release(&a->plan.result);
@@ -475,7 +707,7 @@ static void merge_partial(const struct aggregate *a, struct store *to, const str
 /* The result of slot 0 as JSON; "!reason" where it fails. */
 static const char *result_of(const struct aggregate *a, struct store *store)
 {
-    static char line[256];
+    static char line[65536];
     struct weir_error error = WEIR_ERROR_INIT;
     struct weir_buffer text = { 0 };
     struct ArrowArray out;
@@ -604,6 +836,207 @@ static void first_and_last_and_by(void **state)
     gives("max_by", "a", "f", "3");
 }
 
+static void collections(void **state)
+{
+    (void)state;
+    gives("collect_list", "a", NULL, "[3,-1,3,2]");
+    gives("collect_set", "a", NULL, "[3,-1,2]");
+    gives("collect_list", "i", NULL, "[3,-1,3,2]");
+    gives("collect_list", "f", NULL, "[1.5,-0.5,\"NaN\",0.25]");
+    gives("collect_list", "s", NULL, "[\"b\",\"a\",\"c\",\"\"]");
+    gives("collect_list", "ok", NULL, "[true,true,false,true]");
+    gives("collect_set", "ok", NULL, "[true,false]");
+    gives("collect_set", "x", NULL, "[\"Yg==\",\"YQ==\",\"Yw==\",\"\"]");
+    gives("collect_set", "d", NULL, "[\"2024-01-01\",\"2023-01-01\",\"2024-06-01\"]");
+    gives("collect_set", "big", NULL, "[9223372036854775807,1,-1]");
+    gives("collect_list", "none", NULL, "[]");
+    gives("collect_set", "none", NULL, "[]");
+    gives("approx_count_distinct", "a", NULL, "3");
+    gives("approx_count_distinct", "s", NULL, "4");
+    gives("approx_count_distinct", "big", NULL, "3");
+    gives("approx_count_distinct", "none", NULL, "null");
+}
+
+static int for_nested(void **state)
+{
+    (void)state;
+    table_make(&table, "xs list<string>, w struct<a: int64, b: list<double>>, f double",
+               "[[[\"a\",null],{\"a\":1,\"b\":[0.0]},0.0],[null,null,null],[[],{\"a\":null,\"b\":null},-0.0],"
+               "[[\"a\",null],{\"a\":1,\"b\":[-0.0]},\"NaN\"],[[\"a\"],{\"a\":1,\"b\":[]},0.0]]");
+    return 0;
+}
+
+static void collections_of_nested_values(void **state)
+{
+    (void)state;
+    gives("collect_list", "xs", NULL, "[[\"a\",null],[],[\"a\",null],[\"a\"]]");
+    gives("collect_set", "xs", NULL, "[[\"a\",null],[],[\"a\"]]");
+    gives("collect_set", "w", NULL,
+          "[{\"a\":1,\"b\":[0.0]},{\"a\":null,\"b\":null},{\"a\":1,\"b\":[]}]");
+    gives("collect_set", "f", NULL, "[0.0,\"NaN\"]");
+    gives("approx_count_distinct", "f", NULL, "2");
+}
+
+/* Many values in one column; gives() with few partial states. */
+static void for_many(uint32_t n, int64_t (*value)(uint32_t i))
+{
+    char *rows = malloc(n * 24 + 2), *p = rows;
+    uint32_t i;
+    *p++ = '[';
+    for (i = 0; i < n; i++) p += sprintf(p, "%s[%lld]", i ? "," : "", (long long)value(i));
+    strcpy(p, "]");
+    table_make(&table, "a int64", rows);
+    free(rows);
+}
+
+/* Values through `parts` partial states into one. */
+static struct aggregate in_parts(const char *name, const char *literal, struct store *to,
+                                 uint32_t parts)
+{
+    const uint32_t n = table.chunk->rows;
+    struct aggregate a = aggregate_with(name, literal);
+    struct store part;
+    uint32_t i, from, end, list[64];
+    store_make(to);
+    for (i = 0; i < parts; i++) {
+        store_make(&part);
+        for (from = n * i / parts, end = n * (i + 1) / parts; from < end; from += 64) {
+            const uint32_t some = end - from < 64 ? end - from : 64;
+            uint32_t k;
+            for (k = 0; k < some; k++) list[k] = from + k;
+            add_rows(&a, parts > 1 ? &part : to, list, some);
+        }
+        if (parts > 1) merge_partial(&a, to, &part, 0);
+        store_free(&part);
+    }
+    return a;
+}
+
+static int64_t scrambled(uint32_t i) { return (int64_t)((i * 7919u) % 20011u); }
+
+static void a_count_of_many_different_values_is_near_whatever_the_parts(void **state)
+{
+    struct store store;
+    char first[64] = "";
+    uint32_t parts;
+    (void)state;
+    for_many(20011, scrambled);
+    for (parts = 1; parts < 8; parts += 3) {
+        struct aggregate a = in_parts("approx_count_distinct", NULL, &store, parts);
+        const char *result = result_of(&a, &store);
+        assert_in_range(atoi(result), 20011 * 97 / 100, 20011 * 103 / 100);
+        if (parts == 1) snprintf(first, sizeof first, "%s", result);
+        assert_string_equal(result, first);
+        store_free(&store);
+        aggregate_free(&a);
+    }
+}
+
+static void percentiles_of_few_values_are_exact(void **state)
+{
+    static const struct {
+        const char *p, *want;
+    } cases[] = { { "0", "0.0" },  { "0.1", "49.0" },  { "0.5", "249.0" }, { "0.502", "250.0" },
+                  { "1", "499.0" }, { "0.999", "499.0" } };
+    struct store store;
+    uint32_t k, parts;
+    (void)state;
+    for_many(500, scrambled_500);
+    for (k = 0; k < sizeof cases / sizeof *cases; k++)
+        for (parts = 1; parts < 6; parts++) {
+            struct aggregate a = in_parts("approx_percentile", cases[k].p, &store, parts);
+            assert_string_equal(result_of(&a, &store), cases[k].want);
+            store_free(&store);
+            aggregate_free(&a);
+        }
+}
+
+static void percentiles_of_many_values_are_near(void **state)
+{
+    static const char *const points[] = { "0", "0.001", "0.01", "0.25", "0.5", "0.9", "0.99", "1" };
+    struct store store;
+    uint32_t k, parts;
+    (void)state;
+    for_many(20011, scrambled);
+    for (k = 0; k < sizeof points / sizeof *points; k++)
+        for (parts = 1; parts < 9; parts += 7) {
+            struct aggregate a = in_parts("approx_percentile", points[k], &store, parts);
+            const double p = atof(points[k]), result = atof(result_of(&a, &store));
+            const double wide = 20011 * (0.0005 + 0.02 * sqrt(p * (1 - p)));
+            if (fabs(result - p * 20011) > wide) fail_msg("%s: %f", points[k], result);
+            store_free(&store);
+            aggregate_free(&a);
+        }
+}
+
+static void percentiles_know_infinities_and_nan(void **state)
+{
+    static const struct {
+        const char *p, *want;
+    } cases[] = { { "0", "\"-Infinity\"" }, { "0.25", "\"-Infinity\"" }, { "0.5", "1.0" },
+                  { "0.75", "\"Infinity\"" }, { "1", "\"NaN\"" } };
+    struct store store;
+    uint32_t k;
+    (void)state;
+    table_make(&table, "a double",
+               "[[\"NaN\"],[1.0],[\"-Infinity\"],[null],[\"Infinity\"]]");
+    for (k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct aggregate a = in_parts("approx_percentile", cases[k].p, &store, 2);
+        assert_string_equal(result_of(&a, &store), cases[k].want);
+        store_free(&store);
+        aggregate_free(&a);
+    }
+}
+
+static void the_most_frequent_are_exact_while_there_are_few(void **state)
+{
+    struct store store;
+    uint32_t parts;
+    (void)state;
+    for_many(1000, ordinary);
+    for (parts = 1; parts < 6; parts++) {
+        struct aggregate a = in_parts("top_k", "3", &store, parts);
+        assert_string_equal(result_of(&a, &store),
+                            "[{\"value\":0,\"count\":19},{\"value\":1,\"count\":19},"
+                            "{\"value\":2,\"count\":19}]");
+        store_free(&store);
+        aggregate_free(&a);
+    }
+}
+
+static void the_most_frequent_are_found_among_many(void **state)
+{
+    struct store store;
+    uint32_t parts;
+    (void)state;
+    for_many(20000, skewed);
+    for (parts = 1; parts < 6; parts += 4) {
+        struct aggregate a = in_parts("top_k", "2", &store, parts);
+        const char *result = result_of(&a, &store);
+        assert_non_null(strstr(result, "[{\"value\":-1,\"count\":"));
+        assert_non_null(strstr(result, ",{\"value\":-2,\"count\":"));
+        store_free(&store);
+        aggregate_free(&a);
+    }
+}
+
+static void parts_that_can_not_be_are_refused(void **state)
+{
+    static const struct {
+        const char *name, *literal, *want;
+    } cases[] = {
+        { "approx_percentile", "1.5", "the part of approx_percentile is a literal from 0 to 1" },
+        { "approx_percentile", "-0.5", "the part of approx_percentile is a literal from 0 to 1" },
+        { "top_k", "0", "the number of top_k is a literal from 1 to 8192" },
+        { "top_k", "9000", "the number of top_k is a literal from 1 to 8192" },
+    };
+    uint32_t k;
+    (void)state;
+    for_many(1, ordinary);
+    for (k = 0; k < sizeof cases / sizeof *cases; k++)
+        assert_string_equal(refusal_of(cases[k].name, cases[k].literal), cases[k].want);
+}
+
 static void without_rows_all_but_count_are_null(void **state)
 {
     static const char *const names[] = { "sum", "avg", "var", "stddev", "min", "max", "first",
@@ -711,7 +1144,13 @@ static void every_allocation_may_fail(void **state)
                                          "regexp_replace(s, '(a)', '$1')", "s rlike u",
                                          "regexp_extract(s, '(.)')", "split_part(s, ',', n)",
                                          "round(n / 3, 2)", "position(u, s)",
-                                         "to_timestamp('2024', '%Y')" };
+                                         "to_timestamp('2024', '%Y')", "split(s, ',')",
+                                         "array_sort(array(s, u, null))", "md5(s)",
+                                         "element_at(array(n, 1), 1)", "unbase64('YQ==')",
+                                         "array_contains(array(s), u)",
+                                         "json_value('{\"a\": \"x\\ny\"}', '$.a')",
+                                         "window(timestamp '2024-01-01T00:00:00Z', '1h').end",
+                                         "coalesce(split(s, ''), array())" };
     const struct weir_expr_input input = { NULL, &table.schema };
     const struct weir_chunk *chunk = table.chunk;
     const struct expr_run run = { 0 };
@@ -749,6 +1188,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_and_sums, for_aggregates, tear_down),
         cmocka_unit_test_setup_teardown(extremes, for_aggregates, tear_down),
         cmocka_unit_test_setup_teardown(first_and_last_and_by, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(lists, for_lists, tear_down),
+        cmocka_unit_test_setup_teardown(digests, for_lists, tear_down),
+        cmocka_unit_test_setup_teardown(json, for_json, tear_down),
+        cmocka_unit_test_setup_teardown(windows, for_windows, tear_down),
+        cmocka_unit_test_setup_teardown(collections, for_aggregates, tear_down),
+        cmocka_unit_test_setup_teardown(collections_of_nested_values, for_nested, tear_down),
+        cmocka_unit_test_teardown(a_count_of_many_different_values_is_near_whatever_the_parts,
+                                  tear_down),
+        cmocka_unit_test_teardown(percentiles_of_few_values_are_exact, tear_down),
+        cmocka_unit_test_teardown(percentiles_of_many_values_are_near, tear_down),
+        cmocka_unit_test_teardown(percentiles_know_infinities_and_nan, tear_down),
+        cmocka_unit_test_teardown(the_most_frequent_are_exact_while_there_are_few, tear_down),
+        cmocka_unit_test_teardown(the_most_frequent_are_found_among_many, tear_down),
+        cmocka_unit_test_teardown(parts_that_can_not_be_are_refused, tear_down),
         cmocka_unit_test_setup_teardown(without_rows_all_but_count_are_null, for_aggregates,
                                         tear_down),
         cmocka_unit_test_setup_teardown(first_sees_a_null_as_a_value, for_aggregates, tear_down),
