@@ -2,7 +2,6 @@
  * footprint.c - start time and idle memory of the weir command: a job that waits on a socket is started, its log
  * line awaited, its memory read from /proc, and stopped.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -10,13 +9,6 @@
 #include <unistd.h>
 
 #include "tools/bench/bench.h"
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double rss_mb(pid_t pid)
 {
@@ -32,7 +24,7 @@ static double rss_mb(pid_t pid)
 /* Start to the end of a job of one batch. */
 static double one_batch(const char *weir, const char *const *words)
 {
-    double began = now_s();
+    double began = bench_now_s();
     pid_t pid = fork();
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(70);
@@ -41,7 +33,7 @@ static double one_batch(const char *weir, const char *const *words)
     }
     int status;
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) return -1;
-    return now_s() - began;
+    return bench_now_s() - began;
 }
 
 static double idle_mb(const char *weir, const char *const *words)
@@ -71,16 +63,14 @@ static double idle_mb(const char *weir, const char *const *words)
     return at;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-int bench_footprint(const struct bench_options *options, const char *weir, int json)
+int bench_footprint(const struct bench_options *options, const char *directory, uint64_t records,
+                    struct bench_result *result)
 {
     enum { RUNS = 9 };
-    const char *batch[80] = { weir, "run" }, *idle[80] = { weir, "run" };
+    const char *weir = options->weir;
+    const char *batch[160] = { weir, "run" }, *idle[160] = { weir, "run" };
+    (void)directory;
+    (void)records;
     int n = 2;
     for (uint32_t i = 0; i < options->n_paths; i++) {
         batch[n] = idle[n] = "--plugin-path";
@@ -102,10 +92,9 @@ int bench_footprint(const struct bench_options *options, const char *weir, int j
             return 70;
         }
     }
-    qsort(starts, RUNS, sizeof *starts, by_value);
-    double idle_rss = idle_mb(weir, idle);
-    printf(json ? "{\"workload\": \"footprint\", \"start_to_end_ms\": %.1f, \"idle_rss_mb\": %.1f}\n"
-                : "footprint: start to the end of a one-batch job %.1f ms (median of 9), idle %.1f MB\n",
-           starts[RUNS / 2] * 1e3, idle_rss);
+    double four[4];
+    bench_percentiles(starts, RUNS, four);
+    result->start_ms = four[0] * 1e3;
+    result->idle_rss_mb = idle_mb(weir, idle);
     return 0;
 }
