@@ -115,7 +115,7 @@ static int32_t feed_packet(struct stage *stage, struct origin_lane *origin, uint
 /* The part of an origin's unit that belongs to unit `u` of this stage: all of it, or nothing. */
 static int belongs(const struct stage *stage, uint32_t u, uint32_t visible)
 {
-    return stage->kind != WEIR_DISTRIBUTE_PARTITION || visible == u;
+    return stage->kind != WEIR_DISTRIBUTE_PARTITION || visible % stage->n_units == u;
 }
 
 static uint32_t visible_of(const struct origin_result *from, uint32_t base, uint32_t unit)
@@ -329,17 +329,30 @@ static void count_inputs(struct stage *stage, uint32_t *visible)
     }
 }
 
+/* Units of an operator over partitions. With state a partition's is that of the group with its number, so there
+ * are at most as many as groups, and partitions that are gone go on as long as they have state. */
+static uint32_t partition_units(const struct stage *stage, uint32_t visible)
+{
+    uint32_t n = visible;
+    if (!stage->node->stateful) return n;
+    if (n > RUN_GROUPS) return RUN_GROUPS;
+    for (uint32_t u = n; u < RUN_GROUPS; u++)
+        if (store_group_live(stage->node->tables, u)) n = u + 1;
+    return n;
+}
+
 static int32_t make_units(struct stage *stage, uint32_t visible)
 {
     struct plan_node *node = stage->node;
     struct origin_result *result = stage->result;
     uint32_t leaves = node->pipe.n_leaves;
     stage->n_units = stage->kind == WEIR_DISTRIBUTE_HASHED      ? RUN_GROUPS
-                     : stage->kind == WEIR_DISTRIBUTE_PARTITION ? visible
-                                                                : 1;
+                     : stage->kind == WEIR_DISTRIBUTE_PARTITION
+                         ? partition_units(stage, visible)
+                         : 1;
     result->n_units = node->bound.partitions > 1 ? node->bound.partitions : stage->n_units;
     result->visible = node->bound.partitions > 1                       ? node->bound.partitions
-                      : stage->kind == WEIR_DISTRIBUTE_PARTITION ? visible
+                      : stage->kind == WEIR_DISTRIBUTE_PARTITION ? stage->n_units
                                                                  : 1;
     result->units = calloc(result->n_units ? result->n_units : 1, sizeof *result->units);
     if (!result->units) {

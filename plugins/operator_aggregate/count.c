@@ -11,11 +11,13 @@
 struct count {
     const struct weir_host *host;
     const struct weir_data *data;
+    int64_t slide_us; /* of the input; 0: no grid */
 };
 
 struct count_lane {
     struct weir_context *context;
     int64_t n;
+    uint32_t off; /* 1: it isn't the input's turn in this batch */
 };
 
 static int32_t count_create(const struct weir_host *host, struct weir_context *context, void **self,
@@ -54,6 +56,7 @@ static int32_t count_bind(void *self, const struct weir_operator_bind *in,
     int32_t result = count_schema(count, &out->streams[0].schema, error);
     if (result == WEIR_OK) result = count_schema(count, &out->distribution[0].exchange, error);
     if (result != WEIR_OK) return result;
+    count->slide_us = in->inputs[0].slide * in->trigger_us;
     out->n_outputs = 1;
     out->streams[0].form = WEIR_FORM_APPEND;
     out->streams[0].slide = in->inputs[0].slide;
@@ -83,10 +86,11 @@ static void count_lane_destroy(void *self, void *lane)
 static int32_t count_begin(void *self, void *lane, const struct weir_begin *in,
                            struct weir_error *error)
 {
+    const struct count *count = self;
     struct count_lane *l = lane;
-    (void)self;
     l->n = 0;
-    if (in->absent)
+    l->off = in->absent && count->slide_us && (in->time_us - in->zero_us) % count->slide_us != 0;
+    if (in->absent && !l->off)
         return weir_fail(error, WEIR_DATA, "its input gave nothing in this batch, so there is "
                                            "nothing to count");
     return WEIR_OK;
@@ -138,7 +142,8 @@ static int32_t count_process(void *self, void *lane, uint32_t input, const struc
 
 static int32_t count_advance(void *self, void *lane, struct weir_error *error)
 {
-    return count_emit(self, lane, 0, error);
+    struct count_lane *l = lane;
+    return l->off ? WEIR_OK : count_emit(self, l, 0, error);
 }
 
 const struct weir_operator count_operator = {

@@ -99,6 +99,13 @@ static int grow_rows(struct column *column)
     return 1;
 }
 
+int column_reserve(struct column *column, uint32_t rows, uint64_t bytes)
+{
+    while (column->capacity - column->rows < rows || !column->capacity)
+        if (!grow_rows(column)) return 0;
+    return column_grow(column, bytes);
+}
+
 int column_grow(struct column *column, uint64_t bytes)
 {
     if (column->rows == column->capacity && !grow_rows(column)) return 0;
@@ -138,7 +145,7 @@ void column_truncate(struct column *column, uint32_t rows)
     column->rows = rows;
 }
 
-static int mark_null(struct column *column)
+int column_mark_null(struct column *column, uint32_t row)
 {
     if (!column->valid) {
         uint64_t n = ((uint64_t)column->capacity + 7) / 8;
@@ -146,7 +153,7 @@ static int mark_null(struct column *column)
         if (!column->valid) return 0;
         memset(column->valid, 0xff, n);
     }
-    column->valid[column->rows >> 3] &= (uint8_t)~(1u << (column->rows & 7));
+    column->valid[row >> 3] &= (uint8_t)~(1u << (row & 7));
     column->nulls++;
     return 1;
 }
@@ -159,7 +166,7 @@ int column_add_null(struct column *column)
         column_truncate(&column->children[i], column->rows);
         if (!column_add_null(&column->children[i])) return 0;
     }
-    if (!mark_null(column)) return 0;
+    if (!column_mark_null(column, column->rows)) return 0;
     switch (column->type) {
     case WEIR_TYPE_BOOL:
     case WEIR_TYPE_STRUCT: break;

@@ -39,6 +39,11 @@ void column_free(struct column *column); /* its buffers and children, not itself
 /* Room for at least one more row (and for `bytes` more of text). 1, or 0 without memory. */
 int column_grow(struct column *column, uint64_t bytes);
 
+/* For those who fill buffers themselves: room for `rows` more rows and `bytes` more of text; and a
+ * row below the capacity that is null. 1, or 0 without memory. */
+int column_reserve(struct column *column, uint32_t rows, uint64_t bytes);
+int column_mark_null(struct column *column, uint32_t row);
+
 /* Drops rows from `rows` on; no-op where there are not more. */
 void column_truncate(struct column *column, uint32_t rows);
 
