@@ -526,6 +526,7 @@ static int32_t make_visible(struct capture *s, struct world_sink *sink, uint64_t
     struct world_emission *emission = &sink->emissions[sink->n++];
     snprintf(emission->job_id, sizeof emission->job_id, "%s", s->job_id);
     emission->batch = batch;
+    emission->mark = current->mark;
     emission->rows = rows;
     sink->rows += json_array_size(rows);
     return WEIR_OK;

@@ -46,6 +46,7 @@ struct world_source {
 struct world_emission {
     char job_id[40];
     uint64_t batch;
+    uint32_t mark; /* of the world when it came */
     json_t *rows;
 };
 
@@ -66,6 +67,7 @@ struct world {
     struct weir_sys *sys; /* of the life under way: after its kill nothing becomes visible */
     int dead;             /* the life was ended by a crash point */
     int closed;           /* the scenario is over: what still comes is not kept */
+    uint32_t mark;        /* of the player: its step */
     /* Before (after = 0) and after a commit; 1: the process is dead now. */
     int (*at_commit)(void *arg, uint64_t batch, int after);
     void *arg;

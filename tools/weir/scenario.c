@@ -61,6 +61,8 @@ static const struct verb {
     const char *form;
 } verbs[] = {
     { "rows", VERB_ROWS, JSON_OBJECT, "{\"source\": [[value, …], …]}, null where it is absent" },
+    { "files", VERB_FILES, JSON_OBJECT,
+      "{\"path\": {\"text\": …, \"mtime\": …}}, {\"from\": path} to rename, null to remove" },
     { "advance", VERB_ADVANCE, JSON_STRING, "a duration like \"1s\"" },
     { "expect", VERB_EXPECT, JSON_OBJECT, "{\"sink\": [[value, …], …]}" },
     { "watermark", VERB_TIMES, JSON_STRING, "a timestamp" },
@@ -116,6 +118,38 @@ static void check_rows(const struct reader *r, const char *path, const json_t *v
             wrong(r, at, "row %zu must be an array of values", i + 1);
             break;
         }
+    }
+}
+
+static void check_file(const struct reader *r, const char *path, const json_t *file)
+{
+    static const char *const names[] = { "text", "mtime", "from" };
+    const char *key;
+    json_t *value;
+    int64_t us;
+    json_object_foreach((json_t *)(uintptr_t)file, key, value)
+    {
+        char at[PATH_SIZE];
+        join(at, path, key);
+        if (!known(key, names, 3)) unknown_key(r, at, key, names, 3);
+        else if (!json_is_string(value)) wrong(r, at, "must be text");
+        else if (strcmp(key, "mtime") == 0 &&
+                 timestamp_of_text(json_string_value(value), json_string_length(value), &us) != 0)
+            wrong(r, at, "must be a timestamp like \"1970-01-01T00:00:01Z\"");
+    }
+    if (!json_is_null(file) && !json_object_get(file, "text") == !json_object_get(file, "from"))
+        wrong(r, path, "must have \"text\" or \"from\", or be null");
+}
+
+static void check_files(const struct reader *r, const char *path, const json_t *value)
+{
+    const char *name;
+    json_t *file;
+    json_object_foreach((json_t *)(uintptr_t)value, name, file)
+    {
+        char at[PATH_SIZE];
+        join(at, path, name);
+        check_file(r, at, file);
     }
 }
 
@@ -185,6 +219,7 @@ static void read_value(const struct reader *r, struct scenario_step *step, const
     }
     switch (verb->verb) {
     case VERB_ROWS: check_rows(r, path, value, 1); break;
+    case VERB_FILES: check_files(r, path, value); break;
     case VERB_EXPECT: check_rows(r, path, value, 0); break;
     case VERB_COUNTERS: check_counters(r, path, value); break;
     case VERB_RESTART: check_restart(r, path, value); break;
@@ -228,7 +263,8 @@ static void read_step(const struct reader *r, uint32_t number, const json_t *jso
 {
     static const char *const names[] = { "rows",     "advance", "expect",  "watermark",
                                          "event_time", "counters", "crash", "restart",
-                                         "stop",     "error",   "order",   "about" };
+                                         "stop",     "error",   "order",   "about", "files",
+                                         "jump" };
     const char *key;
     json_t *value;
     char at[PATH_SIZE];
@@ -249,14 +285,19 @@ static void read_step(const struct reader *r, uint32_t number, const json_t *jso
             step->verb = verb->verb;
             if (!step->value) step->value = value;
             read_value(r, step, verb, inner, value);
-        } else if (!known(key, names, 12)) {
-            unknown_key(r, inner, key, names, 12);
+        } else if (!known(key, names, 14)) {
+            unknown_key(r, inner, key, names, 14);
         }
     }
     value = json_object_get(json, "order");
     snprintf(at, sizeof at, "steps.%u.order", number);
     if (value && step->verb != VERB_EXPECT) wrong(r, at, "goes with \"expect\" only");
     if (value) read_order(r, step, at, value);
+    value = json_object_get(json, "jump");
+    snprintf(at, sizeof at, "steps.%u.jump", number);
+    if (value && (step->verb != VERB_ADVANCE || !json_is_boolean(value)))
+        wrong(r, at, "must be true or false, and goes with \"advance\" only");
+    step->jump = json_is_true(value);
     snprintf(at, sizeof at, "steps.%u", number);
     if (!step->value) wrong(r, at, "the step does nothing");
 }
@@ -305,19 +346,22 @@ static void read_workers(const struct reader *r)
 
 static void read_top(const struct reader *r)
 {
-    static const char *const names[] = { "job",        "workers", "start",
-                                         "checkpoint", "steps",   "about" };
+    static const char *const names[] = { "job",   "workers", "start", "checkpoint",
+                                         "steps", "about",   "real" };
     struct scenario *s = r->scenario;
     const char *key;
     json_t *value;
     json_object_foreach(s->tree, key, value)
-        if (!known(key, names, 6)) unknown_key(r, key, key, names, 6);
+        if (!known(key, names, 7)) unknown_key(r, key, key, names, 7);
     s->job = json_object_get(s->tree, "job");
     if (!json_is_string(s->job) && !json_is_object(s->job))
         wrong(r, "job", "must be the path of a job file, or a job");
     s->checkpoint = !json_is_false(json_object_get(s->tree, "checkpoint"));
     value = json_object_get(s->tree, "checkpoint");
     if (value && !json_is_boolean(value)) wrong(r, "checkpoint", "must be true or false");
+    s->real = json_object_get(s->tree, "real");
+    if (s->real && !json_is_array(s->real))
+        wrong(r, "real", "must be a list of names of sources and sinks");
     value = json_object_get(s->tree, "start");
     if (value && (!json_is_string(value) ||
                   timestamp_of_text(json_string_value(value), json_string_length(value),

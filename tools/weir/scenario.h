@@ -5,6 +5,9 @@
  *      true, "steps": [{"rows": {"in": [["a", 1]]}}, {"advance": "1s"}, {"expect": {"out": [["a",
  *      1]]}}]}
  *
+ * Sources and sinks are stood in for, but those that `real` names: these work on the scenario's own
+ * disk, on which `files` puts, renames and removes files.
+ *
  * Every value has its place, so that what is wrong with a scenario, and where one fails, is said as
  * file:line:column.
  */
@@ -19,6 +22,7 @@
 
 enum scenario_verb {
     VERB_ROWS,
+    VERB_FILES,
     VERB_ADVANCE,
     VERB_EXPECT,
     VERB_TIMES, /* watermark, event_time */
@@ -48,6 +52,7 @@ struct scenario_step {
     const json_t *all;   /* the step */
     const json_t *value; /* of its verb; of the first one where there are two */
     int64_t us;          /* advance */
+    int jump;            /* advance: past all deadlines at once */
     int exact;           /* expect */
     struct crash crash;
 };
@@ -63,6 +68,7 @@ struct scenario {
     uint32_t n_workers;
     int64_t start_us;
     int checkpoint;
+    const json_t *real; /* names of sources and sinks that stay as the job has them; may be NULL */
     struct scenario_step *steps;
     uint32_t n_steps;
 };

@@ -166,6 +166,15 @@ static void replace_sink(struct maker *m, const struct job_instance *instance)
         refuse(m, instance->path, error.text);
 }
 
+static int is_real(const struct maker *m, const struct job_instance *instance)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(m->scenario->real, i, name)
+        if (json_is_string(name) && strcmp(json_string_value(name), instance->name) == 0) return 1;
+    return 0;
+}
+
 static struct job *make_scripted(struct maker *m)
 {
     m->scripted = json_deep_copy(m->given->canonical);
@@ -174,6 +183,7 @@ static struct job *make_scripted(struct maker *m)
     for (uint32_t i = 0; i < m->given->n_instances; i++) {
         const struct job_instance *instance = &m->given->instances[i];
         if (strchr(instance->name, '.')) continue; /* made by a source option */
+        if (is_real(m, instance)) continue;
         if (instance->kind == JOB_SOURCE) replace_source(m, instance);
         if (instance->kind == JOB_SINK) replace_sink(m, instance);
     }

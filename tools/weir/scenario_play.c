@@ -11,7 +11,8 @@
  *  1. A life begins at the first step that lets time pass or looks at what the job does; rows
  *     before it are there from its beginning.
  *  2. Time goes from one deadline of the engine to the next, never past one, so that every tick of
- *     a long `advance` is seen at its time. Where a life ends within an advance, the rest of it
+ *     a long `advance` is seen at its time; but a `jump` is like a process that was suspended: the
+ *     engine finds the clock at its end. Where a life ends within an advance, the rest of it
  *     passes while nothing runs.
  *  3. A crash point is armed by its step and strikes when the job gets there; the job is let run on
  *     to it, through time if need be, before any step that is not `rows` or `advance`.
@@ -20,13 +21,16 @@
  */
 #include "tools/weir/scenario_play.h"
 
+#include <errno.h>
 #include <regex.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/data/array.h"
 #include "core/run/run.h"
 #include "core/sys/sim.h"
 #include "sdk/check/rows.h"
+#include "tools/weir/scenario_facts.h"
 
 #define WAITS_MAX 10000u   /* deadlines on the way to a crash point */
 #define BATCHES_MAX 100000u /* without a moment in which nothing can happen */
@@ -224,6 +228,50 @@ static enum answer push(struct player *p)
     return NEXT;
 }
 
+/* The life's own sys, or one for the moment. */
+static int with_disk(struct player *p, int (*fn)(struct weir_sys *sys, const char *a, const char *b),
+                     const char *a, const char *b)
+{
+    struct weir_sys *sys = p->sys ? p->sys : sim_create(p->disk, p->wall_us, SEED);
+    int result = sys ? fn(sys, a, b) : -ENOMEM;
+    if (sys && sys != p->sys) sys_destroy(sys);
+    return result;
+}
+
+static int remove_file(struct weir_sys *sys, const char *path, const char *unused)
+{
+    (void)unused;
+    return sys_unlink(sys, path);
+}
+
+static int rename_file(struct weir_sys *sys, const char *from, const char *to)
+{
+    return sys_rename(sys, from, to);
+}
+
+static int put_file(struct player *p, const char *path, const json_t *file)
+{
+    const json_t *text = json_object_get(file, "text"), *mtime = json_object_get(file, "mtime");
+    const char *from = json_string_value(json_object_get(file, "from"));
+    int64_t us = p->sys ? sys_now(p->sys) : p->wall_us;
+    if (json_is_null(file)) return with_disk(p, remove_file, path, NULL);
+    if (from) return with_disk(p, rename_file, from, path);
+    if (mtime) timestamp_of_text(json_string_value(mtime), json_string_length(mtime), &us);
+    return sim_disk_put(p->disk, path, json_string_value(text), json_string_length(text), us);
+}
+
+static enum answer put_files(struct player *p)
+{
+    const char *path;
+    json_t *file;
+    json_object_foreach((json_t *)(uintptr_t)step_of(p)->value, path, file)
+    {
+        int result = put_file(p, path, file);
+        if (result < 0) return fail(p, "files", "%s: %s", path, strerror(-result));
+    }
+    return NEXT;
+}
+
 static enum answer advance(struct player *p, int64_t until_mono)
 {
     int64_t us = step_of(p)->us, now;
@@ -239,7 +287,8 @@ static enum answer advance(struct player *p, int64_t until_mono)
         p->target_mono = 0;
         return NEXT;
     }
-    sim_advance(p->sys, (until_mono < p->target_mono ? until_mono : p->target_mono) - now);
+    int all = step_of(p)->jump || until_mono > p->target_mono;
+    sim_advance(p->sys, (all ? p->target_mono : until_mono) - now);
     return RUN;
 }
 
@@ -406,11 +455,14 @@ static enum answer stop(struct player *p)
 static enum answer take_step(struct player *p, int64_t until_mono)
 {
     enum scenario_verb verb = step_of(p)->verb;
-    if (p->armed.point != CRASH_NEVER && verb != VERB_ROWS && verb != VERB_ADVANCE)
+    p->play->world.mark = p->step;
+    if (p->armed.point != CRASH_NEVER && verb != VERB_ROWS && verb != VERB_FILES &&
+        verb != VERB_ADVANCE)
         return verb == VERB_CRASH ? fail(p, "crash", "the crash before it has not come yet")
                                   : run_to_crash(p, until_mono);
     switch (verb) {
     case VERB_ROWS: return push(p);
+    case VERB_FILES: return put_files(p);
     case VERB_ADVANCE: return advance(p, until_mono);
     case VERB_CRASH: return arm(p);
     case VERB_EXPECT: return look(p, expect);
@@ -438,7 +490,7 @@ static int on_idle(void *arg, const struct run *run, int64_t until_mono)
         if (answer == RUN) return 0;
         if (answer == FAIL) break;
         p->step++;
-        if (verb == VERB_ROWS) return 0; /* it reads them at the time at which they came */
+        if (verb == VERB_ROWS || verb == VERB_FILES) return 0; /* it reads them at their time */
     }
     if (!p->ending) p->play->world.closed = 1;
     return 1;
@@ -455,16 +507,12 @@ static void on_batch(void *arg, const struct run *run, uint64_t batch)
     }
     p->watermark_us = run->watermark_us;
     p->has_watermarks = run->plan->watermarks;
+    facts_add(p->play->batches, run, batch, p->step);
     for (uint32_t i = 0; p->rows && i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
-        uint64_t rows = 0;
-        if (!node->stateful) continue;
-        for (uint32_t t = 0; t < store_tables(node->tables); t++) {
-            struct store_figures figures;
-            store_figures(node->tables, t, &figures);
-            rows += figures.rows ? figures.rows : figures.keys;
-        }
-        json_object_set_new(p->rows, node->name, json_integer((json_int_t)rows));
+        if (node->stateful)
+            json_object_set_new(p->rows, node->name,
+                                json_integer((json_int_t)facts_state_rows(node)));
     }
 }
 
@@ -556,6 +604,18 @@ static void play_steps(struct player *p)
         fail_because(p, "the check refused the job");
 }
 
+/* How it ended. */
+static void play_keep(struct player *p)
+{
+    static const char *const states[] = { "ready",  "running", "ended",
+                                          "failed", "killed",  "refused" };
+    p->play->state = states[p->state];
+    p->play->step = p->step;
+    if (p->state != FAILED && p->state != REFUSED) return;
+    p->play->error = p->why;
+    p->why = NULL;
+}
+
 void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct registry *registry,
                    uint32_t workers, struct play *play)
 {
@@ -568,13 +628,15 @@ void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct
     world_use(&play->world);
     p.text = open_memstream(&play->text, &n);
     p.rows = json_object();
+    play->batches = json_array();
     p.disk = sim_disk_create();
-    if (p.text && p.rows && p.disk) {
+    if (p.text && p.rows && p.disk && play->batches) {
         prepare(&p, scenario->job, "job");
         play_steps(&p);
         play->passed = !p.failed;
     }
     if (p.text) fclose(p.text);
+    play_keep(&p);
     world_use(NULL);
     play->world.at_commit = NULL;
     sim_disk_destroy(p.disk);
@@ -591,6 +653,8 @@ void play_fini(struct play *play)
         json_decref(play->updates[i].rows);
     }
     free(play->updates);
+    json_decref(play->batches);
+    free(play->error);
     free(play->text);
     memset(play, 0, sizeof *play);
 }

@@ -16,6 +16,10 @@ struct play_update {
 struct play {
     int passed;
     char *text;         /* why not: lines that begin with "# "; malloc'ed, NULL: none */
+    const char *state;  /* in which it ended: "running", "ended", "failed", "killed", "refused" */
+    char *error;        /* of the job, in the last two of these; malloc'ed, NULL: none */
+    uint32_t step;      /* the last one that was taken */
+    json_t *batches;    /* what was known at the end of each, as scenario_facts.h says */
     struct world world; /* everything that came out */
     int updating;       /* in: failed expectations become updates */
     struct play_update *updates;

@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "tools/weir/commands.h"
-#include "tools/weir/scenario_play.h"
+#include "tools/weir/scenario_facts.h"
 #include "tools/weir/scenario_update.h"
 
 static const char usage[] =
     "usage: weir test [OPTION …] FILE …\n\n"
     "  --workers N          only with this number of workers\n"
     "  --update             write what came out into the scenario, as what is expected\n"
+    "  --json               one line of JSON per play in place of TAP: all that came out\n"
     "  --plugin-path DIR    where plugins are searched first; may be repeated\n";
 
 struct test_args {
@@ -24,6 +25,7 @@ struct test_args {
     uint32_t n_files;
     uint32_t workers; /* 0: as the scenario says */
     int update;
+    int json;
 };
 
 struct tests {
@@ -52,6 +54,8 @@ static int parse(struct test_args *args, int argc, char **argv)
             return -1;
         } else if (strcmp(word, "--update") == 0) {
             args->update = 1;
+        } else if (strcmp(word, "--json") == 0) {
+            args->json = 1;
         } else if (strcmp(word, "--plugin-path") == 0 && i + 1 < argc) {
             args->paths[args->n_paths++] = argv[++i];
         } else if (strcmp(word, "--workers") == 0 && i + 1 < argc) {
@@ -73,6 +77,7 @@ static void say_result(struct tests *tests, int passed, const char *file, const 
 {
     tests->n++;
     tests->failed += !passed;
+    if (tests->args->json) return;
     printf("%sok %u - %s%s", passed ? "" : "not ", tests->n, file, words);
     if (workers) printf(", workers %u", workers);
     putchar('\n');
@@ -94,6 +99,7 @@ static struct scenario *read_scenario(struct tests *tests, const char *file)
     FILE *to = scenario ? NULL : open_memstream(&text, &n);
     if (to) report_print(&report, add_line, to);
     if (to) fclose(to);
+    if (!scenario && tests->args->json) facts_print_wrong(file, text, stdout);
     if (!scenario) say_result(tests, 0, file, ": the scenario is wrong", 0, text);
     free(text);
     report_fini(&report);
@@ -130,6 +136,8 @@ static void play_all(struct tests *tests, const struct scenario *scenario)
         if (play.passed && i > 0 && first.passed)
             play.passed = compare(&first, scenario->workers[0], &play);
         say_result(tests, play.passed, scenario->file, "", workers, play.text);
+        if (tests->args->json) facts_print(scenario->file, workers, &play, stdout);
+        if (tests->args->json) fflush(stdout);
         if (i == 0) first = play;
         else play_fini(&play);
     }
@@ -172,7 +180,7 @@ static int run_tests(struct tests *tests)
         return EXIT_SOFTWARE;
     }
     for (uint32_t i = 0; i < tests->args->n_files; i++) test_file(tests, tests->args->files[i]);
-    printf("1..%u\n", tests->n);
+    if (!tests->args->json) printf("1..%u\n", tests->n);
     return tests->failed ? 1 : 0;
 }
 
