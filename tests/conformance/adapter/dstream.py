@@ -1,0 +1,722 @@
+"""Cases of the batch-by-batch engine: a job with a tick in every batch, and rows before each tick."""
+from adapter import functions
+from adapter.outcome import Outcome, Unfit, differ
+from adapter.values import (Leaf, Pair, ddl, flatten, named, same_names, select_list,
+                            tree_of, unflatten)
+
+
+
+def duration(ms):
+    return "%dms" % ms
+
+
+def timestamp(ms):
+    """Milliseconds since the epoch as a timestamp."""
+    days, rest = divmod(ms, 86400000)
+    year, month, day = civil(days)
+    hours, rest = divmod(rest, 3600000)
+    minutes, rest = divmod(rest, 60000)
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (year, month, day, hours, minutes,
+                                                    rest // 1000, rest % 1000)
+
+
+def civil(days):
+    """Year, month, day of a number of days since 1970-01-01 (Hinnant's algorithm)."""
+    days += 719468
+    era, doe = divmod(days, 146097)
+    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
+    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
+    mp = (5 * doy + 2) // 153
+    month = mp + 3 if mp < 10 else mp - 9
+    return yoe + era * 400 + (month <= 2), month, doy - (153 * mp + 2) // 5 + 1
+
+
+LACKS = ("no operator `", "has no option", "no function", "did you mean")
+
+
+def not_there(play):
+    """An error that only says that something is not there is not the one that is meant."""
+    text = play.get("error") or ""
+    return text if any(lack in text for lack in LACKS) else None
+
+
+class Stream:
+    """What a step gives: the instance (or its output) and the tree over its columns."""
+
+    def __init__(self, name, tree, slide=1):
+        self.name, self.tree, self.slide = name, tree, slide
+
+
+class Builder:
+    """The job of a case."""
+
+    def __init__(self, case):
+        self.case = case
+        self.batch_ms = case["batch_ms"]
+        self.streams = {}
+        self.job = {"name": "case", "trigger": duration(self.batch_ms), "sources": {},
+                    "operators": {}, "sinks": {}}
+        self.real = []
+        self.counter = 0
+        self.outputs = []   # steps that only put out
+        self.add_inputs()
+        self.last = next(iter(case["inputs"]))
+        for number, step in enumerate(case["pipeline"]):
+            self.add_step(number, step)
+        # a beat in every batch, also where all that the case has is quiet
+        self.job["sources"]["beat_in"] = {"plugin": "queue", "batches": [], "columns": "x int64"}
+        self.job["operators"]["beat"] = {"plugin": "count", "from": "beat_in"}
+        self.job["sinks"]["beat_out"] = {"plugin": "null", "from": "beat"}
+
+    # ---- inputs ----
+
+    def add_inputs(self):
+        for name, spec in self.case["inputs"].items():
+            kind = spec.get("type", "batches")
+            make = getattr(self, "input_" + kind, None)
+            if not make:
+                raise Unfit("an input of the type %r" % kind)
+            self.job["sources"][name], tree = make(name, spec)
+            self.streams[name] = Stream(name, tree)
+
+    def queue_source(self, rows, partitions):
+        tree = named(tree_of(rows))
+        source = {"plugin": "queue", "batches": [], "columns": ddl(tree)}
+        if partitions != 1:
+            source["partitions"] = partitions
+        return source, tree
+
+    def input_batches(self, name, spec):
+        rows = [row for batch in spec["batches"] if batch is not None for row in batch]
+        return self.queue_source(rows, spec.get("partitions", 1))
+
+    def input_queue(self, name, spec):
+        sets = [s for at in spec.get("enqueue", {}).values() for s in at]
+        rows = [row for one in sets for row in one] + list(spec.get("default") or [])
+        source, tree = self.queue_source(rows, spec.get("partitions", 1))
+        early = all(key == "1" for key in spec.get("enqueue", {})) or never_dry(spec)
+        if early:
+            ordered = sorted(spec.get("enqueue", {}).items(), key=lambda item: int(item[0]))
+            source["batches"] = [[flatten(tree, row) for row in one]
+                                 for _, at in ordered for one in at]
+            source["one_at_a_time"] = spec.get("one_at_a_time", True)
+            if spec.get("default") is not None:
+                source["default"] = [flatten(tree, row) for row in spec["default"]]
+            self.real.append(name)
+        return source, tree
+
+    def input_files(self, name, spec):
+        source = {"plugin": "file", "path": spec["dir"]}
+        if spec.get("new_files_only", True):
+            source["new_only"] = True
+        self.real.append(name)
+        if spec["format"] == "text_lines":
+            source["format"] = "text"
+            return source, Leaf("string", "value")
+        if spec["format"] == "fixed_binary":
+            source["format"] = {"type": "raw", "record_length": spec["record_length"]}
+            return source, Leaf("binary", "value")
+        raise Unfit("the format %r" % spec["format"])
+
+    def input_socket_text(self, name, spec):
+        return {"plugin": "queue", "batches": [], "columns": "value string"}, \
+            Leaf("string", "value")
+
+    def input_receiver_push(self, name, spec):
+        return {"plugin": "queue", "batches": [], "columns": "value int64",
+                "partitions": spec.get("threads", 1)}, Leaf("int64", "value")
+
+    # ---- steps ----
+
+    def add_step(self, number, step):
+        name = step.get("as", "s%d" % number)
+        make = getattr(self, "op_" + step["op"], None)
+        if not make:
+            raise Unfit("the step %r" % step["op"])
+        given = step.get("from", self.last)
+        inputs = [self.streams[one] for one in (given if isinstance(given, list) else [given])]
+        self.now = name
+        self.streams[name] = make(step, *inputs)
+        self.last = name
+
+    def operator(self, **options):
+        """Adds an operator for the step under way; its name."""
+        name = self.now
+        while name in self.job["operators"] or name in self.job["sources"]:
+            self.counter += 1
+            name = "%s_%d" % (self.now, self.counter)
+        if "source" in options:
+            options["from"] = options.pop("source")
+        self.job["operators"][name] = options
+        return name
+
+    def select(self, stream, tree):
+        """A stream with the columns that the tree has, under the usual names."""
+        each = [leaf for leaf in tree.leaves() if getattr(leaf, "each", False)]
+        names = named(tree)
+        if not each and same_names(tree, names) and tree_is(stream.tree, tree):
+            return Stream(stream.name, names, stream.slide)
+        at = self.operator(plugin="select", source=stream.name, columns=select_list(tree, names))
+        if each:
+            column = next(name.expr for leaf, name in zip(tree.leaves(), names.leaves())
+                          if leaf is each[0])
+            at = self.operator(plugin="explode", source=at, column=column)
+        return Stream(at, names, stream.slide)
+
+    def usual(self, stream):
+        return self.select(stream, stream.tree)
+
+    def op_map(self, step, x):
+        fn, parameters = functions.find(functions.MAPS, step["fn"], "map")
+        return self.select(x, fn(x.tree, parameters))
+
+    def op_flat_map(self, step, x):
+        fn, parameters = functions.find(functions.FLATS, step["fn"], "flat_map")
+        return self.select(x, fn(x.tree, parameters))
+
+    def op_map_values(self, step, x):
+        fn, parameters = functions.find(functions.MAPS, step["fn"], "map")
+        return self.select(x, Pair(x.tree.left, fn(x.tree.right, parameters)))
+
+    def op_flat_map_values(self, step, x):
+        fn, parameters = functions.find(functions.FLATS, step["fn"], "flat_map")
+        return self.select(x, Pair(x.tree.left, fn(x.tree.right, parameters)))
+
+    def op_filter(self, step, x):
+        fn, parameters = functions.find(functions.PREDICATES, step["fn"], "filter")
+        at = self.operator(plugin="filter", source=x.name, where=fn(x.tree, parameters))
+        return Stream(at, x.tree, x.slide)
+
+    def op_glom(self, step, x):
+        at = self.operator(plugin="glom", source=self.usual(x).name)
+        return Stream(at, Leaf("list", "rows", named(x.tree)), x.slide)
+
+    def op_map_partitions(self, step, x):
+        name, _ = functions.spec_of(step["fn"])
+        if name == "swap_each":
+            return self.select(x, Pair(x.tree.right, x.tree.left))
+        fn, _ = functions.find(functions.PARTITIONS, step["fn"], "map_partitions")
+        x = self.usual(x)
+        tree, text = fn(x.tree)
+        at = self.operator(plugin="lua", source=x.name, mode="map_partitions",
+                           function="partition", columns=ddl(tree), lua_text=text)
+        return Stream(at, tree, x.slide)
+
+    def op_repartition(self, step, x):
+        at = self.operator(plugin="repartition", source=x.name, partitions=step["partitions"])
+        stream = Stream(at, x.tree, x.slide)
+        stream.partitions = step["partitions"]
+        return stream
+
+    # ---- within the batch, or over windows ----
+
+    def over(self, step, x):
+        """Options of a window; the slide of what comes out."""
+        if "length_ms" not in step:
+            return {}, x.slide
+        options = {"length": duration(step["length_ms"])}
+        slide = step.get("slide_ms", x.slide * self.batch_ms)
+        options["slide"] = duration(slide)
+        return options, max(1, slide // self.batch_ms)
+
+    def op_count(self, step, x):
+        options, slide = self.over(step, x)
+        plugin = "count_by_window" if options else "count"
+        return Stream(self.operator(plugin=plugin, source=x.name, **options),
+                      Leaf("int64", "count"), slide)
+
+    op_count_by_window = op_count
+
+    def op_reduce(self, step, x):
+        options, slide = self.over(step, x)
+        if isinstance(x.tree, Pair):
+            raise Unfit("reduce of pairs")
+        fn, _ = functions.find(functions.REDUCES, step["fn"], "reduce")
+        if step.get("inverse"):
+            options["inverse"] = True
+        plugin = "reduce_by_window" if "length" in options else "reduce"
+        at = self.operator(plugin=plugin, source=x.name, values={"value": fn(x.tree)}, **options)
+        return Stream(at, Leaf(x.tree.kind, "value"), slide)
+
+    op_reduce_by_window = op_reduce
+
+    def op_count_by_value(self, step, x):
+        options, slide = self.over(step, x)
+        if isinstance(x.tree, Pair):
+            raise Unfit("count_by_value of pairs")
+        x = self.usual(x)
+        plugin = "count_by_value_and_window" if options else "count_by_value"
+        at = self.operator(plugin=plugin, source=x.name, column="value", **options)
+        return Stream(at, Pair(Leaf(x.tree.kind, "value"), Leaf("int64", "count")), slide)
+
+    op_count_by_value_and_window = op_count_by_value
+
+    def keys(self, x):
+        """`by` of a stream of pairs, under the usual names, and the tree."""
+        names = named(x.tree)
+        return ["%s as %s" % (a.expr, b.expr) if a.expr != b.expr else a.expr
+                for a, b in zip(x.tree.left.leaves(), names.left.leaves())], names
+
+    def op_reduce_by_key(self, step, x):
+        options, slide = self.over(step, x)
+        by, names = self.keys(x)
+        if isinstance(x.tree.right, Pair):
+            raise Unfit("reduce of pairs")
+        fn, _ = functions.find(functions.REDUCES, step["fn"], "reduce")
+        if step.get("inverse"):
+            options["inverse"] = True
+        if step.get("filter"):
+            keep, parameters = functions.find(functions.PREDICATES, step["filter"], "filter")
+            options["keep"] = keep(names, parameters)
+        plugin = "reduce_by_key_and_window" if "length" in options else step["op"]
+        at = self.operator(plugin=plugin, source=x.name, by=by,
+                           values={"v": fn(x.tree.right)}, **options)
+        return Stream(at, Pair(names.left, Leaf(x.tree.right.kind, "v")), slide)
+
+    op_combine_by_key = op_reduce_by_key
+    op_reduce_by_key_and_window = op_reduce_by_key
+
+    def op_group_by_key(self, step, x):
+        options, slide = self.over(step, x)
+        x = self.usual(x)
+        by, names = self.keys(x)
+        plugin = "group_by_key_and_window" if options else "group_by_key"
+        at = self.operator(plugin=plugin, source=x.name, by=by, **options)
+        kind = x.tree.right.kind if isinstance(x.tree.right, Leaf) else "struct"
+        values = Leaf("list<%s>" % kind, "values", x.tree.right)
+        return Stream(at, Pair(names.left, values), slide)
+
+    op_group_by_key_and_window = op_group_by_key
+
+    def op_window(self, step, x):
+        options, slide = self.over(step, x)
+        return Stream(self.operator(plugin="window", source=x.name, **options), x.tree, slide)
+
+    # ---- several streams ----
+
+    def op_union(self, step, *inputs):
+        inputs = [self.usual(one) for one in inputs]
+        at = self.operator(plugin="union", source=[one.name for one in inputs])
+        return Stream(at, inputs[0].tree, inputs[0].slide)
+
+    def op_cogroup(self, step, *inputs):
+        inputs = [self.usual(one) for one in inputs]
+        names = ["i%d" % number for number in range(len(inputs))]
+        by, tree = self.keys(inputs[0])
+        at = self.operator(plugin="cogroup", by=by,
+                           source={name: one.name for name, one in zip(names, inputs)})
+        sides = [Leaf("list<struct>", name, one.tree.right) for name, one in zip(names, inputs)]
+        sides_tree = sides[0]
+        for side in sides[1:]:
+            sides_tree = Pair(sides_tree, side)
+        return Stream(at, Pair(tree.left, sides_tree), inputs[0].slide)
+
+    def joined(self, kind, a, b):
+        a, b = self.usual(a), self.usual(b)
+        keys = [leaf.expr for leaf in a.tree.left.leaves()]
+        left = [leaf.expr for leaf in a.tree.right.leaves()]
+        right = [leaf.expr for leaf in b.tree.right.leaves()]
+        side = {"right_outer": "r.%s", "full_outer": "coalesce(l.%s, r.%s)"}.get(kind, "l.%s")
+        columns = ["%s as %s" % (side % ((key,) * side.count("%s")), key) for key in keys]
+        columns += ["l.%s as l%s" % (name, name) for name in left]
+        columns += ["r.%s as r%s" % (name, name) for name in right]
+        at = self.operator(plugin="join", scope="batch", type=kind,
+                           source={"l": a.name, "r": b.name}, columns=columns,
+                           on=" and ".join("l.%s = r.%s" % (key, key) for key in keys))
+        renamed = [tree.right.map(lambda leaf, p=p: Leaf(leaf.kind, p + leaf.expr, leaf.element))
+                   for tree, p in ((a.tree, "l"), (b.tree, "r"))]
+        return Stream(at, Pair(a.tree.left, Pair(*renamed)), a.slide)
+
+    def op_join(self, step, a, b):
+        return self.joined("inner", a, b)
+
+    def op_left_outer_join(self, step, a, b):
+        return self.joined("left_outer", a, b)
+
+    def op_right_outer_join(self, step, a, b):
+        return self.joined("right_outer", a, b)
+
+    def op_full_outer_join(self, step, a, b):
+        return self.joined("full_outer", a, b)
+
+    def op_transform(self, step, *inputs):
+        name, parameters = functions.spec_of(step["fn"])
+        if name == "map":
+            return self.op_map({"fn": parameters["fn"]}, *inputs)
+        if name == "union":
+            return self.op_union(step, *inputs)
+        if name == "join":
+            return self.joined("inner", *inputs)
+        if name == "sort_by_key":
+            x = self.usual(inputs[0])
+            at = self.operator(plugin="order", source=x.name, scope="batch",
+                               by=[leaf.expr for leaf in x.tree.left.leaves()])
+            return Stream(at, x.tree, x.slide)
+        if name == "null":
+            x = self.usual(inputs[0])
+            at = self.operator(plugin="lua", source=x.name, mode="transform", columns=ddl(x.tree),
+                               function="nothing",
+                               lua_text="function nothing(ctx, rows) return nil end\n")
+            return Stream(at, x.tree, x.slide)
+        if name == "union12_pair_self_join3":
+            both = self.op_union(step, inputs[0], inputs[1])
+            both = self.select(both, Pair(both.tree, both.tree))
+            return self.joined("inner", both, inputs[2])
+        raise Unfit("the transform function %r is not known" % name)
+
+    # ---- state ----
+
+    def initial(self, step, columns, by):
+        rows = step.get("initial")
+        if rows is None:
+            return {}
+        kinds = [leaf.kind for leaf in by.leaves()] + [kind for _, kind in columns]
+        names = [leaf.expr for leaf in by.leaves()] + [name for name, _ in columns]
+        flat = [flatten(by, key) + (list(state) if len(columns) > 1 else [state])
+                for key, state in rows]
+        text = ", ".join("%s %s" % pair for pair in zip(names, kinds))
+        return {"initial": {"columns": text, "rows": flat}}
+
+    def op_update_state_by_key(self, step, x):
+        x = self.usual(x)
+        by, names = self.keys(x)
+        fn, _ = functions.find(functions.UPDATES, step["fn"], "update_state_by_key")
+        columns, text = fn(x.tree.right.kind)
+        at = self.operator(plugin="update_state_by_key", source=x.name, by=by,
+                           state=", ".join("%s %s" % column for column in columns),
+                           function="update", lua_text=text,
+                           **self.initial(step, columns, names.left))
+        trees = [Leaf(kind, name) for name, kind in columns]
+        if step.get("emit") == "first_of_state" or len(trees) == 1:
+            state = trees[0]
+        else:
+            state = Pair(*trees)
+        if step.get("emit") == "first_of_state" and len(trees) > 1:
+            return self.select(Stream(at, Pair(names.left, state), 1), Pair(names.left, state))
+        return Stream(at, Pair(names.left, state), 1)
+
+    def op_map_with_state(self, step, x):
+        x = self.usual(x)
+        by, names = self.keys(x)
+        fn, _ = functions.find(functions.MAPPED, step["fn"], "map_with_state")
+        tree, text = fn(names.left, x.tree.right)
+        kind = x.tree.right.kind
+        columns = [("state", kind)]
+        options = self.initial(step, columns, names.left)
+        if "timeout_ms" in step:
+            options["timeout"] = duration(step["timeout_ms"])
+        if "checkpoint_ms" in step:
+            options["expire_every"] = max(1, step["checkpoint_ms"] // self.batch_ms)
+        at = self.operator(plugin="map_with_state", source=x.name, by=by, state="state " + kind,
+                           columns=ddl(tree), function="mapped", lua_text=text, **options)
+        stream = Stream(at, tree, 1)
+        stream.snapshots = Pair(names.left, Leaf(kind, "state"))
+        return stream
+
+    def op_state_snapshots(self, step, x):
+        if not hasattr(x, "snapshots"):
+            raise Unfit("snapshots of what has no state")
+        return Stream(x.name + ".snapshots", x.snapshots, 1)
+
+    # ---- output ----
+
+    def op_foreach_rdd(self, step, x):
+        name, parameters = functions.spec_of(step["fn"])
+        if name == "fail":
+            text = "function fail(rows, ctx) error(%r) end\n" % parameters["message"]
+            x = self.usual(x)
+            at = self.operator(plugin="lua", source=x.name, mode="map_partitions",
+                               function="fail", columns=ddl(x.tree), lua_text=text)
+            self.outputs.append(Stream(at, x.tree, x.slide))
+        else:
+            self.outputs.append(x)
+        return x
+
+    def op_save_as_files(self, step, x):
+        self.outputs.append(x)
+        return x
+
+    # ---- the end ----
+
+    def watch(self, of):
+        """A sink for the rows of a step; its name."""
+        stream = self.streams[of]
+        name = "out_" + of
+        source = stream.name
+        if getattr(stream, "partitions", None):
+            source = self.operator_after(stream)
+        self.job["sinks"][name] = {"plugin": "null", "from": source}
+        return name
+
+    def operator_after(self, stream):
+        """Partitions are seen through glom: a row for each."""
+        self.now = "parts"
+        return self.operator(plugin="glom", source=stream.name)
+
+    def finished(self):
+        """The job as a file has it."""
+        for number, stream in enumerate(self.outputs):
+            self.job["sinks"]["put_%d" % number] = {"plugin": "null", "from": stream.name}
+        for operator in self.job["operators"].values():
+            lua_options(operator)
+        return self.job
+
+
+def lua_options(operator):
+    """The text of a function in its place: `lua` has it as its own, state operators in `lua`."""
+    text = operator.pop("lua_text", None)
+    if text is None:
+        return
+    by = operator.get("by") or []
+    key = by[0].split(" as ")[-1] if by else "k"
+    text = text.replace("KEY", "key" if len(by) == 1 else "key[1]")
+    text = text.replace("TIME_MS", "ctx.time / 1000")
+    del key
+    if operator["plugin"] == "lua":
+        operator["source"] = text
+    else:
+        operator["lua"] = {"source": text, "function": operator.pop("function")}
+
+
+def tree_is(have, want):
+    return [leaf.expr for leaf in have.leaves()] == [leaf.expr for leaf in want.leaves()]
+
+
+def never_dry(spec):
+    """With one dataset at a time: whether one is there for every batch until all are used up."""
+    if not spec.get("one_at_a_time", True):
+        return False
+    there, used = 0, 0
+    last = max((int(key) for key in spec.get("enqueue", {})), default=0)
+    for batch in range(1, last + 1):
+        there += len(spec["enqueue"].get(str(batch), []))
+        if used >= there:
+            return False
+        used += 1
+    return True
+
+
+def pushes(spec, tree, batch):
+    """Rows of a batch (from 1) for a scripted source; None: none at all; "absent"."""
+    kind = spec.get("type", "batches")
+    if kind == "batches":
+        if batch > len(spec["batches"]):
+            return []
+        rows = spec["batches"][batch - 1]
+        return "absent" if rows is None else [flatten(tree, row) for row in rows]
+    if kind == "socket_text":
+        text = "".join(one["bytes"] for one in spec["send"] if one.get("before_batch", 1) == batch)
+        return [[line.rstrip("\r")] for line in text.split("\n")[:-1]]
+    if kind == "receiver_push":
+        each = spec.get("records_per_thread") or 100
+        if batch > 1:
+            return []
+        return [[1]] * (each * spec.get("threads", 1))
+    return []
+
+
+def queue_pushes(spec, tree, batches):
+    """Rows per batch of a queue that is filled while it runs."""
+    waiting, out = [], []
+    for batch in range(1, batches + 1):
+        waiting += spec.get("enqueue", {}).get(str(batch), [])
+        if not waiting:
+            rows = spec.get("default") or []
+        elif spec.get("one_at_a_time", True):
+            rows = waiting.pop(0)
+        else:
+            rows = [row for one in waiting for row in one]
+            waiting = []
+        out.append([flatten(tree, row) for row in rows])
+    return out
+
+
+def player(case, engine):
+    """The player for a case."""
+    if "timeline" in case:
+        from adapter.timeline import Timeline
+        return Timeline(case)
+    return Batches(case)
+
+
+class Batches:
+    """Rows, a tick, rows, a tick …; then everything by batch."""
+
+    def __init__(self, case):
+        self.case = case
+        self.builder = Builder(case)
+        self.n = case.get("run_batches") or self.count_batches()
+        self.watched = self.watch_all()
+        self.scenario = {"about": case["id"], "start": timestamp(case.get("zero_time_ms", 0)),
+                         "job": self.builder.finished(), "steps": self.steps()}
+        if self.builder.real:
+            self.scenario["real"] = self.builder.real
+
+    def count_batches(self):
+        n = 1
+        for spec in self.case["inputs"].values():
+            n = max([n, len(spec.get("batches", []))] +
+                    [one.get("before_batch", 1) for one in spec.get("send", [])])
+        return n
+
+    def watch_all(self):
+        """Sinks for what is expected, by step."""
+        builder = self.builder
+        names = [expect.get("of", builder.last) for expect in self.case.get("expect", [])]
+        names += [piece.get("of", builder.last) for piece in self.case.get("slices", [])]
+        if not names and not builder.outputs:
+            names = [builder.last]
+        return {name: builder.watch(name) for name in names}
+
+    def steps(self):
+        builder, case = self.builder, self.case
+        kills = {restart["after_batch"] for restart in case.get("restarts", [])}
+        queues = {name: queue_pushes(spec, builder.streams[name].tree, self.n)
+                  for name, spec in case["inputs"].items()
+                  if spec.get("type") == "queue" and name not in builder.real}
+        steps = []
+        for batch in range(1, self.n + 1):
+            rows = {}
+            for name, spec in case["inputs"].items():
+                if name in builder.real:
+                    continue
+                given = queues[name][batch - 1] if name in queues else \
+                    pushes(spec, builder.streams[name].tree, batch)
+                if given:
+                    rows[name] = None if given == "absent" else given
+            if rows:
+                steps.append({"rows": rows})
+            if batch in kills:
+                steps.append({"crash": "after commit %d" % (batch - 1)})
+            steps.append({"advance": duration(builder.batch_ms)})
+            if batch in kills:
+                steps.append({"restart": {}})
+        steps.append({"expect": {}})
+        return steps
+
+    def scenarios(self):
+        return [self.scenario]
+
+    def judge(self, plays):
+        play, case = plays[0], self.case
+        if "expect_error" in case:
+            return self.judge_error(play)
+        if "expect_events" in case:
+            return self.judge_events(play)
+        if not play["passed"]:
+            return Outcome("fail", play.get("why") or play.get("error") or play["state"])
+        problems = self.judge_rows(play)
+        problems += self.judge_slices(play) + self.judge_run(play)
+        return Outcome("fail", "; ".join(problems[:3])) if problems else Outcome("pass")
+
+    def judge_error(self, play):
+        at = case_at = self.case["expect_error"].get("at_batch")
+        if play["state"] == "refused":
+            problem = not_there(play)
+            return Outcome("fail", problem) if problem else Outcome("pass")
+        if play["state"] != "failed":
+            return Outcome("fail", "the run does not fail: %s" % (play.get("why") or play["state"]))
+        done = max([batch["batch"] for batch in play["batches"]], default=-1) + 1
+        if case_at and done > at - 1:
+            return Outcome("fail", "batch %d passes: it should have failed at %d" % (done, at))
+        problems = self.judge_rows(play, until=at - 1 if at else None)
+        return Outcome("fail", problems[0]) if problems else Outcome("pass")
+
+    def judge_events(self, play):
+        events = self.case["expect_events"]
+        error = play.get("error") or ""
+        missing = [text for text in events.get("failure_reasons_contain", {}).values()
+                   if text not in error]
+        if missing:
+            return Outcome("fail", "no error says %r: %s" % (missing[0], error))
+        if events.get("application_waiter_gets_error") and play["state"] != "failed":
+            return Outcome("fail", "the run does not fail")
+        return Outcome("pass")
+
+    def rows_by_batch(self, play, of):
+        """Plain rows by batch (from 1); equal ones that came twice count once."""
+        tree = self.builder.streams[of].tree
+        parts = getattr(self.builder.streams[of], "partitions", None)
+        out = {}
+        for emission in play["sinks"].get(self.watched[of], []):
+            rows = emission["rows"]
+            if parts:
+                rows = {"partitions": len(rows),
+                        "rows": [unflatten(named(tree), list(item.values()))
+                                 for row in rows for item in row[0]]}
+            else:
+                rows = [unflatten(tree, list(row)) for row in rows]
+            out[emission["batch"] + 1] = rows
+        return out
+
+    def judge_rows(self, play, until=None):
+        problems = []
+        for expect in self.case.get("expect", []):
+            of = expect.get("of", self.builder.last)
+            came = self.rows_by_batch(play, of)
+            wanted = expect["per_batch"][:until]
+            for number, rows in enumerate(wanted, 1):
+                problem = self.judge_batch(expect, rows, came.get(number))
+                if problem:
+                    problems.append("%s, batch %d: %s" % (of, number, problem))
+        return problems
+
+    def judge_batch(self, expect, rows, came):
+        if rows is None or came is None:
+            if rows is None and came is None:
+                return None
+            return "a result came: %s" % came if rows is None else "there is no result"
+        if expect.get("compare") == "partitions":
+            if rows["partitions"] != came["partitions"]:
+                return "%d partitions, not %d" % (came["partitions"], rows["partitions"])
+            return differ(rows["rows"], came["rows"], "any")
+        return differ(rows, came, expect.get("order", "any"))
+
+    def judge_slices(self, play):
+        problems = []
+        for piece in self.case.get("slices", []):
+            of = piece.get("of", self.builder.last)
+            zero = self.case.get("zero_time_ms", 0)
+            if piece.get("started") is False:
+                problems.append("slices before the start are not offered")
+                continue
+            rows = []
+            for number, batch in sorted(self.rows_by_batch(play, of).items()):
+                if piece["from_ms"] <= zero + number * self.builder.batch_ms <= piece["to_ms"]:
+                    rows += batch
+            problem = differ(piece["rows"], rows, piece.get("order", "any"))
+            if problem:
+                problems.append("slice %d to %d: %s" % (piece["from_ms"], piece["to_ms"], problem))
+        return problems
+
+    def judge_run(self, play):
+        """What is expected of all batches together."""
+        case, problems = self.case, []
+        rows = []
+        for of in self.watched:
+            for _, batch in sorted(self.rows_by_batch(play, of).items()):
+                rows += batch
+        if "expect_total_in_order" in case:
+            problem = differ(case["expect_total_in_order"], rows, "exact")
+            if problem:
+                problems.append(problem)
+        if "expect_sum_over_run" in case and sum(rows) != case["expect_sum_over_run"]:
+            problems.append("the sum is %s" % sum(rows))
+        for name, number in case.get("expect_counters", {}).items():
+            if name in ("received_records", "processed_records") and len(rows) != number:
+                problems.append("%s: %d, not %d" % (name, len(rows), number))
+        if "expect_distinct_outputs" in case:
+            problem = differ(case["expect_distinct_outputs"], unique(rows), "any")
+            if problem:
+                problems.append(problem)
+        return problems
+
+
+def unique(rows):
+    out = []
+    for row in rows:
+        if row not in out:
+            out.append(row)
+    return out
+
+

@@ -1,0 +1,782 @@
+"""Cases of incremental queries: a quiet job, and steps that follow those of the case."""
+import copy
+
+from adapter import states
+from adapter.dstream import duration, not_there, timestamp
+from adapter.expressions import WINDOW, Scope, column_type, quoted, render, scope_of
+from adapter.outcome import Outcome, Skip, Unfit, differ
+
+AGGREGATES = {"count": "count(%s)", "sum": "sum(%s)", "last": "last(%s)", "first": "first(%s)",
+              "min": "min(%s)", "max": "max(%s)", "avg": "avg(%s)",
+              "collect_set_size": "size(collect_set(%s))", "collect_list": "collect_list(%s)",
+              "count_distinct": "count(distinct %s)"}
+KINDS = {"count": "int64", "collect_set_size": "int64", "count_distinct": "int64",
+         "avg": "float64"}
+DEFAULT = {"type": "default"}
+
+
+class Stream:
+    """An instance and its columns [(name, type)]."""
+
+    def __init__(self, name, schema):
+        self.name, self.schema = name, schema
+
+
+class Query:
+    """The job of a case."""
+
+    def __init__(self, case):
+        self.case = case
+        self.config = case.get("config", {})
+        self.mode = case.get("output_mode", "append")
+        self.streams, self.now, self.counter = {}, "", 0
+        self.stateful = []  # instances of stateful steps, upstream first
+        self.failing = []   # operators that fail once
+        self.real = []
+        self.job = {"name": "case", "trigger": "asap", "output_mode": self.mode, "sources": {},
+                    "operators": {}, "sinks": {}}
+        if not self.config.get("no_data_batches", True):
+            self.job["no_data_batches"] = False
+        if "multiple_watermark_policy" in self.config:
+            self.job["watermark_policy"] = self.config["multiple_watermark_policy"]
+        for name, spec in case["inputs"].items():
+            self.add_input(name, spec)
+        self.last = next(iter(case["inputs"]))
+        for number, step in enumerate(case["pipeline"]):
+            self.now = step.get("as", "s%d" % number)
+            self.add_step(step)
+        self.add_sink()
+
+    # ---- inputs and outputs ----
+
+    def add_input(self, name, spec):
+        schema = [(column, column_type(kind)) for column, kind in spec["schema"]]
+        if spec["type"] == "memory":
+            text = ", ".join("%s %s" % (quoted(column), kind) for column, kind in schema)
+            self.job["sources"][name] = {"plugin": "queue", "batches": [], "columns": text}
+            partitions = self.config.get("partitions_of_input_" + name)
+            if partitions:
+                self.job["sources"][name]["partitions"] = partitions
+        elif spec["type"] == "files":
+            self.job["sources"][name] = self.file_source(spec)
+            self.real.append(name)
+        else:
+            raise Unfit("an input of the type %r" % spec["type"])
+        self.streams[name] = Stream(name, schema)
+
+    def file_source(self, spec):
+        options = spec.get("options", {})
+        path = spec["dir"]
+        if "pathGlobFilter" in options:
+            path += "/" + options["pathGlobFilter"]
+        source = {"plugin": "file", "path": path}
+        if spec["format"] == "text_lines":
+            source["format"] = "text"
+        else:
+            source["format"] = {"json_lines": "json"}.get(spec["format"], spec["format"])
+            source["columns"] = ", ".join("%s %s" % (quoted(name), column_type(kind))
+                                          for name, kind in spec["schema"])
+        if "maxFilesPerTrigger" in options:
+            source["max_files"] = options["maxFilesPerTrigger"]
+        if "maxBytesPerTrigger" in options:
+            source["max_bytes"] = options["maxBytesPerTrigger"]
+        if options.get("latestFirst") in (True, "true"):
+            source["order"] = "newest"
+        if "maxFileAge" in options:
+            source["max_age"] = duration(options["maxFileAge"])
+        if options.get("cleanSource") in ("delete", "archive"):
+            source["on_done"] = options["cleanSource"]
+            if "sourceArchiveDir" in options:
+                source["archive_to"] = options["sourceArchiveDir"]
+        if options.get("recursiveFileLookup"):
+            source["recursive"] = True
+        return source
+
+    def add_sink(self):
+        stream = self.streams[self.last]
+        self.output = stream.schema
+        sink = self.case.get("sink", {})
+        if sink.get("type") == "files":
+            made = {"plugin": "file", "path": "out", "format": "json"}
+            if sink.get("partition_by"):
+                made["partition_by"] = sink["partition_by"]
+        elif sink.get("type") == "console":
+            made = {"plugin": "console", "rows": sink.get("num_rows", 20)}
+            if "truncate" in sink:
+                made["truncate"] = sink["truncate"]
+        else:
+            made = {"plugin": "null"}
+        self.job["sinks"]["out"] = dict(made, **{"from": stream.name})
+
+    # ---- steps ----
+
+    def add_step(self, step):
+        make = getattr(self, "op_" + step["op"], None)
+        if not make:
+            raise Unfit("the step %r" % step["op"])
+        given = step.get("from", self.last)
+        inputs = [self.streams[name] for name in (given if isinstance(given, list) else [given])]
+        self.streams[self.now] = make(step, *inputs)
+        self.last = self.now
+
+    def operator(self, **options):
+        name = self.now
+        while name in self.job["operators"] or name in self.job["sources"]:
+            self.counter += 1
+            name = "%s_%d" % (self.now, self.counter)
+        if "source" in options:
+            options["from"] = options.pop("source")
+        self.job["operators"][name] = options
+        return name
+
+    def op_select(self, step, x):
+        scope = scope_of(x.schema)
+        columns, schema = [], []
+        for name, expr in step["cols"]:
+            kind, text = render(expr, scope)
+            columns.append(text if text == quoted(name) else "%s as %s" % (text, quoted(name)))
+            schema.append((name, kind))
+        return Stream(self.operator(plugin="select", source=x.name, columns=columns), schema)
+
+    def op_with_column(self, step, x):
+        kind, text = render(step["expr"], scope_of(x.schema))
+        name = step["name"]
+        at = self.operator(plugin="with_column", source=x.name, name=name, expr=text)
+        schema = [(n, kind if n == name else k) for n, k in x.schema]
+        if name not in [n for n, _ in x.schema]:
+            schema.append((name, kind))
+        return Stream(at, schema)
+
+    def op_where(self, step, x):
+        _, text = render(step["cond"], scope_of(x.schema))
+        return Stream(self.operator(plugin="filter", source=x.name, where=text), x.schema)
+
+    def op_map_rows(self, step, x):
+        kind, text = render(step["expr"], scope_of(x.schema))
+        at = self.operator(plugin="select", source=x.name, columns=["%s as value" % text])
+        return Stream(at, [("value", kind)])
+
+    def op_explode(self, step, x):
+        kinds = dict(x.schema)
+        column, into = step["col"], step["as_col"]
+        at = x.name
+        if kinds[column] == "string":
+            at = self.operator(plugin="split", source=at, column=column, into=into, on=" ")
+            kind = "string"
+        else:
+            at = self.operator(plugin="explode", source=at, column=column, into=into)
+            kind = kinds[column][5:-1]
+        schema = [(into if n == column else n, kind if n == column else k) for n, k in x.schema]
+        return Stream(at, schema)
+
+    def op_flat_map_self_and_next(self, step, x):
+        name, kind = x.schema[0]
+        at = self.operator(plugin="select", source=x.name,
+                           columns=["array(%s, %s + 1) as value" % (quoted(name), quoted(name))])
+        at = self.operator(plugin="explode", source=at, column="value")
+        return Stream(at, [("value", "int64" if kind == "int32" else kind)])
+
+    def op_fail_once_if(self, step, x):
+        _, text = render(step["cond"], scope_of(x.schema))
+        at = self.operator(plugin="filter", source=x.name, on_error="fail",
+                           where="case when %s then 1 div 0 = 0 else true end" % text)
+        self.failing.append(at)
+        return Stream(at, x.schema)
+
+    def op_union(self, step, *inputs):
+        if "static" in step:
+            raise Skip("a static side of a union is not part of a job")
+        first = inputs[0]
+        names = [first.name] + [self.like(first, one) for one in inputs[1:]]
+        return Stream(self.operator(plugin="union", source=names), first.schema)
+
+    def like(self, first, other):
+        """`other` with the columns of `first`, by position; the instance."""
+        if other.schema == first.schema:
+            return other.name
+        columns = []
+        for (want, kind), (have, given) in zip(first.schema, other.schema):
+            text = quoted(have)
+            if kind != given and {kind, given} - {"int32", "int64", "float64"}:
+                text = "cast(%s as %s)" % (text, kind)
+            columns.append(text if text == quoted(want) else "%s as %s" % (text, quoted(want)))
+        return self.operator(plugin="select", source=other.name, columns=columns)
+
+    def op_with_watermark(self, step, x):
+        at = self.operator(plugin="watermark", source=x.name, column=step["col"],
+                           delay=duration(step["delay_ms"]) if step["delay_ms"] else "0s")
+        return Stream(at, x.schema)
+
+    # ---- aggregation ----
+
+    def op_group_by(self, step, x):
+        scope = scope_of(x.schema)
+        options, by, schema = {}, [], []
+        for name, expr in step["keys"]:
+            made = self.time_key(name, expr, scope)
+            if made:
+                options.update(made[0])
+                schema.append((name, made[1], WINDOW))
+                continue
+            kind, text = render(expr, scope)
+            by.append(text if text == quoted(name) else "%s as %s" % (text, quoted(name)))
+            schema.append((name, name, kind))
+        values = {}
+        for name, fn, expr in step["aggs"]:
+            if fn not in AGGREGATES:
+                raise Unfit("the aggregate %r" % fn)
+            kind, text = render(expr, scope) if expr is not None else ("int64", "*")
+            values[name] = AGGREGATES[fn] % text
+            schema.append((name, name, KINDS.get(fn, "int64" if kind == "int32" else kind)))
+        if by:
+            options["by"] = by
+        at = self.operator(plugin="aggregate", source=x.name, values=values,
+                           output_mode=self.mode, **options)
+        self.stateful.append(at)
+        return self.in_order(at, schema, by, options, values)
+
+    def time_key(self, name, expr, scope):
+        """Options for a window or session, and the name of its column; None for any other key."""
+        if not isinstance(expr, list) or expr[0] not in ("window", "session_window"):
+            return None
+        _, on = render(expr[1], scope)
+        if expr[0] == "session_window":
+            gap = expr[2]
+            text = render(gap, scope)[1] if isinstance(gap, dict) else duration(gap)
+            return {"session": {"on": on, "gap": text}}, "session"
+        window = {"on": on, "length": duration(expr[2])}
+        if len(expr) > 3 and expr[3] != expr[2]:
+            window["slide"] = duration(expr[3])
+        if len(expr) > 4 and expr[4]:
+            window["start"] = duration(expr[4])
+        return {"window": window}, "window"
+
+    def in_order(self, at, schema, by, options, values):
+        """The columns in the order and with the names of the case."""
+        made = [text.split(" as ")[-1].strip('"') for text in by]
+        made += [name for name in ("window", "session") if name in options] + list(values)
+        wanted = [(name, kind) for name, _, kind in schema]
+        if made != [name for name, _ in wanted]:
+            columns = [quoted(have) if have == name else "%s as %s" % (quoted(have), quoted(name))
+                       for name, have, _ in schema]
+            at = self.operator(plugin="select", source=at, columns=columns)
+        return Stream(at, wanted)
+
+    def op_drop_duplicates(self, step, x):
+        options = {"by": step["cols"]} if step.get("cols") else {}
+        at = self.operator(plugin="deduplicate", source=x.name, **options)
+        self.stateful.append(at)
+        return Stream(at, x.schema)
+
+    def op_drop_duplicates_within_watermark(self, step, x):
+        options = {"by": step["cols"]} if step.get("cols") else {}
+        at = self.operator(plugin="deduplicate", source=x.name, within_watermark=True, **options)
+        self.stateful.append(at)
+        return Stream(at, x.schema)
+
+    def op_order_by(self, step, x):
+        by = quoted(step["col"]) + (" desc" if step.get("desc") else "")
+        return Stream(self.operator(plugin="order", source=x.name, by=[by]), x.schema)
+
+    def op_limit(self, step, x):
+        options = {"n": step["n"]}
+        if step.get("stateless") and self.mode != "complete":
+            options["scope"] = "batch"
+        return Stream(self.operator(plugin="limit", source=x.name, **options), x.schema)
+
+    # ---- joins ----
+
+    def op_join(self, step, *inputs):
+        if "static" in step:
+            return self.static_join(step, inputs[0])
+        left, right = inputs
+        sides = {name: (kind, "l." + quoted(name)) for name, kind in left.schema}
+        for name, kind in right.schema:
+            sides.setdefault(name, (kind, "r." + quoted(name)))
+        options = {"source": {"l": left.name, "r": right.name}, "type": step["type"]}
+        options["on"] = " and ".join(self.conditions(step, scope_of(left.schema, "l."),
+                                                     scope_of(right.schema, "r."), Scope(sides)))
+        schema = list(left.schema)
+        if step["type"] not in ("left_semi", "left_anti"):
+            taken = {name for name, _ in left.schema}
+            renamed = [(name + "_r" if name in taken else name, kind)
+                       for name, kind in right.schema]
+            if [name for name, _ in renamed] != [name for name, _ in right.schema]:
+                options["columns"] = ["l." + quoted(name) for name, _ in left.schema] + \
+                    ["r.%s as %s" % (quoted(have), quoted(name))
+                     for (have, _), (name, _) in zip(right.schema, renamed)]
+            schema += renamed
+        at = self.operator(plugin="join", scope="stream", **options)
+        self.stateful.append(at)
+        return Stream(at, schema)
+
+    def conditions(self, step, left, right, both):
+        safe = step.get("null_safe") or []
+        out = []
+        for number, (a, b) in enumerate(step["on"]):
+            out.append("%s %s %s" % (render(a, left)[1], "<=>" if number in safe else "=",
+                                     render(b, right)[1]))
+        for key, scope in (("condition", both), ("left_condition", left),
+                           ("right_condition", right)):
+            if step.get(key) is not None:
+                out.append(render(step[key], scope)[1])
+        return out
+
+    def static_join(self, step, x):
+        """A lookup. The stream is its left side: a type that keeps rows of the right one, or of
+        the static side of a stream on the right, has no name there and is refused."""
+        static = step["static"]
+        kinds = [next((kind_of_cell(row[i]) for row in static["rows"] if row[i] is not None),
+                      "int64") for i in range(len(static["columns"]))]
+        text = ", ".join("%s %s" % (quoted(name), kind)
+                         for name, kind in zip(static["columns"], kinds))
+        table = {"rows": static["rows"], "columns": text}
+        on_left = step.get("stream_side", "left") == "left"
+        kind = step["type"]
+        if not on_left:
+            kind = {"right_outer": "left_outer", "left_outer": "right_outer",
+                    "left_semi": "right_semi", "left_anti": "right_anti"}.get(kind, kind)
+        scope = {name: (k, quoted(name)) for name, k in x.schema}
+        table_scope = {name: (k, quoted(name)) for name, k in zip(static["columns"], kinds)}
+        pairs = [(a, b) if on_left else (b, a) for a, b in step["on"]]
+        taken = set(scope)
+        on = []
+        for a, b in pairs:
+            stream_side, table_side = (a, b) if named_in(a, taken) else (b, a)
+            on.append("%s = %s" % (self.side(stream_side, scope), self.side(table_side,
+                                                                            table_scope)))
+        at = self.operator(plugin="lookup", source=x.name, table=table, type=kind,
+                           on=" and ".join(on))
+        schema = list(x.schema)
+        if kind not in ("left_semi", "left_anti"):
+            other = list(zip(static["columns"], kinds))
+            if on_left:
+                return Stream(at, schema + other)
+            at = self.operator(plugin="select", source=at,
+                               columns=[quoted(n) for n, _ in other + schema])
+            return Stream(at, other + schema)
+        return Stream(at, schema)
+
+    def side(self, expr, scope):
+        return render(expr, Scope(scope))[1]
+
+    # ---- state ----
+
+    def op_group_state(self, step, x):
+        fn = states.find(states.GROUP_STATES, step["fn"])
+        return self.state_operator("group_state", "grouped", fn, step, x,
+                                   timeout=step.get("timeout", "none"),
+                                   output_mode=step.get("function_mode", self.mode))
+
+    def op_transform_with_state(self, step, x):
+        fn = states.find(states.TRANSFORMS, step["fn"])
+        return self.state_operator("stateful", "stateful", fn, step, x,
+                                   timeout=step.get("time_mode", "none"), output_mode=self.mode)
+
+    def state_operator(self, plugin, function, fn, step, x, **options):
+        key = step["key"]
+        kind = dict(x.schema)[key]
+        schema = [("key", kind)] + list(fn.extra)
+        time = next((n for n, k in x.schema if k == "timestamp"), "eventTime")
+        text = fn.text.replace("KEYCOL = KEY", "key = key").replace("KEYCOL", key)
+        text = text.replace("KEY", "key").replace("TIMECOL", time)
+        if step.get("initial") is not None:
+            options["initial"] = {"columns": "%s %s, %s" % (key, kind, fn.state),
+                                  "rows": step["initial"]}
+        if options.get("timeout") == "none":
+            del options["timeout"]
+        options.update(fn.options)
+        at = self.operator(plugin=plugin, source=x.name, by=[key], state=fn.state,
+                           lua={"source": text, "function": function},
+                           columns=", ".join("%s %s" % column for column in schema), **options)
+        self.stateful.append(at)
+        return Stream(at, schema)
+
+
+def kind_of_cell(value):
+    return {bool: "bool", int: "int64", float: "float64"}.get(type(value), "string")
+
+
+def named_in(expr, names):
+    """Whether an expression names one of these columns."""
+    if isinstance(expr, dict):
+        return expr.get("col") in names
+    return isinstance(expr, list) and any(named_in(part, names) for part in expr)
+
+
+def player(case, engine):
+    """The player for a case."""
+    if any(key.startswith("expect_stdout") for key in case):
+        from adapter.printed import Printed
+        return Printed(case, engine)
+    return Steps(case)
+
+
+class Check:
+    """What is looked at, at a step of the scenario."""
+
+    def __init__(self, step, what, value, details):
+        self.step, self.what, self.value, self.details = step, what, value, details
+
+
+class Steps:
+    """The steps of a case as those of a scenario, and what is to be seen at each."""
+
+    def __init__(self, case):
+        self.case = case
+        self.query = Query(case)
+        self.crash_batch = None  # of the batch that a crash leaves uncommitted
+        self.crash_step = None   # the step at which it ran
+        self.first = None        # the play up to that crash
+        self.build()
+
+    # ---- from case to scenario ----
+
+    def build(self):
+        self.steps, self.checks = [], []
+        self.job = copy.deepcopy(self.query.job)
+        self.trigger = self.case.get("trigger", DEFAULT)
+        self.set_trigger(self.job, self.trigger)
+        self.initial = copy.deepcopy(self.job)
+        self.running, self.started, self.stopped, self.failed = False, False, False, False
+        self.waiting = []        # rows that come when the clock has moved
+        self.crash_at = None
+        steps = self.case["steps"]
+        for number, step in enumerate(steps):
+            self.upcoming = steps[number + 1:]
+            self.add(step)
+        if "expect_sink_calls" in self.case:
+            self.look("expect_sink_calls", self.case["expect_sink_calls"])
+        self.steps.append({"expect": {}})
+        self.scenario = {"about": self.case["id"], "start": timestamp(0), "job": self.initial,
+                         "steps": self.steps}
+        if self.query.real:
+            self.scenario["real"] = self.query.real
+
+    def set_trigger(self, job, trigger):
+        kind = (trigger or DEFAULT)["type"]
+        if kind == "processing_time":
+            job["trigger"] = duration(trigger["ms"]) if trigger.get("ms") else "asap"
+        elif kind in ("once", "available_now"):
+            job["trigger"] = kind
+        elif kind == "default":
+            job["trigger"] = "asap"
+        else:
+            raise Unfit("the trigger %r" % kind)
+
+    def look(self, what, value, details=None):
+        """Lets all that can run do so, and notes what to look at then."""
+        self.start_if_needed()
+        self.steps.append({"expect": {}})
+        self.checks.append(Check(len(self.steps) - 1, what, value, details or {}))
+
+    def start_if_needed(self):
+        if self.running:
+            return
+        if self.started:
+            self.steps.append({"restart": {}})
+        self.running = self.started = True
+
+    def add(self, step):
+        known = [key for key in step if hasattr(self, "step_" + key)]
+        advisory = {"state_rows", "late_dropped", "duplicates_dropped", "data_batches"}
+        if not known and not set(step) <= advisory:
+            raise Unfit("the step %r" % sorted(step))
+        for key in known:
+            getattr(self, "step_" + key)(step[key], step)
+        for key in sorted(set(step) & advisory - {"data_batches"}):
+            self.checks.append(Check(max(len(self.steps) - 1, 0), key, step[key], {}))
+
+    def step_add(self, rows, step):
+        self.steps.append({"rows": rows})
+
+    def step_write_files(self, files, step):
+        spec = next(s for s in self.case["inputs"].values() if s["type"] == "files")
+        put = {"%s/%s" % (step.get("dir", spec["dir"]), file["name"]):
+               {"text": file.get("text", ""), "mtime": timestamp(file.get("mtime_ms", 0))}
+               for file in files}
+        self.steps.append({"files": put})
+
+    def step_run(self, value, step):
+        self.look("run", value)
+
+    def step_start(self, value, step):
+        value = value or {}
+        job = copy.deepcopy(self.job)
+        if self.failed:
+            self.mend(job)
+        self.trigger = value.get("trigger") or DEFAULT if value else self.trigger
+        self.set_trigger(job, self.trigger)
+        for key, number in (value.get("conf") or {}).items():
+            if key.startswith("partitions_of_input_"):
+                job["sources"][key[len("partitions_of_input_"):]]["partitions"] = number
+            elif key == "no_data_batches":
+                job["no_data_batches"] = number
+            elif key == "multiple_watermark_policy":
+                job["watermark_policy"] = number
+        if not self.started:
+            self.initial = copy.deepcopy(job)
+        else:
+            self.steps.append({"restart": {"job": job} if job != self.job else {}})
+        self.job = job
+        self.running = self.started = True
+        self.failed = False
+        self.steps.append({"expect": {}})
+
+    def mend(self, job):
+        """What failed once does not fail again."""
+        for name in self.query.failing:
+            if name in job["operators"]:
+                job["operators"][name]["where"] = "true"
+
+    def step_stop(self, value, step):
+        if self.running:
+            self.steps.append({"stop": True})
+        self.running = False
+
+    def step_crash(self, value, step):
+        """In the first round the place is only noted; in the second the kill stands where the batch
+        would have run, with nothing between."""
+        if self.crash_batch is None:
+            self.crash_at = self.crash_at or len(self.steps)
+            return
+        point = "before" if "cleared" in str(value) else "after"
+        del self.steps[self.crash_step:]
+        self.steps.append({"crash": "%s commit %d" % (point, self.crash_batch)})
+        self.steps.append({"restart": {}})
+        self.skip_checks = len(self.checks)
+        self.crash_mark = len(self.steps) - 1
+        self.running = True
+        self.started = True
+
+    def step_advance_clock_ms(self, ms, step):
+        self.start_if_needed()
+        self.steps.append({"advance": duration(ms), "jump": True})
+
+    def step_expect_error(self, category, step):
+        if self.upcoming and any("start" in one for one in self.upcoming):
+            self.start_if_needed()
+            self.checks.append(Check(len(self.steps), "expect_error", category, step))
+            self.steps.append({"error": {"at": "run"}})
+            self.running, self.failed = False, True
+        else:
+            self.look("expect_error", category, step)
+
+    def step_expect_start(self, value, step):
+        self.look("expect_start", value)
+
+    def step_upstream_batch(self, rows, step):
+        raise Unfit("a query upstream")
+
+    # ---- rounds ----
+
+    def scenarios(self):
+        return [self.scenario]
+
+    def judge(self, plays):
+        if self.crash_at is not None and self.first is None:
+            return self.note_crash(plays[0])
+        judge = Judge(self, plays[0])
+        return judge.outcome()
+
+    def note_crash(self, play):
+        """After the first round: the last batch before the crash and the step that ran it."""
+        before = [b for b in play["batches"] if b["step"] < self.crash_at]
+        if not before:
+            return Outcome("fail", "no batch ran before the crash: %s"
+                           % (play.get("why") or play["state"]))
+        self.first = play
+        self.crash_batch, self.crash_step = before[-1]["batch"], before[-1]["step"]
+        self.before = [check for check in self.checks if check.step < self.crash_at]
+        self.build()
+        return None
+
+
+EXPECTS = ("expect_new", "expect_all", "expect_table", "expect_new_any_of", "expect_watermark_ms",
+           "expect_event_time", "expect_batches", "expect_batches_since")
+
+
+def add_expectations():
+    """A step for each of them: a look."""
+    for name in EXPECTS:
+        def step(self, value, whole, name=name):
+            self.look(name, value, whole)
+        setattr(Steps, "step_" + name, step)
+
+
+add_expectations()
+
+
+class Judge:
+    """Holds a play against the checks."""
+
+    def __init__(self, steps, play):
+        self.steps, self.play = steps, play
+        self.query, self.case = steps.query, steps.case
+        self.seen = -1      # the step up to which rows were looked at
+        self.advisory, self.met = [], 0
+        self.names = [name for name, _ in self.query.output]
+
+    def outcome(self):
+        checks = self.steps.checks
+        if self.steps.first is not None:
+            early = Judge(self.steps, self.steps.first)
+            problem = early.all(self.steps.before)
+            if problem:
+                return Outcome("fail", problem)
+            checks = checks[self.steps.skip_checks:]
+            self.seen = self.steps.crash_mark
+        problem = self.all(checks)
+        return Outcome("fail" if problem else "pass", problem or "", self.advisory, self.met)
+
+    def all(self, checks):
+        play = self.play
+        error = next((check for check in checks if check.what == "expect_error"), None)
+        if error and play["state"] == "refused":
+            return not_there(play)
+        if error and play["state"] == "failed" and play["step"] <= error.step:
+            return None
+        if error and error is checks[-1] and not play["passed"]:
+            return play.get("why") or play["state"]
+        if not play["passed"] and not error:
+            return play.get("why") or play.get("error") or play["state"]
+        for check in checks:
+            problem = getattr(self, "check_" + check.what)(check.value, check)
+            if problem:
+                return "%s: %s" % (check.what, problem)
+        return None
+
+    # ---- what came ----
+
+    def emissions(self, until, since=-1):
+        return [one for one in self.play["sinks"].get("out", []) if since < one["step"] <= until]
+
+    def rows(self, until, since=-1):
+        return [self.row(row) for one in self.emissions(until, since) for row in one["rows"]]
+
+    def row(self, row):
+        """A row as the case writes it: only the columns that count, windows as pairs."""
+        columns = self.case.get("output_columns")
+        if columns:
+            row = [row[self.names.index(name)] for name in columns]
+        return [list(value.values()) if isinstance(value, dict) else value for value in row]
+
+    def batches(self, until):
+        return [batch for batch in self.play["batches"] if batch["step"] <= until]
+
+    # ---- checks ----
+
+    def check_run(self, value, check):
+        return None
+
+    def check_expect_start(self, value, check):
+        return None
+
+    def check_expect_error(self, value, check):
+        if self.play["state"] == "failed" or check is not self.steps.checks[-1]:
+            return None
+        return "there is no error (%s)" % value
+
+    def check_expect_new(self, rows, check):
+        if self.query.mode == "complete":
+            return self.check_expect_table(rows, check)
+        got = self.rows(check.step, self.seen)
+        self.seen = check.step
+        return differ(rows, got, check.details.get("order", "any"))
+
+    def check_expect_new_any_of(self, choices, check):
+        got = self.rows(check.step, self.seen)
+        self.seen = check.step
+        problems = [differ(rows, got, check.details.get("order", "any")) for rows in choices]
+        return None if None in problems else problems[-1]
+
+    def check_expect_all(self, rows, check):
+        if self.query.mode == "complete":
+            return self.check_expect_table(rows, check)
+        self.seen = check.step
+        problem = differ(rows, self.rows(check.step), check.details.get("order", "any"))
+        if not problem and "data_batches" in check.details:
+            problem = self.data_batches(check)
+        return problem
+
+    def data_batches(self, check):
+        """Batches with rows in the run that ended at this check."""
+        begin = max([s for s, step in enumerate(self.steps.steps[:check.step])
+                     if "restart" in step], default=-1)
+        n = len([one for one in self.emissions(check.step, begin) if one["rows"]])
+        return None if n == check.details["data_batches"] else "%d batches with rows" % n
+
+    def check_expect_table(self, rows, check):
+        all_of = self.emissions(check.step)
+        got = [self.row(row) for row in all_of[-1]["rows"]] if all_of else []
+        if self.query.mode != "complete":
+            got = self.rows(check.step)
+        self.seen = check.step
+        return differ(rows, got, check.details.get("order", "any"))
+
+    def check_expect_batches_since(self, batches, check):
+        got = [[self.row(row) for row in one["rows"]]
+               for one in self.emissions(check.step, self.seen) if one["rows"]]
+        self.seen = check.step
+        want = [[row if isinstance(row, list) else [row] for row in rows] for rows in batches]
+        if len(got) != len(want):
+            return "%d batches, not %d: %s" % (len(got), len(want), got)
+        return next(filter(None, (differ(a, b) for a, b in zip(want, got))), None)
+
+    def check_expect_watermark_ms(self, ms, check):
+        batches = self.batches(check.step)
+        us = batches[-1]["next_watermark_us"] if batches else 0
+        return None if (us or 0) == ms * 1000 else "it is %s ms" % ((us or 0) / 1000)
+
+    def check_expect_batches(self, n, check):
+        got = len({batch["batch"] for batch in self.batches(check.step)})
+        return None if got == n else "%d batches" % got
+
+    def check_expect_event_time(self, times, check):
+        batches = [b for b in self.batches(check.step) if b.get("event_time")]
+        if not batches:
+            return "no batch tells event times"
+        last = batches[-1]
+        have = {"watermark_ms": (last["watermark_us"] or 0) / 1000}
+        for key, us in last["event_time"].items():
+            have[key.replace("_us", "") + "_ms"] = us / 1000
+        wrong = ["%s is %s, not %s" % (key, have.get(key), ms) for key, ms in times.items()
+                 if have.get(key) is None or abs(have[key] - ms) > 0.5]
+        return "; ".join(wrong) or None
+
+    def check_expect_sink_calls(self, calls, check):
+        got = [one for one in self.emissions(check.step) if one["rows"] or len(calls) > 0]
+        if [one["batch"] for one in got] != [call["batch_id"] for call in calls]:
+            return "batches %s" % [one["batch"] for one in got]
+        return next(filter(None, (differ(call["rows"], [self.row(row) for row in one["rows"]])
+                                  for call, one in zip(calls, got))), None)
+
+    # ---- advisory ----
+
+    def advise(self, what, want, got):
+        if list(want) == got:
+            self.met += 1
+        else:
+            self.advisory.append("%s: %s, not %s" % (what, got, want))
+
+    def check_state_rows(self, want, check):
+        batches = self.batches(check.step)
+        if batches:
+            self.advise("state_rows", want, [self.counter(batches[-1], name, "rows")
+                                             for name in self.query.stateful])
+
+    def with_data(self, check, what, want, counter):
+        batches = [b for b in self.batches(check.step) if b.get("rows_in", 1)]
+        if batches:
+            self.advise(what, want, [self.counter(batches[-1], name, counter)
+                                     for name in self.query.stateful])
+
+    def counter(self, batch, name, what):
+        counters = batch.get("counters", {}).get(name, {})
+        return counters.get(what, batch.get("rows", {}).get(name, 0) if what == "rows" else 0)
+
+    def check_late_dropped(self, want, check):
+        self.with_data(check, "late_dropped", want, "late")
+
+    def check_duplicates_dropped(self, want, check):
+        self.with_data(check, "duplicates_dropped", want, "duplicates")
