@@ -46,54 +46,6 @@ int32_t list_schema(const struct weir_data *data, const struct ArrowSchema *item
     return rc;
 }
 
-/* ---- order ---- */
-
-static int order_maybe_null(const struct ArrowSchema *type, const struct ArrowArray *a, uint32_t i,
-                            const struct ArrowArray *b, uint32_t j)
-{
-    const int x = weir_is_null(a, i), y = weir_is_null(b, j);
-    return x || y ? x - y : order_values(type, a, i, b, j);
-}
-
-static int order_lists(const struct ArrowSchema *type, const struct ArrowArray *a, uint32_t i,
-                       const struct ArrowArray *b, uint32_t j)
-{
-    uint32_t x, y, x_end = list_items(a, i, &x), y_end = list_items(b, j, &y);
-    for (; x < x_end && y < y_end; x++, y++) {
-        int order = order_maybe_null(type->children[0], a->children[0], x, b->children[0], y);
-        if (order) return order;
-    }
-    return (x < x_end) - (y < y_end);
-}
-
-int order_values(const struct ArrowSchema *type, const struct ArrowArray *a, uint32_t i,
-                 const struct ArrowArray *b, uint32_t j)
-{
-    int64_t x, y;
-    switch (argument_type(type)) {
-    case WEIR_TYPE_BOOL: return weir_get_bool(a, i) - weir_get_bool(b, j);
-    case WEIR_TYPE_INT32:
-    case WEIR_TYPE_DATE:
-        x = weir_get_int32(a, i);
-        y = weir_get_int32(b, j);
-        return (x > y) - (x < y);
-    case WEIR_TYPE_FLOAT64: return order_double(weir_get_float64(a, i), weir_get_float64(b, j));
-    case WEIR_TYPE_UTF8:
-    case WEIR_TYPE_BINARY: return order_text(weir_get_bytes(a, i), weir_get_bytes(b, j));
-    case WEIR_TYPE_LIST: return order_lists(type, a, i, b, j);
-    case WEIR_TYPE_STRUCT:
-        for (int64_t k = 0; k < type->n_children; k++) {
-            int order = order_maybe_null(type->children[k], a->children[k], i, b->children[k], j);
-            if (order) return order;
-        }
-        return 0;
-    default:
-        x = weir_get_int64(a, i);
-        y = weir_get_int64(b, j);
-        return (x > y) - (x < y);
-    }
-}
-
 /* ---- columns ---- */
 
 void column_begin(struct column_out *c, const struct weir_data *data,
