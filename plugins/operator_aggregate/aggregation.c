@@ -1,18 +1,18 @@
 /*
- * aggregation.c - an aggregation in bind: grouping columns, calls, the table and the exchange.
+ * aggregation.c - an aggregation in bind: calls, the table and the exchange.
  *
  * Columns that cross the exchange, by number:
  *
- *     0 … n_by - 1     the grouping columns, of which all are the distribution
- *     n_by …           combined: the state columns of the calls, call by call ("partial"),
- *                      raw: the arguments of the calls, call by call
+ *     0 … n_flat - 1   the grouping columns, of which all are the distribution
+ *     … n_keys - 1     time: of a window one (see event_time.c), of a session start and end
+ *     n_keys …         combined: the state columns of the calls, call by call ("partial"),
+ *                      raw: the arguments of the calls, call by call; then, where late rows are
+ *                      an output, the whole input
  *
- * A table has the grouping columns as its key and the same state columns as its record. Both are
- * named by position, because results may be renamed while the state stays.
+ * A table has the first n_keys as its key and the same state columns as its record. Both are named by
+ * position, because results may be renamed while the state stays.
  */
 #include "plugins/operator_aggregate/aggregation.h"
-
-#include "plugins/share/names.h"
 
 #define NAME_BYTES 32u
 
@@ -40,92 +40,17 @@ void aggregation_destroy(void *self)
     if (!a) return;
     if (a->expr) {
         for (uint32_t i = 0; i < a->n_by; i++) a->expr->free(a->by[i].expr);
+        a->expr->free(a->time.gap_expr);
         if (a->values) a->expr->aggregate_free(a->values);
     }
     if (a->key.release) a->key.release(&a->key);
+    if (a->group.release) a->group.release(&a->group);
     a->host->free(a->calls);
     a->host->free(a->args);
     a->host->free(a->arg_inputs);
     a->host->free(a->columns);
     a->host->free(a->names);
     a->host->free(a);
-}
-
-/* ---- grouping columns ---- */
-
-static int is_flat(uint32_t type)
-{
-    return type != WEIR_TYPE_NONE && type != WEIR_TYPE_LIST && type != WEIR_TYPE_STRUCT;
-}
-
-static int32_t compile_by(struct aggregation *a, const struct ArrowSchema *schema,
-                          const struct weir_value *value, struct weir_error *error)
-{
-    struct weir_expr_input input = { NULL, schema };
-    struct by *by = &a->by[a->n_by];
-    char option[64];
-    snprintf(option, sizeof option, "by.%s", value->key);
-    int32_t result = a->expr->compile(a->context, value->text, option, &input, 1, WEIR_TYPE_NONE,
-                                      &by->expr, error);
-    if (result != WEIR_OK) return result;
-    a->n_by++;
-    by->input = a->expr->column(by->expr);
-    by->name = value->key;
-    if (!a->expr->deterministic(by->expr)) a->nondeterministic = 1;
-    if (by->input < 0 && strcmp(value->key, value->text) == 0)
-        return weir_fail_option(error, option, -1, "give the result a name: \"%s as …\"",
-                                value->text);
-    if (!is_flat(weir_type_of(a->expr->schema(by->expr))))
-        return weir_fail_option(error, option, -1,
-                                "\"%s\" is a list or struct: rows are grouped by plain values",
-                                value->text);
-    return WEIR_OK;
-}
-
-static const struct ArrowSchema *by_type(const struct aggregation *a, const struct by *by,
-                                         const struct ArrowSchema *input)
-{
-    return by->expr ? a->expr->schema(by->expr) : input->children[by->input];
-}
-
-static int32_t make_key(struct aggregation *a, const struct ArrowSchema *input,
-                        struct weir_error *error)
-{
-    int32_t result = a->data->schema_struct(a->n_by, &a->key, error);
-    for (uint32_t i = 0; i < a->n_by && result == WEIR_OK; i++) {
-        struct ArrowSchema *child = a->key.children[i];
-        child->release(child);
-        result = a->data->schema_copy(by_type(a, &a->by[i], input), a->by[i].name, child, error);
-    }
-    return result;
-}
-
-int32_t aggregation_by(struct aggregation *a, const struct ArrowSchema *input,
-                       struct weir_error *error)
-{
-    struct weir_value value = { .size = sizeof value };
-    for (uint64_t i = 0; a->host->option_item(a->context, "by", i, &value) == WEIR_OK; i++) {
-        if (a->n_by == BY_MAX)
-            return weir_fail_option(error, "by", -1, "%u columns are the most", BY_MAX);
-        int32_t result = compile_by(a, input, &value, error);
-        if (result != WEIR_OK) return result;
-    }
-    return make_key(a, input, error);
-}
-
-int32_t aggregation_by_column(struct aggregation *a, const char *option,
-                              const struct ArrowSchema *input, struct weir_error *error)
-{
-    const char *name = option_text(a->host, a->context, option, "");
-    int32_t at = weir_column_index(input, name);
-    if (at < 0) return no_such_column(input, option, name, error);
-    if (!is_flat(weir_type_of(input->children[at])))
-        return weir_fail_option(error, option, -1,
-                                "column \"%s\" is a list or struct: rows are grouped by plain "
-                                "values",
-                                name);
-    a->by[a->n_by++] = (struct by){ at, NULL, name };
-    return make_key(a, input, error);
 }
 
 /* ---- calls ---- */
@@ -158,7 +83,7 @@ static int32_t add_args(struct aggregation *a, struct weir_error *error)
             a->args[at] = arg;
             a->arg_inputs[at] = a->expr->column(arg);
             if (!a->expr->deterministic(arg)) a->nondeterministic = 1;
-            if (a->calls[i].distinct && !is_flat(weir_type_of(a->expr->schema(arg))))
+            if (a->calls[i].distinct && !aggregation_flat(a->expr->schema(arg)))
                 return weir_fail_option(error, "values", -1,
                                         "distinct takes plain values, no list or struct");
         }
@@ -179,7 +104,7 @@ static int32_t take_calls(struct aggregation *a, struct weir_error *error)
                                      .args = from->args, .n_args = from->n_args,
                                      .first_arg = a->n_args, .n_columns = from->plan->n_columns,
                                      .first = a->n_columns, .columns = from->plan->columns,
-                                     .distinct = from->distinct };
+                                     .distinct = from->distinct, .flags = from->plan->flags };
         a->n_args += from->n_args;
         a->n_columns += from->plan->n_columns;
         if (from->distinct) a->raw = 1;
@@ -208,17 +133,17 @@ int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *inpu
         texts[i] = value.text;
         names[i] = value.key;
         snprintf(option, sizeof option, "values.%s", value.key);
-        if (weir_column_index(&a->key, names[i]) >= 0)
+        if (weir_column_index(&a->group, names[i]) >= 0)
             result = weir_fail_option(error, option, -1,
-                                      "\"%s\" is a column of `by` already: name the result "
-                                      "otherwise",
+                                      "\"%s\" is a column of `by` or the window already: name the "
+                                      "result otherwise",
                                       names[i]);
         else if (strcmp(names[i], texts[i]) == 0)
             result = weir_fail_option(error, option, -1, "give the result a name: \"%s as …\"",
                                       texts[i]);
     }
     if (result == WEIR_OK)
-        result = a->expr->aggregate(a->context, "values", n, names, texts, &from, &a->key,
+        result = a->expr->aggregate(a->context, "values", n, names, texts, &from, &a->group,
                                     &a->values, error);
     a->host->free(texts);
     return result == WEIR_OK ? take_calls(a, error) : result;
@@ -256,20 +181,61 @@ static void texts_append(const struct aggregation *a, const char *option, char *
     }
 }
 
+/* What the time column of the key means, and by what: state of another meaning does not fit. */
+static void time_signature(const struct aggregation *a, char *out)
+{
+    const struct event_time *t = &a->time;
+    const char *gap = option_text(a->host, a->context, "session.gap", "");
+    char text[160] = "";
+    if (t->kind == TIME_WINDOW)
+        snprintf(text, sizeof text, "; window %lld %lld %lld%s", (long long)t->windows.length,
+                 (long long)t->windows.slide, (long long)t->windows.start,
+                 t->slices ? " by slices" : "");
+    else if (t->kind == TIME_SESSION)
+        snprintf(text, sizeof text, "; session %.100s", gap);
+    strcat(out, text);
+}
+
+/* The columns of the calls, and the time at which a group is final. */
+static int32_t state_columns(struct aggregation *a, struct weir_table_column *columns)
+{
+    const uint32_t timer = a->time.bounded ? WEIR_COLUMN_TIMER | WEIR_COLUMN_EVENT_TIME : 0;
+    memcpy(columns, a->columns, a->n_columns * sizeof *columns);
+    a->expiry = a->n_columns;
+    columns[a->expiry] = (struct weir_table_column){ "expires", WEIR_TYPE_TIMESTAMP, timer };
+    return a->time.bounded || a->time.kind == TIME_SESSION ? 1 : 0;
+}
+
+static int32_t declare_state(struct aggregation *a, const struct ArrowSchema *key,
+                             const char *signature, struct weir_error *error)
+{
+    const int sessions = a->time.kind == TIME_SESSION;
+    struct weir_table_column *columns = a->host->alloc((a->n_columns + 1) * sizeof *columns);
+    struct weir_table_spec spec = { .size = sizeof spec,
+                                    .kind = sessions ? WEIR_ROWS : WEIR_TABLE,
+                                    .name = sessions ? "sessions" : "groups",
+                                    .key = key, .n_distribution = a->n_flat,
+                                    .columns = columns, .version = 1, .signature = signature };
+    if (!columns) return no_memory(error);
+    spec.n_columns = a->n_columns + (uint32_t)state_columns(a, columns);
+    int32_t result = a->state->declare(a->context, &spec, &a->table, error);
+    a->host->free(columns);
+    return result;
+}
+
 int32_t aggregation_durable(struct aggregation *a, struct weir_error *error)
 {
-    char *signature = a->host->alloc(texts_length(a, "by") + texts_length(a, "values") + 16);
+    char *signature = a->host->alloc(texts_length(a, "by") + texts_length(a, "values") + 200);
+    struct ArrowSchema key = a->key; /* sessions hang on the grouping columns alone */
     if (!signature) return no_memory(error);
     signature[0] = 0;
     strcat(signature, "by ");
     texts_append(a, "by", signature);
     strcat(signature, "; values ");
     texts_append(a, "values", signature);
-    struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .name = "groups",
-                                    .key = &a->key, .n_distribution = a->n_by,
-                                    .n_columns = a->n_columns, .columns = a->columns, .version = 1,
-                                    .signature = signature };
-    int32_t result = a->state->declare(a->context, &spec, &a->table, error);
+    time_signature(a, signature);
+    if (a->time.kind == TIME_SESSION) key.n_children = a->n_flat;
+    int32_t result = declare_state(a, &key, signature, error);
     a->host->free(signature);
     a->durable = 1;
     return result;
@@ -277,23 +243,30 @@ int32_t aggregation_durable(struct aggregation *a, struct weir_error *error)
 
 /* ---- the plan ---- */
 
-static int32_t exchange_schema(const struct aggregation *a, struct ArrowSchema *out,
-                               struct weir_error *error)
+/* The type of column i of the exchange: key, then partials or arguments, then the input. */
+static const struct ArrowSchema *exchange_type(const struct aggregation *a, uint32_t i,
+                                               const struct ArrowSchema *input)
 {
-    uint32_t more = a->raw ? a->n_args : a->n_columns;
-    int32_t result = a->data->schema_struct(a->n_by + more, out, error);
+    if (i < a->n_keys) return a->key.children[i];
+    i -= a->n_keys;
+    return i < a->n_args ? a->expr->schema(a->args[i]) : input->children[i - a->n_args];
+}
+
+static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSchema *input,
+                               struct ArrowSchema *out, struct weir_error *error)
+{
+    uint32_t n = a->n_keys + (a->raw ? a->n_args + a->n_input : a->n_columns);
+    int32_t result = a->data->schema_struct(n, out, error);
     char name[NAME_BYTES];
-    for (uint32_t i = 0; i < a->n_by + more && result == WEIR_OK; i++) {
+    for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         struct ArrowSchema *child = out->children[i];
-        snprintf(name, sizeof name, "%c%u", i < a->n_by ? 'k' : 'v', i);
-        if (i >= a->n_by && !a->raw) {
-            result = a->data->schema_set(out, i, name, a->columns[i - a->n_by].type, error);
+        snprintf(name, sizeof name, "%c%u", i < a->n_keys ? 'k' : 'v', i);
+        if (i >= a->n_keys && !a->raw) {
+            result = a->data->schema_set(out, i, name, a->columns[i - a->n_keys].type, error);
             continue;
         }
         child->release(child);
-        result = a->data->schema_copy(i < a->n_by ? a->key.children[i]
-                                                  : a->expr->schema(a->args[i - a->n_by]),
-                                      name, child, error);
+        result = a->data->schema_copy(exchange_type(a, i, input), name, child, error);
     }
     if (result != WEIR_OK && out->release) out->release(out);
     return result;
@@ -303,16 +276,17 @@ static int32_t output_schema(const struct aggregation *a, const char *option,
                              struct ArrowSchema *out, struct weir_error *error)
 {
     const struct ArrowSchema *values = a->values ? a->expr->aggregate_schema(a->values) : NULL;
+    uint32_t groups = (uint32_t)a->group.n_children;
     uint32_t n = values ? (uint32_t)values->n_children : 1;
-    int32_t result = a->data->schema_struct(a->n_by + n, out, error);
-    for (uint32_t i = 0; i < a->n_by + n && result == WEIR_OK; i++) {
+    int32_t result = a->data->schema_struct(groups + n, out, error);
+    for (uint32_t i = 0; i < groups + n && result == WEIR_OK; i++) {
         struct ArrowSchema *child = out->children[i];
-        if (i >= a->n_by && !values) {
+        if (i >= groups && !values) {
             result = a->data->schema_set(out, i, a->count_name, WEIR_TYPE_INT64, error);
         } else {
             child->release(child);
-            result = a->data->schema_copy(i < a->n_by ? a->key.children[i]
-                                                      : values->children[i - a->n_by],
+            result = a->data->schema_copy(i < groups ? a->group.children[i]
+                                                     : values->children[i - groups],
                                           NULL, child, error);
         }
         for (uint32_t k = 0; k < i && result == WEIR_OK; k++)
@@ -326,45 +300,85 @@ static int32_t output_schema(const struct aggregation *a, const char *option,
     return result;
 }
 
+static int is_read(const struct aggregation *a, uint32_t c)
+{
+    const struct event_time *t = &a->time;
+    if (a->n_input || (t->kind >= TIME_WINDOW && t->on == (int32_t)c)) return 1;
+    if (t->gap_expr && a->expr->reads(t->gap_expr, 0, c)) return 1;
+    for (uint32_t i = 0; i < a->n_by; i++)
+        if (a->by[i].expr ? a->expr->reads(a->by[i].expr, 0, c) : a->by[i].input == (int32_t)c)
+            return 1;
+    for (uint32_t i = 0; i < a->n_args; i++)
+        if (a->expr->reads(a->args[i], 0, c)) return 1;
+    return 0;
+}
+
 static uint64_t reads_of(const struct aggregation *a, const struct ArrowSchema *input)
 {
     uint64_t bits = 0;
-    for (uint32_t c = 0; c < (uint32_t)input->n_children; c++) {
-        int read = 0;
-        for (uint32_t i = 0; i < a->n_by && !read; i++)
-            read = a->by[i].expr ? a->expr->reads(a->by[i].expr, 0, c)
-                                 : a->by[i].input == (int32_t)c;
-        for (uint32_t i = 0; i < a->n_args && !read; i++) read = a->expr->reads(a->args[i], 0, c);
-        if (read) bits |= (uint64_t)1 << (c < 63 ? c : 63);
-    }
+    for (uint32_t c = 0; c < (uint32_t)input->n_children; c++)
+        if (is_read(a, c)) bits |= (uint64_t)1 << (c < 63 ? c : 63);
     return bits;
+}
+
+/* The grouping column, or the window, that carries the event time on. */
+static int32_t carried_time(const struct aggregation *a)
+{
+    if (a->form != WEIR_FORM_APPEND || !a->time.bounded) return -1;
+    if (a->time.kind != TIME_KEY) return (int32_t)a->n_by;
+    for (uint32_t i = 0; i < a->n_by; i++)
+        if (a->time.key >= a->by[i].first &&
+            a->time.key < a->by[i].first + (a->by[i].fields ? a->by[i].fields : 1))
+            return (int32_t)i;
+    return -1;
+}
+
+static int32_t late_stream(const struct aggregation *a, const struct weir_input *input,
+                           struct weir_operator_plan *out, struct weir_error *error)
+{
+    struct weir_stream *stream = &out->streams[1];
+    if (!a->time.late) return WEIR_OK;
+    out->n_outputs = 2;
+    stream->name = a->time.late;
+    stream->form = WEIR_FORM_APPEND;
+    stream->slide = input->slide;
+    stream->time_column = input->time_column;
+    out->time_columns[1] = input->time_columns;
+    return a->data->schema_copy(input->schema, NULL, &stream->schema, error);
+}
+
+static void durable_stream(const struct aggregation *a, struct weir_operator_plan *out)
+{
+    struct weir_stream *stream = &out->streams[0];
+    stream->form = a->form;
+    stream->time_column = carried_time(a);
+    if (a->form == WEIR_FORM_UPSERT) stream->n_key_columns = (uint32_t)a->group.n_children;
+    for (uint32_t i = 0; i < stream->n_key_columns; i++) stream->key_columns[i] = i;
+    if (a->form == WEIR_FORM_REPLACE) out->flags |= WEIR_PLAN_ALL_GROUPS | WEIR_PLAN_TIMELESS;
+    else if (!a->time.bounded) out->flags |= WEIR_PLAN_TIMELESS;
 }
 
 int32_t aggregation_plan(struct aggregation *a, const struct weir_operator_bind *in,
                          const char *option, struct weir_operator_plan *out,
                          struct weir_error *error)
 {
+    const struct weir_input *input = &in->inputs[0];
     struct weir_distribution *d = &out->distribution[0];
     struct weir_stream *stream = &out->streams[0];
     int32_t result = output_schema(a, option, &stream->schema, error);
-    if (result == WEIR_OK) result = exchange_schema(a, &d->exchange, error);
+    if (result == WEIR_OK) result = exchange_schema(a, input->schema, &d->exchange, error);
     if (result != WEIR_OK) return result;
     out->n_outputs = 1;
     stream->form = WEIR_FORM_APPEND;
-    stream->slide = in->inputs[0].slide;
+    stream->slide = input->slide;
     stream->time_column = -1;
-    if (a->durable) {
-        stream->form = a->complete ? WEIR_FORM_REPLACE : WEIR_FORM_UPSERT;
-        stream->n_key_columns = a->complete ? 0 : a->n_by;
-        for (uint32_t i = 0; i < stream->n_key_columns; i++) stream->key_columns[i] = i;
-    }
-    d->kind = a->n_by ? WEIR_DISTRIBUTE_HASHED : WEIR_DISTRIBUTE_SINGLE;
-    d->n_columns = a->n_by;
-    for (uint32_t i = 0; i < a->n_by; i++) d->columns[i] = i;
+    d->kind = a->n_flat ? WEIR_DISTRIBUTE_HASHED : WEIR_DISTRIBUTE_SINGLE;
+    d->n_columns = a->n_flat;
+    for (uint32_t i = 0; i < a->n_flat; i++) d->columns[i] = i;
     out->flags = WEIR_PLAN_READS_KNOWN;
-    out->reads[0] = reads_of(a, in->inputs[0].schema);
+    out->reads[0] = reads_of(a, input->schema);
     if (a->nondeterministic) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
-    if (a->complete) out->flags |= WEIR_PLAN_ALL_GROUPS;
-    else if (!a->durable) out->flags |= WEIR_PLAN_TICKING;
-    return WEIR_OK;
+    if (a->durable) durable_stream(a, out);
+    else out->flags |= WEIR_PLAN_TICKING;
+    return late_stream(a, input, out, error);
 }

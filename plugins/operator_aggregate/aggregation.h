@@ -9,16 +9,41 @@
 
 #include <weir/plugin.h>
 
+#include "plugins/operator_aggregate/time_windows.h"
 #include "plugins/share/option.h"
 
 #define BY_MAX 16u       /* columns of a distribution */
 #define COLUMNS_MAX 512u /* of state, all calls together */
 
-/* A grouping column. */
+/* A grouping column. A plain one is one column of the key; of a struct every field is one. */
 struct by {
     int32_t input;          /* >= 0: this column of the input */
     struct weir_expr *expr; /* NULL where the column was named directly */
     const char *name;       /* valid with the instance */
+    uint32_t first;         /* column of the key */
+    uint32_t fields;        /* 0: plain */
+};
+
+/* What time has to do with groups; see event_time.c. */
+#define TIME_NONE 0u
+#define TIME_KEY 1u     /* a grouping column is the event time, or a window of it */
+#define TIME_WINDOW 2u  /* option `window` */
+#define TIME_SESSION 3u /* option `session` */
+
+struct event_time {
+    uint32_t kind;
+    int32_t on;              /* WINDOW, SESSION: column of the input */
+    int32_t on_end;          /* >= 0: it is a window, of which this field is the end */
+    struct time_windows windows;
+    int64_t gap;             /* SESSION: fixed, or by expression */
+    struct weir_expr *gap_expr;
+    uint32_t key;            /* KEY: column of the key that is compared with the watermark */
+    uint32_t bounded;        /* 1: the watermark drops late rows and evicts final groups */
+    const char *late;        /* name of the output of late rows, or NULL */
+    /* sliding windows: what the time column of the key means */
+    uint32_t rows_expand;    /* before the exchange a row goes into each of its windows */
+    uint32_t partials_expand;/* behind the exchange a row or partial does */
+    uint32_t slices;         /* state is by slices; windows are put together when they close */
 };
 
 /* A call of an aggregate and where its columns lie. */
@@ -30,6 +55,7 @@ struct call {
     uint32_t n_columns, first;      /* among the columns of all calls */
     const struct weir_table_column *columns;
     uint32_t distinct;
+    uint32_t flags; /* WEIR_AGGREGATE_… */
 };
 
 struct aggregation {
@@ -40,7 +66,12 @@ struct aggregation {
     const struct weir_combine_table *combine;
     const struct weir_state_table *state;
     struct by by[BY_MAX];
-    uint32_t n_by, n_calls, n_args, n_columns;
+    struct event_time time;
+    uint32_t n_by;
+    uint32_t n_flat;  /* columns of the key that the grouping columns take */
+    uint32_t n_keys;  /* and with those of time */
+    uint32_t n_input; /* columns of the input that cross the exchange (for late rows) */
+    uint32_t n_calls, n_args, n_columns;
     struct call *calls;
     struct weir_expr **args;           /* of all calls, borrowed */
     int32_t *arg_inputs;               /* >= 0: the argument is this column of the input */
@@ -48,12 +79,17 @@ struct aggregation {
     char *names;                       /* of these */
     struct weir_aggregation *values;   /* NULL: results are those of the calls */
     const char *count_name;            /* of the built-in count, where values is NULL */
-    struct ArrowSchema key;            /* struct of the by columns, under their names */
-    uint32_t raw;                      /* 1: distinct calls, rows cross the exchange uncombined */
+    struct ArrowSchema key;            /* struct of the columns of the key, all flat */
+    struct ArrowSchema group;          /* struct of what a group is in the output: grouping
+                                          columns under their names, then window or session */
+    uint32_t raw;                      /* 1: rows cross the exchange uncombined */
     uint32_t nondeterministic;
     uint32_t durable;                  /* 1: groups live in `table` */
     uint32_t table;                    /* of weir.state/1 */
-    uint32_t complete;                 /* durable: 1 emits all groups, 0 the changed ones */
+    uint32_t form;                     /* durable: of the output, which is append (final groups),
+                                          upsert (changed ones) or replace (all) */
+    uint32_t expiry;                   /* durable and bounded: the column with the time at which
+                                          the watermark makes a group final, a timer */
 };
 
 /* ---- bind ---- */
@@ -62,12 +98,20 @@ int32_t aggregation_create(const struct weir_host *host, struct weir_context *co
                            struct weir_error *error);
 void aggregation_destroy(void *self);
 
+/* The options `window`, `session` and `late`; before the grouping columns. */
+int32_t aggregation_time(struct aggregation *a, const struct weir_input *input,
+                         struct weir_error *error);
+/* What follows from time and output form (a->form) together; after the values. */
+int32_t aggregation_time_settle(struct aggregation *a, const struct weir_input *input,
+                                struct weir_error *error);
 /* Grouping columns from option `by`; none where it is not given. */
 int32_t aggregation_by(struct aggregation *a, const struct ArrowSchema *input,
                        struct weir_error *error);
 /* One grouping column, that the option names. */
 int32_t aggregation_by_column(struct aggregation *a, const char *option,
                               const struct ArrowSchema *input, struct weir_error *error);
+/* Whether values of a type can be part of a key. */
+int aggregation_flat(const struct ArrowSchema *type);
 /* Results from option `values`; after the grouping columns. */
 int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *input,
                            struct weir_error *error);

@@ -26,18 +26,90 @@ static uint64_t text_bytes(const struct ArrowArray *array)
     return (uint64_t)((const int32_t *)array->buffers[1])[array->length];
 }
 
-static int32_t key_arrays(const struct aggregation *a, struct lane *lane, const struct part *part,
-                          uint64_t *bytes, struct weir_error *error)
+/* Column k of the key, of the groups of a chunk. The records of sessions hang on their key. */
+static int32_t key_column(const struct aggregation *a, struct lane *lane, const struct part *part,
+                          uint32_t k, struct ArrowArray *out, struct weir_error *error)
+{
+    const uint32_t *slots = part->slots;
+    if (!slots) return a->combine->keys(lane->groups, k, part->from, part->n, out, error);
+    if (a->time.kind == TIME_SESSION) {
+        for (uint32_t i = 0; i < part->n; i++)
+            lane->few[i] = a->state->row_slot(lane->state, a->table, slots[i]);
+        slots = lane->few;
+    }
+    return a->state->keys(lane->state, a->table, k, slots, part->n, out, error);
+}
+
+static int32_t key_struct(const struct aggregation *a, struct lane *lane, const struct part *part,
+                          const struct by *by, struct ArrowArray *out, uint64_t *bytes,
+                          struct weir_error *error)
+{
+    struct ArrowArray fields[BY_MAX];
+    int32_t result = WEIR_OK;
+    uint32_t n = 0;
+    for (; n < by->fields && result == WEIR_OK; n++) {
+        result = key_column(a, lane, part, by->first + n, &fields[n], error);
+        if (result == WEIR_OK) *bytes += text_bytes(&fields[n]);
+    }
+    if (result == WEIR_OK) return struct_array(a->host, fields, n, part->n, 1, out, error);
+    for (uint32_t i = 0; i + 1 < n; i++) fields[i].release(&fields[i]);
+    return result;
+}
+
+/* Starts of sessions: what their records are sorted by. */
+static int32_t session_starts(const struct aggregation *a, struct lane *lane,
+                              const struct part *part, struct ArrowArray *out,
+                              struct weir_error *error)
+{
+    int32_t result = a->data->column(WEIR_TYPE_TIMESTAMP, part->n, 0, 0, out, error);
+    for (uint32_t i = 0; i < part->n && result == WEIR_OK; i++)
+        ((int64_t *)(uintptr_t)out->buffers[1])[i] =
+            a->state->row_order(lane->state, a->table, part->slots[i]);
+    return result;
+}
+
+static int32_t window_ends(const struct aggregation *a, const struct ArrowArray *starts,
+                           struct ArrowArray *out, struct weir_error *error)
+{
+    const uint32_t n = (uint32_t)starts->length;
+    int32_t result = a->data->column(WEIR_TYPE_TIMESTAMP, n, 0, 0, out, error);
+    for (uint32_t i = 0; i < n && result == WEIR_OK; i++)
+        ((int64_t *)(uintptr_t)out->buffers[1])[i] =
+            weir_get_int64(starts, i) + a->time.windows.length;
+    return result;
+}
+
+/* The window or session of each group. */
+static int32_t time_struct(const struct aggregation *a, struct lane *lane, const struct part *part,
+                           struct ArrowArray *out, struct weir_error *error)
+{
+    const int session = a->time.kind == TIME_SESSION;
+    struct ArrowArray ends[2];
+    int32_t result = session ? session_starts(a, lane, part, &ends[0], error)
+                             : key_column(a, lane, part, a->n_flat, &ends[0], error);
+    if (result != WEIR_OK) return result;
+    result = session ? a->state->values(lane->state, a->table, a->expiry, part->slots, part->n,
+                                        &ends[1], error)
+                     : window_ends(a, &ends[0], &ends[1], error);
+    if (result == WEIR_OK) return struct_array(a->host, ends, 2, part->n, 0, out, error);
+    ends[0].release(&ends[0]);
+    return result;
+}
+
+/* What the groups of a chunk are, column by column of the output. */
+static int32_t group_arrays(const struct aggregation *a, struct lane *lane, const struct part *part,
+                            uint64_t *bytes, struct weir_error *error)
 {
     int32_t result = WEIR_OK;
     for (uint32_t i = 0; i < a->n_by && result == WEIR_OK; i++) {
-        result = part->slots
-                     ? a->state->keys(lane->state, a->table, i, part->slots, part->n,
-                                      &lane->arrays[i], error)
-                     : a->combine->keys(lane->groups, i, part->from, part->n,
-                                        &lane->arrays[i], error);
-        if (result == WEIR_OK) *bytes += text_bytes(&lane->arrays[i]);
+        const struct by *by = &a->by[i];
+        struct ArrowArray *out = &lane->arrays[i];
+        result = by->fields ? key_struct(a, lane, part, by, out, bytes, error)
+                            : key_column(a, lane, part, by->first, out, error);
+        if (result == WEIR_OK && !by->fields) *bytes += text_bytes(out);
     }
+    if (result == WEIR_OK && a->time.kind >= TIME_WINDOW)
+        result = time_struct(a, lane, part, &lane->arrays[a->n_by], error);
     return result;
 }
 
@@ -59,12 +131,16 @@ static int32_t emit_columns(const struct aggregation *a, struct lane *lane, uint
 static int32_t emit_partial(const struct aggregation *a, struct lane *lane, struct part *part,
                             struct weir_error *error)
 {
-    uint32_t columns = a->n_by + a->n_columns;
+    uint32_t columns = a->n_keys + a->n_columns;
     uint64_t bytes = 0;
+    int32_t result = WEIR_OK;
     memset(lane->arrays, 0, columns * sizeof *lane->arrays);
-    int32_t result = key_arrays(a, lane, part, &bytes, error);
-    for (uint32_t i = a->n_by; i < columns && result == WEIR_OK; i++) {
-        result = a->combine->values(lane->groups, i - a->n_by, part->from, part->n,
+    for (uint32_t i = 0; i < a->n_keys && result == WEIR_OK; i++) {
+        result = a->combine->keys(lane->groups, i, part->from, part->n, &lane->arrays[i], error);
+        if (result == WEIR_OK) bytes += text_bytes(&lane->arrays[i]);
+    }
+    for (uint32_t i = a->n_keys; i < columns && result == WEIR_OK; i++) {
+        result = a->combine->values(lane->groups, i - a->n_keys, part->from, part->n,
                                     &lane->arrays[i], error);
         if (result == WEIR_OK) bytes += text_bytes(&lane->arrays[i]);
     }
@@ -117,6 +193,11 @@ static int32_t reject_failed(const struct aggregation *a, struct lane *lane, str
     return result;
 }
 
+static uint32_t groups_of(const struct aggregation *a)
+{
+    return (uint32_t)a->group.n_children;
+}
+
 static int32_t finish_calls(const struct aggregation *a, struct lane *lane, const struct part *part,
                             struct weir_rows *rows, struct weir_error *error)
 {
@@ -126,7 +207,7 @@ static int32_t finish_calls(const struct aggregation *a, struct lane *lane, cons
         struct weir_cells cells = { .size = sizeof cells };
         lane_cells(a, lane, c, &cells);
         result = c->function->finish(a->host, c->bound, &cells, part->slots, part->from, part->n,
-                                     lane->failed, lane->reason, &lane->arrays[a->n_by + i], error);
+                                     lane->failed, lane->reason, &lane->arrays[groups_of(a) + i], error);
         if (result == WEIR_OK && memchr(lane->failed, 1, part->n))
             result = reject_failed(a, lane, rows, part->n, error);
     }
@@ -137,21 +218,21 @@ static int32_t finish_calls(const struct aggregation *a, struct lane *lane, cons
 static int32_t finish_values(const struct aggregation *a, struct lane *lane, uint32_t n,
                              struct weir_rows *rows, uint32_t *columns, struct weir_error *error)
 {
-    uint32_t before = a->n_by + a->n_calls;
+    const uint32_t groups = groups_of(a), before = groups + a->n_calls;
     uint32_t values = a->values ? (uint32_t)a->expr->aggregate_schema(a->values)->n_children
                                 : a->n_calls;
-    uint32_t first = a->values ? before : a->n_by;
+    uint32_t first = a->values ? before : groups;
     int32_t result = WEIR_OK;
     for (uint32_t i = 0; i < before; i++) lane->finished[i] = &lane->arrays[i];
     if (a->values)
         result = a->expr->aggregate_finish(lane->context, a->values, lane->finished,
-                                           lane->finished + a->n_by, n, rows,
+                                           lane->finished + groups, n, rows,
                                            lane->arrays + before, error);
-    for (uint32_t i = 0; i < a->n_by + values; i++)
+    for (uint32_t i = 0; i < groups + values; i++)
         lane->out[i] = (struct weir_output_column){
-            -1, 0, &lane->arrays[i < a->n_by ? i : first + (i - a->n_by)]
+            -1, 0, &lane->arrays[i < groups ? i : first + (i - groups)]
         };
-    *columns = a->n_by + values;
+    *columns = groups + values;
     return result;
 }
 
@@ -160,12 +241,12 @@ static int32_t emit_part(const struct aggregation *a, struct lane *lane, struct 
 {
     uint32_t values =
         a->values ? (uint32_t)a->expr->aggregate_schema(a->values)->n_children : 0;
-    uint32_t arrays = a->n_by + a->n_calls + values, columns = 0;
+    uint32_t arrays = groups_of(a) + a->n_calls + values, columns = 0;
     struct weir_rows rows = { sizeof rows, part->n, lane->rows };
     uint64_t bytes = 0;
     memset(lane->arrays, 0, arrays * sizeof *lane->arrays);
     for (uint32_t i = 0; i < part->n; i++) lane->rows[i] = i;
-    int32_t result = key_arrays(a, lane, part, &bytes, error);
+    int32_t result = group_arrays(a, lane, part, &bytes, error);
     if (result == WEIR_OK && bytes > BYTES_MAX && part->n > 1) {
         drop(lane, arrays);
         part->n /= 2;
@@ -196,11 +277,13 @@ static int32_t emit_parts(const struct aggregation *a, struct lane *lane, const 
 
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error)
 {
+    lane->in_state = 0;
     return emit_parts(a, lane, NULL, a->combine->count(lane->groups), error);
 }
 
 int32_t lane_emit_slots(const struct aggregation *a, struct lane *lane, const uint32_t *slots,
                         uint32_t n, struct weir_error *error)
 {
+    lane->in_state = 1;
     return emit_parts(a, lane, slots, n, error);
 }

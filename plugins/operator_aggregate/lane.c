@@ -14,6 +14,9 @@
  * segments, so the first arrival of a group among partials is that among rows, and aggregates that
  * depend on the order see the rows in order.
  *
+ * Time. A window or session is more columns of the key; what that means is in event_time.c, how rows
+ * get there in place.c.
+ *
  * Distinct calls. A partial state can't tell which arguments it has seen, so if one call is
  * distinct, rows cross the exchange uncombined: grouping columns and arguments, which are updated
  * behind it. There a second table per distinct call, keyed by group and arguments, tells new rows:
@@ -21,29 +24,44 @@
  */
 #include "plugins/operator_aggregate/lane.h"
 
+/* How many of each thing a lane has. */
+struct sizes {
+    uint32_t inputs, evaluated, arrays, out;
+};
+
+static struct sizes sizes_of(const struct aggregation *a)
+{
+    uint32_t more = a->n_args > a->n_columns ? a->n_args : a->n_columns;
+    uint32_t values =
+        a->values ? (uint32_t)a->expr->aggregate_schema(a->values)->n_children : a->n_calls;
+    struct sizes s = { a->n_keys + more, a->n_by + a->n_keys + a->n_args,
+                       a->n_keys + 1 + a->n_calls + values + a->n_columns, 0 };
+    s.out = s.arrays + a->n_args + a->n_input;
+    return s;
+}
+
 int32_t aggregation_lane_create(void *self, struct weir_context *context, void **lane,
                                 struct weir_error *error)
 {
     const struct aggregation *a = self;
-    uint32_t more = a->n_args > a->n_columns ? a->n_args : a->n_columns;
-    uint32_t in = a->n_by + more;
-    uint32_t values =
-        a->values ? (uint32_t)a->expr->aggregate_schema(a->values)->n_children : a->n_calls;
-    uint32_t results = a->n_by + a->n_calls + values + a->n_columns;
+    const struct sizes s = sizes_of(a);
     uint64_t bytes = sizeof(struct lane) + a->n_calls * sizeof(struct weir_combine *) +
-                     in * (sizeof(struct ArrowArray) + sizeof(struct ArrowArray *)) +
-                     results * (sizeof(struct ArrowArray) + sizeof(struct ArrowArray *) +
-                                sizeof(struct weir_output_column));
+                     (s.evaluated + s.arrays + a->n_keys) * sizeof(struct ArrowArray) +
+                     (s.inputs + s.arrays + a->n_keys) * sizeof(struct ArrowArray *) +
+                     s.out * sizeof(struct weir_output_column);
     struct lane *l = a->host->alloc(bytes);
     if (!l) return no_memory(error);
     memset(l, 0, bytes);
     l->context = context;
     l->evaluated = (struct ArrowArray *)(void *)(l + 1);
-    l->arrays = l->evaluated + in;
-    l->out = (struct weir_output_column *)(void *)(l->arrays + results);
-    l->inputs = (const struct ArrowArray **)(void *)(l->out + results);
-    l->finished = l->inputs + in;
-    l->seen = (struct weir_combine **)(void *)(l->finished + results);
+    l->arrays = l->evaluated + s.evaluated;
+    l->expanded = l->arrays + s.arrays;
+    l->out = (struct weir_output_column *)(void *)(l->expanded + a->n_keys);
+    l->inputs = (const struct ArrowArray **)(void *)(l->out + s.out);
+    l->finished = l->inputs + s.inputs;
+    l->expanded_keys = l->finished + s.arrays;
+    l->seen = (struct weir_combine **)(void *)(l->expanded_keys + a->n_keys);
+    for (uint32_t i = 0; i < a->n_keys; i++) l->expanded_keys[i] = &l->expanded[i];
     *lane = l;
     return WEIR_OK;
 }
@@ -56,6 +74,8 @@ void aggregation_lane_destroy(void *self, void *lane)
     a->combine->destroy(l->groups);
     for (uint32_t i = 0; i < a->n_calls; i++) a->combine->destroy(l->seen[i]);
     a->host->free(l->changed);
+    a->host->free(l->repeat);
+    a->host->free(l->starts);
     a->host->free(l);
 }
 
@@ -73,7 +93,6 @@ int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
     (void)error;
     l->begin = *in;
     l->state = in->state;
-    l->inserted = 0;
     empty(a, l->groups);
     for (uint32_t i = 0; i < a->n_calls; i++) empty(a, l->seen[i]);
     if (l->changed) memset(l->changed, 0, l->n_changed * sizeof *l->changed);
@@ -85,7 +104,7 @@ int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
 static int32_t make_table(const struct aggregation *a, struct lane *lane, struct weir_error *error)
 {
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .name = "groups",
-                                    .key = &a->key, .n_distribution = a->n_by,
+                                    .key = &a->key, .n_distribution = a->n_flat,
                                     .n_columns = a->n_columns, .columns = a->columns,
                                     .signature = "" };
     return a->combine->create(lane->context, &spec, &lane->groups, error);
@@ -111,35 +130,40 @@ static int32_t note_changed(const struct aggregation *a, struct lane *lane, uint
     return WEIR_OK;
 }
 
-/* Fills lane->slots for n rows whose grouping columns are lane->inputs. */
-static int32_t find_slots(const struct aggregation *a, struct lane *lane, int durable,
-                          const uint64_t *hash, const uint32_t *rows, uint32_t n,
-                          struct weir_error *error)
+int32_t lane_find_slots(const struct aggregation *a, struct lane *lane, int durable,
+                        const struct ArrowArray *const *keys, const uint64_t *hash,
+                        const uint32_t *rows, uint32_t n, struct weir_error *error)
 {
-    uint32_t some = a->n_by ? n : 1; /* without a key all rows have one slot */
+    uint32_t some = a->n_keys ? n : 1; /* without a key all rows have one slot */
     int32_t result = WEIR_OK;
-    if (!a->n_by) rows = NULL;
+    if (!a->n_keys) rows = NULL;
+    lane->in_state = durable != 0;
     if (durable)
-        result = a->state->lookup_or_insert(lane->state, a->table, lane->inputs, hash, rows, some,
+        result = a->state->lookup_or_insert(lane->state, a->table, keys, hash, rows, some,
                                             lane->slots, error);
     else {
         if (!lane->groups) result = make_table(a, lane, error);
         if (result == WEIR_OK)
-            result = a->combine->lookup_or_insert(lane->groups, lane->inputs, hash, rows, some,
+            result = a->combine->lookup_or_insert(lane->groups, keys, hash, rows, some,
                                                   lane->slots, error);
     }
-    for (uint32_t i = 1; !a->n_by && i < n; i++) lane->slots[i] = lane->slots[0];
-    if (result == WEIR_OK && durable && !a->complete) result = note_changed(a, lane, n, error);
+    for (uint32_t i = 1; !a->n_keys && i < n; i++) lane->slots[i] = lane->slots[0];
+    if (result == WEIR_OK && durable) result = note_changed(a, lane, n, error);
     return result;
 }
 
 void lane_cells(const struct aggregation *a, struct lane *lane, const struct call *call,
                 struct weir_cells *cells)
 {
-    if (lane->state)
+    if (lane->in_state)
         a->state->cells(lane->state, a->table, call->first, call->n_columns, lane->views, cells);
     else
         a->combine->cells(lane->groups, call->first, call->n_columns, lane->views, cells);
+}
+
+void lane_count(const struct aggregation *a, struct lane *lane, const char *name, int64_t n)
+{
+    if (n) a->host->count(lane->context, name, n);
 }
 
 /* ---- calls ---- */
@@ -160,14 +184,14 @@ static int32_t make_seen(const struct aggregation *a, struct lane *lane, uint32_
 {
     const struct call *call = &a->calls[i];
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .name = "seen",
-                                    .n_distribution = a->n_by, .signature = "" };
+                                    .n_distribution = a->n_flat, .signature = "" };
     struct ArrowSchema key;
-    int32_t result = a->data->schema_struct(a->n_by + call->n_args, &key, error);
-    for (uint32_t k = 0; k < a->n_by + call->n_args && result == WEIR_OK; k++) {
+    int32_t result = a->data->schema_struct(a->n_keys + call->n_args, &key, error);
+    for (uint32_t k = 0; k < a->n_keys + call->n_args && result == WEIR_OK; k++) {
         key.children[k]->release(key.children[k]);
-        result = a->data->schema_copy(k < a->n_by
+        result = a->data->schema_copy(k < a->n_keys
                                           ? a->key.children[k]
-                                          : a->expr->schema(call->args[k - a->n_by]),
+                                          : a->expr->schema(call->args[k - a->n_keys]),
                                       NULL, key.children[k], error);
     }
     spec.key = &key;
@@ -187,9 +211,9 @@ static int32_t find_new(const struct aggregation *a, struct lane *lane, uint32_t
     const struct ArrowArray *keys[BY_MAX + COLUMNS_MAX];
     int32_t result = lane->seen[i] ? WEIR_OK : make_seen(a, lane, i, error);
     if (result != WEIR_OK) return result;
-    for (uint32_t k = 0; k < a->n_by; k++) keys[k] = lane->inputs[k];
+    for (uint32_t k = 0; k < a->n_keys; k++) keys[k] = lane->inputs[k];
     for (uint32_t k = 0; k < call->n_args; k++)
-        keys[a->n_by + k] = lane->inputs[a->n_by + call->first_arg + k];
+        keys[a->n_keys + k] = lane->inputs[a->n_keys + call->first_arg + k];
     uint32_t next = a->combine->count(lane->seen[i]), found = 0;
     result = a->combine->lookup_or_insert(lane->seen[i], keys, NULL, rows, n, slots, error);
     for (uint32_t k = 0; k < n && result == WEIR_OK; k++) {
@@ -202,9 +226,8 @@ static int32_t find_new(const struct aggregation *a, struct lane *lane, uint32_t
     return result;
 }
 
-/* Updates (`merge` 0) or merges all calls with n rows of the chunk's inputs. */
-static int32_t apply(const struct aggregation *a, struct lane *lane, int merge, uint32_t chunk_rows,
-                     const uint32_t *rows, uint32_t n, struct weir_error *error)
+int32_t lane_apply(const struct aggregation *a, struct lane *lane, int merge, uint32_t chunk_rows,
+                   const uint32_t *rows, uint32_t n, struct weir_error *error)
 {
     int32_t result = WEIR_OK;
     for (uint32_t i = 0; i < a->n_calls && result == WEIR_OK; i++) {
@@ -215,7 +238,7 @@ static int32_t apply(const struct aggregation *a, struct lane *lane, int merge, 
         uint32_t *own = NULL;
         lane_cells(a, lane, c, &cells);
         call.n_args = merge ? c->n_columns : c->n_args;
-        call.args = lane->inputs + a->n_by + (merge ? c->first : c->first_arg);
+        call.args = lane->inputs + a->n_keys + (merge ? c->first : c->first_arg);
         if (c->distinct) {
             slots = own = a->host->alloc((uint64_t)n * sizeof *own + 1);
             result = own ? find_new(a, lane, i, rows, n, &call.selected, own, error)
@@ -230,25 +253,56 @@ static int32_t apply(const struct aggregation *a, struct lane *lane, int merge, 
     return result;
 }
 
+int32_t lane_merge(const struct aggregation *a, struct lane *lane, struct ArrowArray *arrays,
+                   uint32_t n, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < a->n_columns; i++) lane->inputs[a->n_keys + i] = &arrays[i];
+    int32_t result = lane_apply(a, lane, 1, n, NULL, n, error);
+    for (uint32_t i = 0; i < a->n_columns; i++) arrays[i].release(&arrays[i]);
+    return result;
+}
+
 /* ---- the combine side ---- */
 
 static void drop_evaluated(const struct aggregation *a, struct lane *lane)
 {
-    for (uint32_t i = 0; i < a->n_by + a->n_args; i++)
+    for (uint32_t i = 0; i < a->n_by + a->n_keys + a->n_args; i++)
         if (lane->evaluated[i].release) lane->evaluated[i].release(&lane->evaluated[i]);
 }
 
-static int32_t eval_one(const struct aggregation *a, struct lane *lane, uint32_t at,
+void lane_list_rows(struct lane *lane, const struct weir_chunk *chunk, struct weir_rows *rows)
+{
+    if (rows->rows) return;
+    rows->rows = lane->rows;
+    for (uint32_t i = 0; i < rows->n; i++) lane->rows[i] = weir_row(chunk, i);
+}
+
+/* The values of an expression: a column of the input as it is, or `evaluated`. */
+static int32_t eval_one(const struct aggregation *a, struct lane *lane,
+                        const struct ArrowArray **value, struct ArrowArray *evaluated,
                         struct weir_expr *expr, int32_t input, const struct weir_chunk *chunk,
                         struct weir_rows *rows, struct weir_error *error)
 {
-    lane->inputs[at] = input >= 0 ? chunk->array->children[input] : &lane->evaluated[at];
+    *value = input >= 0 ? chunk->array->children[input] : evaluated;
     if (input >= 0) return WEIR_OK;
-    if (rows->rows == NULL) {
-        rows->rows = lane->rows;
-        for (uint32_t i = 0; i < rows->n; i++) lane->rows[i] = weir_row(chunk, i);
+    lane_list_rows(lane, chunk, rows);
+    return a->expr->eval(lane->context, expr, &chunk, rows, evaluated, error);
+}
+
+/* The fields of a struct as columns of the key, null where it is. */
+static int32_t flatten(const struct aggregation *a, struct lane *lane, const struct by *by,
+                       const struct ArrowArray *value, uint32_t n, struct weir_error *error)
+{
+    uint32_t *rows = lane->few;
+    int32_t result = WEIR_OK;
+    for (uint32_t r = 0; r < n; r++) rows[r] = weir_is_null(value, r) ? UINT32_MAX : r;
+    for (uint32_t i = 0; i < by->fields && result == WEIR_OK; i++) {
+        struct ArrowArray *field = &lane->evaluated[a->n_by + by->first + i];
+        lane->inputs[by->first + i] = field;
+        result = a->data->take(a->key.children[by->first + i], value->children[i], rows, n, field,
+                               error);
     }
-    return a->expr->eval(lane->context, expr, &chunk, rows, &lane->evaluated[at], error);
+    return result;
 }
 
 /* Grouping columns and arguments of a chunk. rows->rows stays NULL where nothing had to be
@@ -257,30 +311,65 @@ static int32_t eval_inputs(const struct aggregation *a, struct lane *lane,
                            const struct weir_chunk *chunk, struct weir_rows *rows,
                            struct weir_error *error)
 {
+    const uint32_t args = a->n_by + a->n_keys;
     int32_t result = WEIR_OK;
     *rows = (struct weir_rows){ sizeof *rows, chunk->selected, NULL };
-    for (uint32_t i = 0; i < a->n_by && result == WEIR_OK; i++)
-        result = eval_one(a, lane, i, a->by[i].expr, a->by[i].input, chunk, rows, error);
+    for (uint32_t i = 0; i < a->n_by && result == WEIR_OK; i++) {
+        const struct by *by = &a->by[i];
+        const struct ArrowArray *value;
+        result = eval_one(a, lane, &value, &lane->evaluated[i], by->expr, by->input, chunk, rows,
+                          error);
+        if (result == WEIR_OK && by->fields)
+            result = flatten(a, lane, by, value, chunk->rows, error);
+        else
+            lane->inputs[by->first] = value;
+    }
     for (uint32_t i = 0; i < a->n_args && result == WEIR_OK; i++)
-        result = eval_one(a, lane, a->n_by + i, a->args[i], a->arg_inputs[i], chunk, rows, error);
+        result = eval_one(a, lane, &lane->inputs[a->n_keys + i], &lane->evaluated[args + i],
+                          a->args[i], a->arg_inputs[i], chunk, rows, error);
     return result;
 }
 
-/* Hands grouping columns and arguments over as they are. */
+/* Column i of what crosses uncombined: of the input, or made here. */
+static struct weir_output_column raw_column(const struct aggregation *a, struct lane *lane,
+                                            uint32_t i)
+{
+    int32_t input = -1;
+    uint32_t at = a->n_by + i; /* among the evaluated */
+    if (i >= a->n_keys + a->n_args) input = (int32_t)(i - a->n_keys - a->n_args);
+    else if (i >= a->n_keys) input = a->arg_inputs[i - a->n_keys];
+    for (uint32_t k = 0; k < a->n_by && i < a->n_flat; k++)
+        if (a->by[k].first == i && !a->by[k].fields) {
+            input = a->by[k].input;
+            at = k;
+        }
+    return (struct weir_output_column){ input, 0, input < 0 ? &lane->evaluated[at] : NULL };
+}
+
+/* Hands key and arguments over as they are, and the input where late rows are an output. */
 static int32_t emit_raw(const struct aggregation *a, struct lane *lane,
                         const struct weir_chunk *chunk, const uint32_t *rows, uint32_t n,
                         struct weir_error *error)
 {
-    uint32_t columns = a->n_by + a->n_args;
-    for (uint32_t i = 0; i < columns; i++) {
-        int32_t input = i < a->n_by ? a->by[i].input : a->arg_inputs[i - a->n_by];
-        lane->out[i] = (struct weir_output_column){ input, 0,
-                                                    input < 0 ? &lane->evaluated[i] : NULL };
-    }
+    uint32_t columns = a->n_keys + a->n_args + a->n_input;
+    for (uint32_t i = 0; i < columns; i++) lane->out[i] = raw_column(a, lane, i);
     struct weir_emission emission = { .size = sizeof emission, .output = WEIR_OUTPUT_EXCHANGE,
                                       .from = chunk, .columns = lane->out, .n_columns = columns,
                                       .rows = chunk->rows, .selection = rows, .selected = n };
     return a->host->emit(lane->context, &emission, error);
+}
+
+static int32_t combine_rows(const struct aggregation *a, struct lane *lane,
+                            const struct weir_chunk *chunk, struct weir_rows *rows,
+                            struct weir_error *error)
+{
+    const uint32_t *selection = rows->rows ? rows->rows : chunk->selection;
+    if (a->raw) return emit_raw(a, lane, chunk, selection, rows->n, error);
+    if (a->time.rows_expand)
+        return lane_add_to_windows(a, lane, 0, 0, chunk->rows, rows, error);
+    int32_t result = lane_find_slots(a, lane, 0, lane->inputs, NULL, selection, rows->n, error);
+    return result == WEIR_OK ? lane_apply(a, lane, 0, chunk->rows, selection, rows->n, error)
+                             : result;
 }
 
 int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
@@ -291,12 +380,9 @@ int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct
     struct weir_rows rows;
     (void)input;
     int32_t result = eval_inputs(a, l, chunk, &rows, error);
-    const uint32_t *selection = rows.rows ? rows.rows : chunk->selection;
-    if (result == WEIR_OK && rows.n > 0)
-        result = a->raw ? emit_raw(a, l, chunk, selection, rows.n, error)
-                        : find_slots(a, l, 0, NULL, selection, rows.n, error);
-    if (result == WEIR_OK && rows.n > 0 && !a->raw)
-        result = apply(a, l, 0, chunk->rows, selection, rows.n, error);
+    if (result == WEIR_OK && a->time.kind)
+        result = lane_time_columns(a, l, chunk, &rows, error);
+    if (result == WEIR_OK && rows.n > 0) result = combine_rows(a, l, chunk, &rows, error);
     drop_evaluated(a, l); /* those that were not moved */
     return result;
 }
@@ -314,64 +400,52 @@ int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct w
 
 /* ---- behind the exchange ---- */
 
+/* The key has more columns than the distribution, or means something else behind the exchange: its
+ * hash is not that of the chunk. */
+static const uint64_t *hash_of_key(const struct aggregation *a, const struct weir_chunk *chunk)
+{
+    return a->time.kind >= TIME_WINDOW ? NULL : chunk->hash;
+}
+
+static int32_t process_timed(const struct aggregation *a, struct lane *lane,
+                             const struct weir_chunk *chunk, struct weir_rows *rows,
+                             struct weir_error *error)
+{
+    const int sessions = a->time.kind == TIME_SESSION;
+    int32_t result = WEIR_OK;
+    if (a->time.partials_expand)
+        return lane_add_to_windows(a, lane, 1, !a->raw, chunk->rows, rows, error);
+    if (a->raw && a->time.kind == TIME_WINDOW)
+        result = lane_times_to_slices(a, lane, chunk->rows, rows, error);
+    if (result == WEIR_OK)
+        result = lane_find_slots(a, lane, !sessions, lane->inputs, hash_of_key(a, chunk),
+                                 rows->rows, rows->n, error);
+    if (result == WEIR_OK)
+        result = lane_apply(a, lane, !a->raw, chunk->rows, rows->rows, rows->n, error);
+    if (result == WEIR_OK && a->time.bounded && !sessions)
+        result = lane_set_expiry(a, lane, rows);
+    return result;
+}
+
 int32_t aggregation_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
                             struct weir_error *error)
 {
     const struct aggregation *a = self;
     struct lane *l = lane;
+    struct weir_rows rows = { sizeof rows, chunk->selected, NULL };
+    uint32_t columns = a->n_keys + (a->raw ? a->n_args : a->n_columns);
     (void)input;
-    for (int64_t i = 0; i < chunk->array->n_children; i++) l->inputs[i] = chunk->array->children[i];
-    int32_t result =
-        find_slots(a, l, a->durable != 0, chunk->hash, chunk->selection, chunk->selected, error);
-    if (result != WEIR_OK) return result;
-    return apply(a, l, !a->raw, chunk->rows, chunk->selection, chunk->selected, error);
-}
-
-static int32_t emit_changed(const struct aggregation *a, struct lane *lane,
-                            struct weir_error *error)
-{
-    uint32_t n = 0;
-    int32_t result = WEIR_OK;
-    for (uint32_t w = 0; w < lane->n_changed && result == WEIR_OK; w++)
-        for (uint64_t bits = lane->changed[w]; bits && result == WEIR_OK; bits &= bits - 1) {
-            lane->slots[n++] = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (n < WEIR_CHUNK_TARGET_ROWS) continue;
-            result = lane_emit_slots(a, lane, lane->slots, n, error);
-            n = 0;
-        }
-    return result == WEIR_OK ? lane_emit_slots(a, lane, lane->slots, n, error) : result;
-}
-
-static int32_t emit_all(const struct aggregation *a, struct lane *lane, struct weir_error *error)
-{
-    uint32_t n = 0, slot = a->state->next(lane->state, a->table, 0);
-    int32_t result = WEIR_OK;
-    for (; slot != WEIR_NO_SLOT && result == WEIR_OK;
-         slot = a->state->next(lane->state, a->table, slot + 1)) {
-        lane->slots[n++] = slot;
-        if (n < WEIR_CHUNK_TARGET_ROWS) continue;
-        result = lane_emit_slots(a, lane, lane->slots, n, error);
-        n = 0;
+    for (uint32_t i = 0; i < columns; i++) l->inputs[i] = chunk->array->children[i];
+    if (a->time.kind && a->durable) {
+        lane_list_rows(l, chunk, &rows);
+        int32_t judged = a->time.bounded ? lane_drop_late(a, l, chunk, &rows, error) : WEIR_OK;
+        if (judged != WEIR_OK || rows.n == 0) return judged;
+        int32_t result = process_timed(a, l, chunk, &rows, error);
+        drop_evaluated(a, l);
+        return result;
     }
-    return result == WEIR_OK ? lane_emit_slots(a, lane, lane->slots, n, error) : result;
-}
-
-/* The one group of an aggregation without `by` is there from the first batch on, with rows or
- * without. */
-static int32_t the_group(const struct aggregation *a, struct lane *lane, struct weir_error *error)
-{
-    a->state->lookup(lane->state, a->table, lane->inputs, NULL, NULL, 1, lane->slots);
-    if (lane->slots[0] != WEIR_NO_SLOT) return WEIR_OK;
-    return a->state->lookup_or_insert(lane->state, a->table, lane->inputs, NULL, NULL, 1,
-                                      lane->slots, error);
-}
-
-int32_t aggregation_advance(void *self, void *lane, struct weir_error *error)
-{
-    const struct aggregation *a = self;
-    struct lane *l = lane;
-    if (!a->durable) return l->groups ? lane_emit_groups(a, l, error) : WEIR_OK;
-    if (a->n_by) return a->complete ? emit_all(a, l, error) : emit_changed(a, l, error);
-    int32_t result = the_group(a, l, error);
-    return result == WEIR_OK ? lane_emit_slots(a, l, l->slots, 1, error) : result;
+    int32_t result = lane_find_slots(a, l, a->durable != 0, l->inputs, chunk->hash,
+                                     chunk->selection, chunk->selected, error);
+    if (result != WEIR_OK) return result;
+    return lane_apply(a, l, !a->raw, chunk->rows, chunk->selection, chunk->selected, error);
 }

@@ -24,9 +24,26 @@ static const struct weir_option aggregate_options[] = {
     WEIR_OPTION(WEIR_OPTION_EXPRS, 0, "by", NULL, NULL,
                 "the key: columns, or \"expression as name\"; not given: one group of all rows"),
     VALUES,
+    WEIR_OPTION(WEIR_OPTION_COLUMN, 0, "window.on", NULL, NULL,
+                "groups are windows of time, too: the column with it, a timestamp or a window (at "
+                "its end); null: in none"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "window.length", NULL, NULL, "how long a window is"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "window.slide", NULL, NULL,
+                "a window begins every …; not given: as long as one is"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "window.start", NULL, NULL,
+                "how long after 1970-01-01T00:00:00Z one begins; not given: then"),
+    WEIR_OPTION(WEIR_OPTION_COLUMN, 0, "session.on", NULL, NULL,
+                "groups are sessions, too: the column with the time, as for windows"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "session.gap", NULL, NULL,
+                "how long a silence ends one: a duration, or an expression that gives an interval; "
+                "0 or less: in none"),
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "output_mode", NULL, "update|complete|append",
-                "what a batch gives: the groups that changed, or all; not given: that of the job, "
-                "else update"),
+                "what a batch gives: the groups that changed, all, or those that are final; not "
+                "given: that of the job, else append with a window or session on a watermarked "
+                "column, else update"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "late", NULL, NULL,
+                "name of an output with the rows that came too late; not given: they are counted "
+                "only"),
 };
 
 #define OPERATOR(operator_name, operator_table, more, state, with, help)                           \
