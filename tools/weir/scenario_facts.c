@@ -16,7 +16,23 @@ uint64_t facts_state_rows(const struct plan_node *node)
     return rows;
 }
 
-void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint32_t step)
+/* What operators counted in the batch. */
+static json_t *counters_json(const struct run *run)
+{
+    json_t *all = json_object();
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        const struct counters *counters = &run->counters[i];
+        json_t *of = counters->n ? json_object() : NULL;
+        for (uint32_t k = 0; k < counters->n; k++)
+            json_object_set_new(of, counters->list[k].name,
+                                json_integer((json_int_t)counters->list[k].value));
+        if (of) json_object_set_new(all, run->plan->nodes[i]->name, of);
+    }
+    return all;
+}
+
+void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint64_t rows_in,
+               uint32_t step)
 {
     json_t *rows = json_object();
     for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
@@ -25,10 +41,12 @@ void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint32_t 
             json_object_set_new(rows, node->name,
                                 json_integer((json_int_t)facts_state_rows(node)));
     }
-    json_t *fact = json_pack("{s:I, s:i, s:I, s:o, s:o, s:o}", "batch", (json_int_t)batch, "step",
+    json_t *fact = json_pack("{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o}", "batch",
+                             (json_int_t)batch, "rows_in", (json_int_t)rows_in, "step",
                              (int)step, "time_us", (json_int_t)run->last_time_us, "watermark_us",
                              time_json(run->previous_watermark_us), "next_watermark_us",
-                             time_json(run->watermark_us), "rows", rows);
+                             time_json(run->watermark_us), "rows", rows, "counters",
+                             counters_json(run));
     json_array_append_new(batches, fact);
 }
 

@@ -4,8 +4,9 @@
  *
  *     {"file": "x.json", "workers": 2, "passed": true, "state": "ended", "step": 3,
  *      "sinks": {"out": [{"batch": 0, "step": 1, "rows": [["a", 1]]}]},
- *      "batches": [{"batch": 0, "step": 1, "time_us": …, "watermark_us": …,
- *                   "next_watermark_us": …, "rows": {"counts": 1}}]}
+ *      "batches": [{"batch": 0, "rows_in": 1, "step": 1, "time_us": …, "watermark_us": …,
+ *                   "next_watermark_us": …, "rows": {"counts": 1},
+ *                   "counters": {"counts": {"updated": 1}}}]}
  *
  * `why` (where it failed) and `error` (of the job) are texts. `watermark_us` is the one that the
  * batch ran with, null without any.
@@ -17,7 +18,8 @@
 #include "tools/weir/scenario_play.h"
 
 /* Adds what is known at the end of a batch. [control] */
-void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint32_t step);
+void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint64_t rows_in,
+               uint32_t step);
 /* Rows in the state of an operator. [control] */
 uint64_t facts_state_rows(const struct plan_node *node);
 /* Prints the line. [control] */

@@ -71,6 +71,8 @@ struct player {
     int64_t watermark_us;
     int has_watermarks;
     json_t *rows; /* of state, by operator */
+    json_t *counters; /* by operator and name: of the last batch with rows and of those behind it */
+    uint64_t rows_in; /* of this life */
 };
 
 static const struct scenario_step *step_of(const struct player *p)
@@ -355,26 +357,34 @@ static enum answer check_times(struct player *p)
                                     json_string_value(want));
 }
 
+static enum answer check_counter(struct player *p, const char *name, const char *counter,
+                                 json_int_t want)
+{
+    const struct world_sink *sink = world_sink(&p->play->world, name);
+    const json_t *of = json_object_get(p->counters, name), *rows = json_object_get(p->rows, name);
+    const int is_rows = strcmp(counter, "rows") == 0;
+    json_int_t have = sink ? (json_int_t)sink->rows
+                           : json_integer_value(is_rows ? rows : json_object_get(of, counter));
+    char inner[320];
+    snprintf(inner, sizeof inner, "counters.%.128s.%.128s", name, counter);
+    if (is_rows ? !sink && !rows : sink || !of)
+        return fail(p, inner, "there is no such counter: sinks and operators with state have `rows`, "
+                    "operators count what they do");
+    if (have == want) return NEXT;
+    return fail(p, inner, "%s of \"%s\" is %lld, not %lld", counter, name, (long long)have,
+                (long long)want);
+}
+
 static enum answer check_counters(struct player *p)
 {
+    enum answer answer = NEXT;
     const char *name, *counter;
     json_t *counters, *number;
-    char inner[320];
     json_object_foreach((json_t *)(uintptr_t)step_of(p)->value, name, counters)
         json_object_foreach(counters, counter, number)
-        {
-            const struct world_sink *sink = world_sink(&p->play->world, name);
-            const json_t *rows = json_object_get(p->rows, name);
-            json_int_t have = sink ? (json_int_t)sink->rows : json_integer_value(rows);
-            snprintf(inner, sizeof inner, "counters.%.128s.%.128s", name, counter);
-            if (strcmp(counter, "rows") != 0 || (!sink && !rows))
-                return fail(p, inner, "not known yet: this weir counts the `rows` of sinks and "
-                            "of operators with state");
-            if (have != json_integer_value(number))
-                return fail(p, inner, "%s of \"%s\" is %lld, not %lld", counter, name,
-                            (long long)have, (long long)json_integer_value(number));
-        }
-    return NEXT;
+            if (answer == NEXT)
+                answer = check_counter(p, name, counter, json_integer_value(number));
+    return answer;
 }
 
 static int prepare(struct player *p, const json_t *given, const char *path)
@@ -496,6 +506,29 @@ static int on_idle(void *arg, const struct run *run, int64_t until_mono)
     return 1;
 }
 
+/* Adds what operators counted in a batch; one that read rows begins anew. */
+static void note_counters(struct player *p, const struct run *run)
+{
+    if (run->summary.rows_in != p->rows_in) json_object_clear(p->counters);
+    p->rows_in = run->summary.rows_in;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        const struct counters *counters = &run->counters[i];
+        const char *name = run->plan->nodes[i]->name;
+        json_t *of = json_object_get(p->counters, name);
+        if (run->plan->nodes[i]->kind != JOB_OPERATOR) continue;
+        if (!of) {
+            of = json_object();
+            json_object_set_new(p->counters, name, of);
+        }
+        for (uint32_t k = 0; k < counters->n; k++) {
+            const char *counter = counters->list[k].name;
+            json_int_t before = json_integer_value(json_object_get(of, counter));
+            json_object_set_new(of, counter,
+                                json_integer(before + (json_int_t)counters->list[k].value));
+        }
+    }
+}
+
 /* What the steps may ask for: taken at the end of each batch, since the job may be gone when they
  * do. */
 static void on_batch(void *arg, const struct run *run, uint64_t batch)
@@ -507,7 +540,8 @@ static void on_batch(void *arg, const struct run *run, uint64_t batch)
     }
     p->watermark_us = run->watermark_us;
     p->has_watermarks = run->plan->watermarks;
-    facts_add(p->play->batches, run, batch, p->step);
+    facts_add(p->play->batches, run, batch, run->summary.rows_in - p->rows_in, p->step);
+    note_counters(p, run);
     for (uint32_t i = 0; p->rows && i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
         if (node->stateful)
@@ -578,6 +612,7 @@ static void live(struct player *p)
     struct run_options options = { .workers = p->workers,
                                    .hooks = { on_idle, on_plan, on_state, on_batch, p } };
     life_begins(p);
+    p->rows_in = 0;
     struct journal *journal = journal_create(p->sys, 1, WEIR_LOG_ERROR, on_log, p);
     int status = run_job(p->sys, p->job, p->registry, journal, &options, &report, &summary);
     if (journal) journal_destroy(journal);
@@ -628,9 +663,10 @@ void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct
     world_use(&play->world);
     p.text = open_memstream(&play->text, &n);
     p.rows = json_object();
+    p.counters = json_object();
     play->batches = json_array();
     p.disk = sim_disk_create();
-    if (p.text && p.rows && p.disk && play->batches) {
+    if (p.text && p.rows && p.counters && p.disk && play->batches) {
         prepare(&p, scenario->job, "job");
         play_steps(&p);
         play->passed = !p.failed;
@@ -641,6 +677,7 @@ void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct
     play->world.at_commit = NULL;
     sim_disk_destroy(p.disk);
     json_decref(p.rows);
+    json_decref(p.counters);
     job_free(p.job);
     free(p.why);
 }
