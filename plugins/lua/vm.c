@@ -1,0 +1,237 @@
+/*
+ * vm.c - Lua states with limits.
+ *
+ *  1. Every allocation goes through `allocate`, which refuses what is over the limit; Lua turns
+ *     that into an error. (64-bit LuaJIT takes a foreign allocator since it uses GC64.)
+ *  2. The compiler is off: code that it made would not look at the hook that counts instructions.
+ *     The interpreter takes about 0.3 us for a small function; counting costs it a tenth of that.
+ *  3. Once a call is over its instructions, the hook comes with every further one. So code that
+ *     catches the error (pcall) gets the next one at once, until the call has ended.
+ *  4. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
+ *     calls before it. Therefore a call that met it begins again, after a full collection.
+ */
+#include "plugins/lua/vm.h"
+
+#include <luajit.h>
+#include <lualib.h>
+#include <stdlib.h>
+
+#include "plugins/lua/sandbox.h"
+#include "plugins/share/option.h"
+
+#define STEP_MAX (1 << 30)
+#define TYPE_CDATA 10
+#define WHOLE_MAX ((int64_t)1 << 53)
+#define SCRIPT_CALL_ROWS 100u        /* instructions to load a script: of so many rows */
+
+static void *allocate(void *ud, void *p, size_t old, size_t size)
+{
+    struct vm *vm = ud;
+    void *q;
+    if (size == 0) {
+        vm->used_bytes -= old;
+        free(p);
+        return NULL;
+    }
+    if (size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
+    q = realloc(p, size);
+    if (!q) return NULL;
+    vm->used_bytes += size;
+    vm->used_bytes -= old;
+    return q;
+}
+
+static struct vm *vm_of(lua_State *L)
+{
+    void *vm;
+    lua_getallocf(L, &vm);
+    return vm;
+}
+
+static void on_count(lua_State *L, lua_Debug *debug)
+{
+    struct vm *vm = vm_of(L);
+    (void)debug;
+    vm->left -= vm->step;
+    if (vm->left > 0) {
+        vm->step = vm->left < STEP_MAX ? vm->left : STEP_MAX;
+        lua_sethook(L, on_count, LUA_MASKCOUNT, (int)vm->step);
+        return;
+    }
+    vm->left = -1;
+    vm->step = 0;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    luaL_error(L, "over the limit of instructions");
+}
+
+static int on_panic(lua_State *L)
+{
+    fprintf(stderr, "lua: error outside of protected mode: %s\n", lua_tostring(L, -1));
+    abort();
+}
+
+/* ---- running ---- */
+
+static void arm(struct vm *vm, uint64_t rows)
+{
+    int64_t each = vm->script->instructions;
+    if (rows < 1) rows = 1;
+    vm->left = rows > (uint64_t)(INT64_MAX / each) ? INT64_MAX : each * (int64_t)rows;
+    vm->step = vm->left < STEP_MAX ? vm->left : STEP_MAX;
+    lua_sethook(vm->L, on_count, LUA_MASKCOUNT, (int)vm->step);
+}
+
+static int collect(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
+/* The reason of a failed call, in one line; it is at the top of the stack. */
+static void describe(struct vm *vm, int status, char *text)
+{
+    const char *reason = lua_type(vm->L, -1) == LUA_TSTRING ? lua_tostring(vm->L, -1) : NULL;
+    if (vm->left < 0)
+        snprintf(text, VM_TEXT,
+                 "%s ran for more than %lld instructions (option `instructions`): a loop without "
+                 "an end?",
+                 vm->script->function, (long long)vm->script->instructions);
+    else if (status == LUA_ERRMEM)
+        snprintf(text, VM_TEXT, "%s took more than %llu bytes of memory (option `memory`)",
+                 vm->script->function, (unsigned long long)vm->limit_bytes);
+    else
+        snprintf(text, VM_TEXT, "%s", reason ? reason : "an error that is no text");
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20) *p = ' ';
+}
+
+int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text)
+{
+    lua_State *L = vm->L;
+    int status = 0;
+    vm->no_memory = 0;
+    for (int again = 0; again < 2; again++) {
+        arm(vm, rows);
+        status = lua_cpcall(L, body, arg);
+        if (status != LUA_ERRMEM || vm->left < 0 || again) break;
+        lua_settop(L, 0);
+        lua_sethook(L, NULL, 0, 0);
+        lua_cpcall(L, collect, NULL);
+    }
+    lua_sethook(L, NULL, 0, 0);
+    if (status != 0) describe(vm, status, text);
+    lua_settop(L, 0);
+    if (vm->no_memory) return WEIR_FATAL;
+    return status == 0 ? WEIR_OK : WEIR_DATA;
+}
+
+void vm_no_memory(struct vm *vm, lua_State *L)
+{
+    vm->no_memory = 1;
+    luaL_error(L, "out of memory");
+}
+
+void vm_push_function(struct vm *vm, lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->function);
+}
+
+/* ---- int64 ---- */
+
+void vm_push_int(struct vm *vm, lua_State *L, int64_t value)
+{
+    if (value >= -WHOLE_MAX && value <= WHOLE_MAX) {
+        lua_pushnumber(L, (double)value);
+        return;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->int64);
+    lua_call(L, 0, 1);
+    memcpy((void *)(uintptr_t)lua_topointer(L, -1), &value, sizeof value); /* still ours alone */
+}
+
+/* 1: int64, 2: uint64, 0: something else. */
+static int cdata_kind(struct vm *vm, lua_State *L, int index)
+{
+    int kind;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->is_int64);
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    kind = (int)lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    return kind;
+}
+
+int vm_to_int(struct vm *vm, lua_State *L, int index, int64_t *value)
+{
+    int type = lua_type(L, index), kind;
+    if (index < 0) index = lua_gettop(L) + index + 1;
+    if (type == LUA_TNUMBER) {
+        double number = lua_tonumber(L, index);
+        if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) return 0;
+        *value = (int64_t)number;
+        return (double)*value == number;
+    }
+    if (type != TYPE_CDATA || (kind = cdata_kind(vm, L, index)) == 0) return 0;
+    memcpy(value, lua_topointer(L, index), sizeof *value);
+    return kind == 1 || *value >= 0;
+}
+
+/* ---- loading ---- */
+
+static int load(lua_State *L)
+{
+    struct vm *vm = lua_touserdata(L, 1);
+    const struct script *s = vm->script;
+    lua_settop(L, 0);
+    sandbox_open(vm, L);
+    lua_pushfstring(L, "=%s", s->name);
+    if (s->length && s->text[0] == LUA_SIGNATURE[0]) luaL_error(L, "%s is bytecode", s->name);
+    if (luaL_loadbuffer(L, s->text, s->length, lua_tostring(L, -1)) != 0) lua_error(L);
+    lua_pushvalue(L, 1);
+    lua_setfenv(L, -2);
+    lua_call(L, 0, 0);
+    lua_settop(L, 1);
+    lua_getfield(L, 1, s->function);
+    vm->function = lua_isfunction(L, -1) ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
+    lua_settop(L, 1);
+    sandbox_close(L);
+    return 0;
+}
+
+static int32_t open_state(struct vm *vm, struct weir_error *error)
+{
+    char text[VM_TEXT];
+    vm->L = lua_newstate(allocate, vm);
+    if (!vm->L) return no_memory(error);
+    lua_atpanic(vm->L, on_panic);
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    if (vm_run(vm, load, vm, SCRIPT_CALL_ROWS, text) != WEIR_OK)
+        return weir_fail_option(error, vm->script->at, -1, "%s", text);
+    if (vm->function == LUA_NOREF)
+        return weir_fail_option(error, vm->script->at_function, -1,
+                                "%s has no function \"%s\" (a local one can't be seen from outside)",
+                                vm->script->name, vm->script->function);
+    return WEIR_OK;
+}
+
+int32_t vm_create(const struct script *script, struct weir_context *context, struct vm **out,
+                  struct weir_error *error)
+{
+    struct vm *vm = calloc(1, sizeof *vm);
+    *out = NULL;
+    if (!vm) return no_memory(error);
+    vm->script = script;
+    vm->context = context;
+    vm->limit_bytes = script->memory_bytes;
+    int32_t result = open_state(vm, error);
+    if (result != WEIR_OK) vm_destroy(vm);
+    else *out = vm;
+    return result;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    if (!vm) return;
+    if (vm->L) lua_close(vm->L);
+    free(vm);
+}

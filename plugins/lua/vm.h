@@ -1,0 +1,55 @@
+/*
+ * vm.h - one Lua state: a sandbox with limits, in which the functions of a job run.
+ *
+ * A state belongs to one lane and is used by one thread at a time. All work on it happens inside of
+ * vm_run, in protected mode, so that neither an error in Lua nor a lack of memory leaves it.
+ */
+#ifndef LUA_VM_H
+#define LUA_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "plugins/lua/script.h"
+
+#define VM_TEXT 400u
+
+struct vm {
+    lua_State *L;
+    const struct script *script;
+    struct weir_context *context; /* of the lane (or of the instance, in bind) */
+    uint64_t used_bytes, limit_bytes;
+    int64_t left;                 /* instructions; < 0: over the limit */
+    int64_t step;                 /* of the hook */
+    int no_memory;                /* 1: the host had none left, in the call under way */
+    int function;                 /* references into the registry */
+    int int64;                    /* makes an int64 cdata */
+    int is_int64;                 /* kind of a cdata */
+};
+
+/* A state with the script loaded and run. OK; CONFIG with the option of the script at fault;
+ * FATAL. *out is NULL on failure. */
+int32_t vm_create(const struct script *script, struct weir_context *context, struct vm **out,
+                  struct weir_error *error);
+void vm_destroy(struct vm *vm); /* NULL is allowed */
+
+/* Runs body(L) with lua_touserdata(L, 1) == arg, at most `rows` times the script's instructions.
+ * A body that ran out of memory is run once more, after a full collection, so that what other
+ * calls left behind does not count: it must be able to begin again. OK; DATA with what went wrong
+ * in `text` (VM_TEXT bytes); FATAL where the host is without memory. */
+int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text);
+
+/* Inside of a body: pushes the script's function. */
+void vm_push_function(struct vm *vm, lua_State *L);
+
+/* Inside of a body: the host is without memory; does not return. */
+void vm_no_memory(struct vm *vm, lua_State *L);
+
+/* Inside of a body: an integer as a number, or as int64 cdata beyond 2^53. */
+void vm_push_int(struct vm *vm, lua_State *L, int64_t value);
+
+/* Inside of a body: 1 if the value is a whole number or an int64; 0 if not, or if it is beyond
+ * int64. */
+int vm_to_int(struct vm *vm, lua_State *L, int index, int64_t *value);
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * test_operator_lua.c - the operator lua: what code may do, values there and back, large results.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/plugins/operator_rig.h"
+
+const struct weir_plugin *entry_operator_lua(const struct weir_host *, struct weir_error *);
+
+static struct rig rig;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&rig, 0, sizeof rig);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_close(&rig);
+    return 0;
+}
+
+#define OPTIONS(mode, columns, source)                                                             \
+    "\"mode\": \"" mode "\", \"columns\": \"" columns "\", \"function\": \"f\", \"source\": \"" source "\""
+#define OPEN(...)                                                                                  \
+    do {                                                                                           \
+        int32_t opened = rig_open(&rig, entry_operator_lua, "lua", __VA_ARGS__, NULL);             \
+        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
+    } while (0)
+#define FEED(rows)                                                                                 \
+    do {                                                                                           \
+        int32_t fed = rig_feed(&rig, rows);                                                        \
+        if (fed != WEIR_OK) fail_msg("%d: %s", fed, rig.error.text);                               \
+    } while (0)
+
+/* The text that an expression in Lua gives, of one row with x = 1. */
+static void assert_gives(const char *expression, const char *text)
+{
+    char options[2000], row[200];
+    snprintf(options, sizeof options,
+             OPTIONS("map", "t string", "function f(row, ctx) return {t = tostring(%s)} end"),
+             expression);
+    OPEN(options, "x int64");
+    FEED("[[1]]");
+    snprintf(row, sizeof row, "[\"%s\"]\n", text);
+    assert_string_equal(rig_rows(&rig), row);
+    rig_close(&rig);
+}
+
+static void assert_rejects(const char *body, const char *part)
+{
+    char options[2000];
+    snprintf(options, sizeof options,
+             OPTIONS("map", "t string, i int32, w timestamp, s struct<a: int64>, b bool",
+                     "function f(row, ctx) %s end"),
+             body);
+    OPEN(options, "x int64");
+    FEED("[[1]]");
+    assert_int_equal(rig.n_rejects, 1);
+    if (!strstr(rig_rejects(&rig), part)) fail_msg("%s", rig_rejects(&rig));
+    rig_close(&rig);
+}
+
+static void what_differs_from_run_to_run_is_not_there(void **state)
+{
+    static const char *const names[] = { "os",         "io",         "ffi",        "debug",
+                                         "package",    "require",    "module",     "load",
+                                         "loadstring", "loadfile",   "dofile",     "collectgarbage",
+                                         "gcinfo",     "getfenv",    "setfenv",    "newproxy",
+                                         "jit",        "_G",         "string.dump", "math.random",
+                                         "math.randomseed" };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) assert_gives(names[i], "nil");
+    assert_gives("getmetatable('')", "string");
+    assert_gives("('x').dump", "nil");
+}
+
+static void tables_are_gone_through_in_order(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("map", "t string",
+                 "function f() local t = {[3] = 1, [1] = 1, [2.5] = 1, [true] = 1, [false] = 1} for _, k in "
+                 "ipairs({'b', 'a', 'ab', '', 'zz', 'Z'}) do t[k] = 1 end local s = '' for k, v in pairs(t) do "
+                 "s = s .. tostring(k) .. ',' if k == 'a' then t.b = nil end end local k = next(t) while k ~= nil "
+                 "do s = s .. tostring(k) .. ';' k = next(t, k) end return {t = s} end"),
+         "x int64");
+    FEED("[[1]]");
+    assert_string_equal(rig_rows(&rig), "[\"1,2.5,3,,Z,a,ab,zz,false,true,1;2.5;3;;Z;a;ab;zz;false;true;\"]\n");
+    rig_close(&rig);
+    assert_rejects("for k in pairs({[{}] = 1}) do end", "a key of type table can't be gone through");
+    assert_gives("(function() local s = '' for k, v in pairs({7, 8, 9}) do s = s .. k .. v end return s end)()",
+                 "172839");
+    assert_gives("next({})", "nil");
+}
+
+static void texts_do_not_show_addresses(void **state)
+{
+    (void)state;
+    assert_gives("{}", "table");
+    assert_gives("print", "function");
+    assert_gives("('%s %d'):format({}, 5)", "table 5");
+    assert_rejects("return {t = ('%p'):format({})}", "addresses differ");
+    assert_gives("1700000000000000", "1700000000000000");
+    assert_gives("9007199254740993LL + row.x", "9007199254740994");
+    assert_gives("0.5", "0.5");
+    assert_gives("setmetatable({}, {__tostring = function() return 'me' end})", "me");
+}
+
+static void the_batch_is_told(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("map", "b int64, t timestamp, w bool",
+                 "function f(row, ctx) return {b = ctx.batch, t = ctx.time, w = ctx.watermark == nil} end"),
+         "x int64");
+    FEED("[[1]]");
+    FEED("[[1]]");
+    assert_string_equal(rig_rows(&rig), "[0,\"1970-01-01T00:00:00Z\",true]\n[1,\"1970-01-01T00:00:01Z\",true]\n");
+}
+
+static void values_that_do_not_fit_are_rejected(void **state)
+{
+    (void)state;
+    assert_rejects("return {t = 5}", "column \"t\" is string, and got a value of type number");
+    assert_rejects("return {t = '\\\\255'}", "not UTF-8");
+    assert_rejects("return {i = 2147483648}", "column \"i\" is int32: the number does not fit");
+    assert_rejects("return {i = 0.5}", "the number does not fit");
+    assert_rejects("return {i = 0/0}", "the number does not fit");
+    assert_rejects("return {w = 1e18}", "the number does not fit");
+    assert_rejects("return {b = 1}", "column \"b\" is bool");
+    assert_rejects("return {s = 1}", "column \"s\" is struct");
+    assert_rejects("return {s = {a = 1, c = 2}}", "no column \"c\"");
+    assert_rejects("return {tt = 'x'}", "no column \"tt\"");
+    assert_rejects("return {'x'}", "key of type number");
+    assert_rejects("return 5", "a row is a table");
+    assert_rejects("", "gave nil and no row");
+    assert_rejects("error({})", "an error that is no text");
+    assert_rejects("y = 1", "the global \"y\" can't be set");
+}
+
+/* A row that fails half-way leaves nothing in nested columns. */
+static void a_failed_row_leaves_nothing(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("map", "l list<struct<a: list<int64>, b: string>>, n int64",
+                 "function f(row) return {l = {{a = {1, 2}, b = 'x'}, {a = {3}, b = row.x > 1 and 5 or 'y'}}, n = row.x} "
+                 "end"),
+         "x int64");
+    FEED("[[1], [2], [1], [3]]");
+    assert_string_equal(rig_rows(&rig), "[[{\"a\":[1,2],\"b\":\"x\"},{\"a\":[3],\"b\":\"y\"}],1]\n"
+                                        "[[{\"a\":[1,2],\"b\":\"x\"},{\"a\":[3],\"b\":\"y\"}],1]\n");
+    assert_int_equal(rig.n_rejects, 2);
+}
+
+/* More rows than a chunk holds: all of them, or none where the last is wrong. */
+static void large_results_are_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("flat_map", "n int64",
+                 "function f(row) local out = {} for i = 1, row.x do out[i] = {n = i} end if row.bad then "
+                 "out[row.x].n = 'x' end return out end"),
+         "x int64, bad bool");
+    rig.quiet = 1;
+    FEED("[[3, false], [70000, true], [200000, false], [20000, true], [5, false]]");
+    assert_int_equal(rig.n_rows, 3 + 200000 + 5);
+    assert_int_equal(rig.n_rejects, 2);
+    assert_true(rig.most_rows <= WEIR_CHUNK_TARGET_ROWS);
+}
+
+static void rows_of_many_bytes_come_in_several_chunks(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("flat_map", "t string",
+                 "function f(row) local out, long = {}, ('x'):rep(3000000) for i = 1, 7 do out[i] = {t = long} end "
+                 "return out end"),
+         "x int64");
+    rig.quiet = 1;
+    FEED("[[1]]");
+    assert_int_equal(rig.n_rows, 7);
+    assert_true(rig.n_emits >= 2);
+}
+
+/* What earlier calls left behind does not count against a call. */
+static void garbage_of_other_rows_does_not_count(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("map", "n int64",
+                 "function f(row) local t = {} for i = 1, 9 do t[i] = ('x'):rep(100000 + row.x + i) end return {n = #t} "
+                 "end") ", \"memory\": \"2Mi\"",
+         "x int64");
+    FEED("[[1], [2], [3], [4], [5], [6], [7], [8], [9], [10], [11], [12], [13], [14], [15], [16]]");
+    assert_int_equal(rig.n_rejects, 0);
+    assert_int_equal(rig.n_rows, 16);
+}
+
+static void a_call_over_many_rows_has_instructions_for_each(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("transform", "n int64",
+                 "function f(ctx, rows) local n = 0 for _, row in ipairs(rows) do for i = 1, 50 do n = n + 1 end end "
+                 "return {n = n} end") ", \"instructions\": 1000",
+         "x int64");
+    FEED("[[1], [2], [3], [4], [5], [6], [7], [8], [9], [10], [11], [12], [13], [14], [15], [16], [17], [18], "
+         "[19], [20]]");
+    assert_string_equal(rig_rows(&rig), "[1000]\n");
+}
+
+static void a_failed_call_over_many_rows_ends_the_batch(void **state)
+{
+    (void)state;
+    OPEN(OPTIONS("map_partitions", "n int64", "function f(rows) return {{n = 1}, {n = 'x'}} end"), "x int64");
+    assert_int_equal(rig_feed(&rig, "[[1]]"), WEIR_DATA);
+    if (!strstr(rig.error.text, "column \"n\"")) fail_msg("%s", rig.error.text);
+}
+
+static void chunks_and_selections_can_not_be_seen(void **state)
+{
+    const struct rig_cut cuts[] = { { 1, 1, 0 }, { 3, 2, 1 }, { 0, 1, 1 } };
+    const char *list[4] = { "[[1], [2], [3], [4], [5], [6], [7]]" };
+    (void)state;
+    OPEN(OPTIONS("flat_map", "n int64", "function f(row) if row.x % 3 > 0 then return {{n = row.x}, {n = -row.x}} end end"),
+         "x int64");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rig_batch(&rig, list, cuts[i]), WEIR_OK);
+        assert_string_equal(rig_rows(&rig), "[1]\n[-1]\n[2]\n[-2]\n[4]\n[-4]\n[5]\n[-5]\n[7]\n[-7]\n");
+        rig_forget(&rig);
+    }
+}
+
+static void code_comes_from_a_file(void **state)
+{
+    char path[] = "/tmp/weir-lua-XXXXXX", options[300];
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    (void)state;
+    assert_non_null(file);
+    fputs("local two = 2\nfunction f(row)\n  return {n = row.x.y}\nend\n", file);
+    fclose(file);
+    snprintf(options, sizeof options, "\"columns\": \"n int64\", \"function\": \"f\", \"file\": \"%s\"", path);
+    OPEN(options, "x int64");
+    FEED("[[1]]");
+    assert_non_null(strstr(rig_rejects(&rig), strrchr(path, '/') + 1));
+    assert_non_null(strstr(rig_rejects(&rig), ":3: attempt to index"));
+    rig_close(&rig);
+    unlink(path);
+    assert_int_equal(rig_open(&rig, entry_operator_lua, "lua", options, "x int64", NULL), WEIR_CONFIG);
+    assert_string_equal(rig.error.option, "file");
+}
+
+static void bytecode_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_open(&rig, entry_operator_lua, "lua",
+                              OPTIONS("map", "n int64", "\\u001bLJ\\u0002"), "x int64", NULL),
+                     WEIR_CONFIG);
+    assert_non_null(strstr(rig.error.text, "bytecode"));
+}
+
+static void without_memory_a_lane_fails_whole(void **state)
+{
+    (void)state;
+    rig_starve(entry_operator_lua, NULL, "lua",
+               OPTIONS("flat_map", "n int64, l list<string>",
+                       "function f(row) return {{n = row.x, l = {'a'}}, {n = 2}} end"),
+               "x int64", "[[1], [2]]");
+    rig_starve(entry_operator_lua, NULL, "lua",
+               OPTIONS("transform", "n int64", "function f(ctx, rows) return {{n = #rows}} end"), "x int64",
+               "[[1], [2]]");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(what_differs_from_run_to_run_is_not_there),
+        TEST(tables_are_gone_through_in_order),
+        TEST(texts_do_not_show_addresses),
+        TEST(the_batch_is_told),
+        TEST(values_that_do_not_fit_are_rejected),
+        TEST(a_failed_row_leaves_nothing),
+        TEST(large_results_are_whole_or_not_at_all),
+        TEST(rows_of_many_bytes_come_in_several_chunks),
+        TEST(garbage_of_other_rows_does_not_count),
+        TEST(a_call_over_many_rows_has_instructions_for_each),
+        TEST(a_failed_call_over_many_rows_ends_the_batch),
+        TEST(chunks_and_selections_can_not_be_seen),
+        TEST(code_comes_from_a_file),
+        TEST(bytecode_is_refused),
+        TEST(without_memory_a_lane_fails_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
