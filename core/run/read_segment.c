@@ -189,7 +189,8 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
                             .max_bytes = BLOCK_BYTES,
                             .deadline_us = sys_now(reader->run->sys) + 100000,
                             .batch_time_us = batch->time_us,
-                            .batch = batch->id };
+                            .batch = batch->id,
+                            .unlimited = reader->run->job->trigger == TRIGGER_ONCE };
     struct weir_next_result out = { .size = sizeof out };
     long long budget = atomic_load(&segment->source->budget);
     if (budget < (long long)in.max_rows) in.max_rows = budget > 0 ? (uint64_t)budget : 0;

@@ -59,6 +59,8 @@ int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadl
         int64_t wake = read_next_wake(run), until = deadline_mono;
         if (wake > now && wake < until) until = wake;
         int n = sys_wait(run->sys, until);
+        /* what `ready` itself has set going may be over already */
+        if (n == 0 && run->options->hooks.idle && ready(arg)) return 1;
         if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < until &&
             run->options->hooks.idle(run->options->hooks.arg, run, until))
             run->stopping = run->stopping ? run->stopping : 1;

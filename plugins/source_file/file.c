@@ -272,12 +272,18 @@ static int32_t file_partitions(void *self, struct weir_partitions *list, struct 
 #define START_LATER 1 /* asked again in this batch */
 #define START_NOT 2   /* not in this batch */
 
+/* A host may be older than the field. */
+static int unlimited(const struct weir_next *in)
+{
+    return in->size > offsetof(struct weir_next, unlimited) && in->unlimited;
+}
+
 /* Whether a file may be begun in this batch. Under the lock. */
 static int may_start(struct source *source, struct file *file, const struct weir_next *in)
 {
     uint32_t i;
     int waits = 0, turn = 1;
-    if (!source->limited) return START_NOW;
+    if (!source->limited || unlimited(in)) return START_NOW;
     if (source->batch != in->batch + 1) {
         source->batch = in->batch + 1;
         source->started = source->started_bytes = 0;

@@ -169,6 +169,23 @@ static void check_counters(const struct reader *r, const char *path, const json_
     }
 }
 
+static void check_times(const struct reader *r, const char *path, const json_t *value)
+{
+    static const char *const names[] = { "min", "max", "avg" };
+    const char *key;
+    json_t *time;
+    int64_t us;
+    json_object_foreach((json_t *)(uintptr_t)value, key, time)
+    {
+        char at[PATH_SIZE];
+        join(at, path, key);
+        if (!known(key, names, 3)) unknown_key(r, at, key, names, 3);
+        else if (!json_is_string(time) ||
+                 timestamp_of_text(json_string_value(time), json_string_length(time), &us) != 0)
+            wrong(r, at, "must be a timestamp like \"1970-01-01T00:00:01Z\"");
+    }
+}
+
 static int workers_ok(const json_t *value)
 {
     return json_is_integer(value) && json_integer_value(value) >= 1 &&
@@ -233,6 +250,7 @@ static void read_value(const struct reader *r, struct scenario_step *step, const
             wrong(r, path, "must be %s", verb->form);
         break;
     case VERB_TIMES:
+        if (json_is_object(value)) check_times(r, path, value);
         if (json_is_string(value) &&
             timestamp_of_text(json_string_value(value), json_string_length(value), &us) != 0)
             wrong(r, path, "must be a timestamp like \"1970-01-01T00:00:01Z\"");

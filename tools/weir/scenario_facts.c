@@ -31,6 +31,24 @@ static json_t *counters_json(const struct run *run)
     return all;
 }
 
+json_t *facts_event_times(const struct run *run)
+{
+    struct weir_event_times all = { 0, INT64_MAX, INT64_MIN, 0, 0 };
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        const struct weir_event_times *one = &run->event_times[i];
+        if (one->count == 0) continue;
+        all.count += one->count;
+        all.sum_s += one->sum_s;
+        all.sum_us += one->sum_us;
+        if (one->least < all.least) all.least = one->least;
+        if (one->greatest > all.greatest) all.greatest = one->greatest;
+    }
+    if (all.count == 0) return json_null();
+    __int128 sum = (__int128)all.sum_s * 1000000 + all.sum_us, n = all.count;
+    return json_pack("{s:I, s:I, s:I}", "min_us", (json_int_t)all.least, "max_us",
+                     (json_int_t)all.greatest, "avg_us", (json_int_t)(sum / n));
+}
+
 void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint64_t rows_in,
                uint32_t step)
 {
@@ -41,12 +59,12 @@ void facts_add(json_t *batches, const struct run *run, uint64_t batch, uint64_t 
             json_object_set_new(rows, node->name,
                                 json_integer((json_int_t)facts_state_rows(node)));
     }
-    json_t *fact = json_pack("{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o}", "batch",
+    json_t *fact = json_pack("{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "batch",
                              (json_int_t)batch, "rows_in", (json_int_t)rows_in, "step",
                              (int)step, "time_us", (json_int_t)run->last_time_us, "watermark_us",
                              time_json(run->previous_watermark_us), "next_watermark_us",
                              time_json(run->watermark_us), "rows", rows, "counters",
-                             counters_json(run));
+                             counters_json(run), "event_time", facts_event_times(run));
     json_array_append_new(batches, fact);
 }
 

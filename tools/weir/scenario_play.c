@@ -72,6 +72,7 @@ struct player {
     int has_watermarks;
     json_t *rows; /* of state, by operator */
     json_t *counters; /* by operator and name: of the last batch with rows and of those behind it */
+    json_t *times; /* event times of the last batch that had some; NULL: none */
     uint64_t rows_in; /* of this life */
 };
 
@@ -343,14 +344,32 @@ static enum answer expect(struct player *p)
     return answer;
 }
 
+/* One time of "event_time". */
+static enum answer check_event_time(struct player *p, const char *name, const json_t *want)
+{
+    char key[16], inner[40], text[40];
+    int64_t us = 0;
+    snprintf(inner, sizeof inner, "event_time.%.16s", name);
+    snprintf(key, sizeof key, "%.8s_us", name);
+    if (!p->times) return fail(p, inner, "no row had an event time yet");
+    timestamp_of_text(json_string_value(want), json_string_length(want), &us);
+    int64_t have = json_integer_value(json_object_get(p->times, key));
+    text_of_timestamp(have, text);
+    return us == have ? NEXT : fail(p, inner, "%s is %s, not %s", name, text,
+                                    json_string_value(want));
+}
+
 static enum answer check_times(struct player *p)
 {
     const json_t *want = json_object_get(step_of(p)->all, "watermark");
     int64_t us = 0, have = p->watermark_us == WEIR_WATERMARK_NONE ? 0 : p->watermark_us;
+    const char *name;
     char text[40];
-    if (json_object_get(step_of(p)->all, "event_time"))
-        return fail(p, "event_time", "not known yet: this weir does not keep event times");
-    if (!p->has_watermarks) return fail(p, "watermark", "no operator of the job has a watermark");
+    json_t *time;
+    if (!p->has_watermarks) return fail(p, "", "no operator of the job has a watermark");
+    json_object_foreach(json_object_get(step_of(p)->all, "event_time"), name, time)
+        if (check_event_time(p, name, time) == FAIL) return FAIL;
+    if (!want) return NEXT;
     timestamp_of_text(json_string_value(want), json_string_length(want), &us);
     text_of_timestamp(have, text);
     return us == have ? NEXT : fail(p, "watermark", "it is %s, not %s", text,
@@ -529,6 +548,17 @@ static void note_counters(struct player *p, const struct run *run)
     }
 }
 
+/* Keeps event times until a later batch has some. */
+static void note_times(struct player *p, const struct run *run)
+{
+    json_t *times = facts_event_times(run);
+    if (json_is_object(times)) {
+        json_decref(p->times);
+        p->times = json_incref(times);
+    }
+    json_decref(times);
+}
+
 /* What the steps may ask for: taken at the end of each batch, since the job may be gone when they
  * do. */
 static void on_batch(void *arg, const struct run *run, uint64_t batch)
@@ -542,6 +572,7 @@ static void on_batch(void *arg, const struct run *run, uint64_t batch)
     p->has_watermarks = run->plan->watermarks;
     facts_add(p->play->batches, run, batch, run->summary.rows_in - p->rows_in, p->step);
     note_counters(p, run);
+    note_times(p, run);
     for (uint32_t i = 0; p->rows && i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
         if (node->stateful)
@@ -678,6 +709,7 @@ void scenario_play(const struct scenario *scenario, struct weir_sys *sys, struct
     sim_disk_destroy(p.disk);
     json_decref(p.rows);
     json_decref(p.counters);
+    json_decref(p.times);
     job_free(p.job);
     free(p.why);
 }

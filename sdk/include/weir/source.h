@@ -52,6 +52,8 @@ struct weir_next {
     int64_t deadline_us;       /* host clock; return soon after it */
     int64_t batch_time_us;     /* T of the batch */
     uint64_t batch;
+    uint32_t unlimited;        /* 1: the source's own limits for a batch don't count (trigger once) */
+    uint32_t reserved;
 };
 
 #define WEIR_NEXT_END 1u    /* the partition will never have more */
