@@ -72,6 +72,7 @@ static void batch_destroy(struct batch *batch)
 {
     if (!batch) return;
     struct run *run = batch->run;
+    atomic_fetch_sub(&run->in_flight, atomic_load(&batch->in_flight));
     for (uint32_t i = 0; batch->origins && i < run->plan->n_nodes; i++)
         origin_fini(&batch->origins[i], run->plan->nodes[i]->pipe.n_leaves);
     for (uint32_t i = 0; i < batch->n_moves; i++) {

@@ -18,6 +18,8 @@
 #include "core/run/trigger.h"
 #include "core/run/run.h"
 
+#define SPARSE 4u /* times as many rows in a chunk as are selected */
+
 static const struct weir_operator *operator_of(const struct plan_node *node)
 {
     return node->component->table;
@@ -238,18 +240,36 @@ int32_t pipe_begin(struct pipe *pipe, struct batch *batch, uint32_t partition, c
 
 /* ---- pushing ---- */
 
+/* A chunk that waits for the end of the batch holds all of its rows. Where few of them are selected, these alone
+ * are kept: what the others take could be used again at once. */
+static struct weir_chunk *worth_keeping(struct weir_chunk *chunk, struct weir_error *error)
+{
+    if (chunk->selection && chunk->selected <= chunk->rows / SPARSE) return chunk_compact(chunk, error);
+    chunk_retain(chunk);
+    return chunk;
+}
+
+static int32_t leaf_keep(struct pipe *pipe, const struct plan_step *step, struct weir_chunk *chunk,
+                         struct weir_error *error)
+{
+    struct outbox *box = &pipe->outboxes[step->slot];
+    struct weir_chunk *kept = worth_keeping(chunk, error);
+    if (!kept) return WEIR_FATAL;
+    if (step->node->kind == JOB_SINK) {
+        if (outbox_add(box, (struct packet){ kept, NULL, NULL }) == WEIR_OK) return WEIR_OK;
+        return weir_fail(error, WEIR_FATAL, "out of memory");
+    }
+    int32_t result = exchange_scatter(pipe->run, step->node, step->input, kept, box, error);
+    chunk_release(kept);
+    return result;
+}
+
 static int32_t leaf_take(struct pipe *pipe, uint32_t at, struct weir_chunk *chunk,
                          struct weir_error *error)
 {
     const struct plan_step *step = &pipe->origin->pipe.steps[at];
-    struct outbox *box = &pipe->outboxes[step->slot];
-    if (step->node->kind == JOB_SINK) {
-        chunk_retain(chunk);
-        if (outbox_add(box, (struct packet){ chunk, NULL, NULL }) == WEIR_OK) return WEIR_OK;
-        return weir_fail(error, WEIR_FATAL, "out of memory");
-    }
-    if (!step->node->has_combine)
-        return exchange_scatter(pipe->run, step->node, step->input, chunk, box, error);
+    if (step->node->kind == JOB_SINK || !step->node->has_combine)
+        return leaf_keep(pipe, step, chunk, error);
     struct lane *lane = &pipe->lanes[at];
     const struct weir_chunk *before = lane->current;
     lane->current = chunk;

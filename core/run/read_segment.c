@@ -341,6 +341,7 @@ static int32_t segment_finish(struct segment *segment, struct weir_error *error)
     for (uint32_t i = 0; i < n; i++) {
         segment->outboxes[i] = pipe->outboxes[i];
         atomic_fetch_add(&segment->reader->run->in_flight, pipe->outboxes[i].bytes);
+        atomic_fetch_add(&segment->batch->in_flight, pipe->outboxes[i].bytes);
         memset(&pipe->outboxes[i], 0, sizeof pipe->outboxes[i]);
     }
     segment->rejects = pipe->rejects;

@@ -260,6 +260,7 @@ struct batch {
     int64_t closes_mono;       /* reading ends then; INT64_MAX */
     atomic_int closing;
     atomic_ullong bytes, rows; /* read */
+    atomic_ullong in_flight;   /* its share of run->in_flight, until it is destroyed */
     int replay;
     int empty;                 /* nothing was read */
     struct origin_result *origins; /* by node index */
