@@ -363,6 +363,24 @@ static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
     return WEIR_OK;
 }
 
+/* The second schema of the exchange: its keys are those of the first. */
+static int32_t take_uncombined(struct plan_node *node, struct weir_error *error)
+{
+    const struct weir_distribution *d = &node->bound.distribution[0];
+    struct ArrowSchema *second = &node->bound.uncombined;
+    if (!second->release) return WEIR_OK;
+    node->uncombined = *second;
+    second->release = NULL;
+    if (schema_check(&node->uncombined, error) != WEIR_OK) return WEIR_FATAL;
+    for (uint32_t c = 0; c < d->n_columns; c++)
+        if (d->columns[c] >= node->uncombined.n_children ||
+            !schema_same_type(node->uncombined.children[d->columns[c]],
+                              node->exchange[0].children[d->columns[c]]))
+            return weir_fail(error, WEIR_FATAL, "operator \"%s\" has two schemas of its exchange that "
+                             "differ in the key", node->component->name);
+    return WEIR_OK;
+}
+
 static int32_t take_distribution(struct plan_node *node, struct weir_error *error)
 {
     const struct weir_operator *table = operator_of(node);
@@ -390,6 +408,7 @@ static int32_t take_distribution(struct plan_node *node, struct weir_error *erro
                              "a key must be a flat value; a list or struct can't be one");
         }
     }
+    if (take_uncombined(node, error) != WEIR_OK) return WEIR_FATAL;
     for (uint32_t i = 1; i < node->n_inputs; i++)
         if (node->bound.distribution[i].kind != node->bound.distribution[0].kind)
             return weir_fail(error, WEIR_FATAL, "operator \"%s\" mixes distributions",
@@ -494,6 +513,8 @@ void node_free(struct plan_node *node)
         schema_release(&node->exchange[k]);
         schema_release(&node->bound.distribution[k].exchange);
     }
+    schema_release(&node->uncombined);
+    schema_release(&node->bound.uncombined);
     schema_release(&node->raw);
     options_free(node->options);
     free(node->pipe.steps);

@@ -90,6 +90,7 @@ struct plan_node {
     /* operators */
     struct weir_operator_plan bound;
     struct ArrowSchema exchange[16]; /* schema that crosses the exchange, per input */
+    struct ArrowSchema uncombined;   /* second one of input 0; released: none */
     uint32_t has_combine;
     uint32_t stateful;               /* declared tables */
     struct store_operator *tables;

@@ -485,12 +485,14 @@ static void drop_columns(const struct weir_emission *emission)
 int32_t emission_chunk(struct lane *lane, const struct weir_emission *emission,
                        struct weir_chunk **out, struct weir_error *error)
 {
-    int exchange = emission->output == WEIR_OUTPUT_EXCHANGE;
+    int uncombined = emission->output == WEIR_OUTPUT_UNCOMBINED;
+    int exchange = emission->output == WEIR_OUTPUT_EXCHANGE || uncombined;
     const struct ArrowSchema *schema = NULL;
     *out = NULL;
     if (exchange && lane->leaf >= 0) {
         const struct plan_step *step = &lane->pipe->origin->pipe.steps[lane->leaf];
-        schema = &step->node->exchange[step->input];
+        schema = uncombined ? &step->node->uncombined : &step->node->exchange[step->input];
+        if (!schema->release) schema = NULL;
     } else if (!exchange && lane->leaf < 0 && emission->output < lane->n_outputs) {
         schema = lane->schemas[emission->output];
     }

@@ -252,16 +252,16 @@ static const struct ArrowSchema *exchange_type(const struct aggregation *a, uint
     return i < a->n_args ? a->expr->schema(a->args[i]) : input->children[i - a->n_args];
 }
 
-static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSchema *input,
+static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSchema *input, int raw,
                                struct ArrowSchema *out, struct weir_error *error)
 {
-    uint32_t n = a->n_keys + (a->raw ? a->n_args + a->n_input : a->n_columns);
+    uint32_t n = a->n_keys + (raw ? a->n_args + a->n_input : a->n_columns);
     int32_t result = a->data->schema_struct(n, out, error);
     char name[NAME_BYTES];
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         struct ArrowSchema *child = out->children[i];
-        snprintf(name, sizeof name, "%c%u", i < a->n_keys ? 'k' : 'v', i);
-        if (i >= a->n_keys && !a->raw) {
+        snprintf(name, sizeof name, "%c%u", i < a->n_keys ? (raw ? 'u' : 'k') : 'v', i);
+        if (i >= a->n_keys && !raw) {
             result = a->data->schema_set(out, i, name, a->columns[i - a->n_keys].type, error);
             continue;
         }
@@ -366,7 +366,11 @@ int32_t aggregation_plan(struct aggregation *a, const struct weir_operator_bind 
     struct weir_distribution *d = &out->distribution[0];
     struct weir_stream *stream = &out->streams[0];
     int32_t result = output_schema(a, option, &stream->schema, error);
-    if (result == WEIR_OK) result = exchange_schema(a, input->schema, &d->exchange, error);
+    if (result == WEIR_OK)
+        result = exchange_schema(a, input->schema, a->raw != 0, &d->exchange, error);
+    a->may_cross = !a->raw && a->n_flat > 0 && a->time.kind == TIME_NONE;
+    if (result == WEIR_OK && a->may_cross)
+        result = exchange_schema(a, input->schema, 1, &out->uncombined, error);
     if (result != WEIR_OK) return result;
     out->n_outputs = 1;
     stream->form = WEIR_FORM_APPEND;

@@ -83,6 +83,7 @@ struct aggregation {
     struct ArrowSchema group;          /* struct of what a group is in the output: grouping
                                           columns under their names, then window or session */
     uint32_t raw;                      /* 1: rows cross the exchange uncombined */
+    uint32_t may_cross;                /* 1: they may, where combining does not pay (cross.c) */
     uint32_t nondeterministic;
     uint32_t durable;                  /* 1: groups live in `table` */
     uint32_t table;                    /* of weir.state/1 */

@@ -93,6 +93,7 @@ int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
     (void)error;
     l->begin = *in;
     l->state = in->state;
+    l->sampled = l->crosses = 0;
     empty(a, l->groups);
     for (uint32_t i = 0; i < a->n_calls; i++) empty(a, l->seen[i]);
     if (l->changed) memset(l->changed, 0, l->n_changed * sizeof *l->changed);
@@ -330,33 +331,11 @@ static int32_t eval_inputs(const struct aggregation *a, struct lane *lane,
     return result;
 }
 
-/* Column i of what crosses uncombined: of the input, or made here. */
-static struct weir_output_column raw_column(const struct aggregation *a, struct lane *lane,
-                                            uint32_t i)
+int32_t lane_combine(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
+                     const uint32_t *rows, uint32_t n, struct weir_error *error)
 {
-    int32_t input = -1;
-    uint32_t at = a->n_by + i; /* among the evaluated */
-    if (i >= a->n_keys + a->n_args) input = (int32_t)(i - a->n_keys - a->n_args);
-    else if (i >= a->n_keys) input = a->arg_inputs[i - a->n_keys];
-    for (uint32_t k = 0; k < a->n_by && i < a->n_flat; k++)
-        if (a->by[k].first == i && !a->by[k].fields) {
-            input = a->by[k].input;
-            at = k;
-        }
-    return (struct weir_output_column){ input, 0, input < 0 ? &lane->evaluated[at] : NULL };
-}
-
-/* Hands key and arguments over as they are, and the input where late rows are an output. */
-static int32_t emit_raw(const struct aggregation *a, struct lane *lane,
-                        const struct weir_chunk *chunk, const uint32_t *rows, uint32_t n,
-                        struct weir_error *error)
-{
-    uint32_t columns = a->n_keys + a->n_args + a->n_input;
-    for (uint32_t i = 0; i < columns; i++) lane->out[i] = raw_column(a, lane, i);
-    struct weir_emission emission = { .size = sizeof emission, .output = WEIR_OUTPUT_EXCHANGE,
-                                      .from = chunk, .columns = lane->out, .n_columns = columns,
-                                      .rows = chunk->rows, .selection = rows, .selected = n };
-    return a->host->emit(lane->context, &emission, error);
+    int32_t result = lane_find_slots(a, lane, 0, lane->inputs, NULL, rows, n, error);
+    return result == WEIR_OK ? lane_apply(a, lane, 0, chunk->rows, rows, n, error) : result;
 }
 
 static int32_t combine_rows(const struct aggregation *a, struct lane *lane,
@@ -364,12 +343,20 @@ static int32_t combine_rows(const struct aggregation *a, struct lane *lane,
                             struct weir_error *error)
 {
     const uint32_t *selection = rows->rows ? rows->rows : chunk->selection;
-    if (a->raw) return emit_raw(a, lane, chunk, selection, rows->n, error);
+    if (a->may_cross) return lane_cross(a, lane, chunk, rows, error);
+    if (a->raw)
+        return lane_emit_raw(a, lane, WEIR_OUTPUT_EXCHANGE, chunk, selection, rows->n, error);
     if (a->time.rows_expand)
         return lane_add_to_windows(a, lane, 0, 0, chunk->rows, rows, error);
-    int32_t result = lane_find_slots(a, lane, 0, lane->inputs, NULL, selection, rows->n, error);
-    return result == WEIR_OK ? lane_apply(a, lane, 0, chunk->rows, selection, rows->n, error)
-                             : result;
+    return lane_combine(a, lane, chunk, selection, rows->n, error);
+}
+
+int32_t lane_flush(const struct aggregation *a, struct lane *lane, struct weir_error *error)
+{
+    if (!lane->groups) return WEIR_OK;
+    int32_t result = lane_emit_partials(a, lane, error);
+    empty(a, lane->groups);
+    return result;
 }
 
 int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
@@ -392,10 +379,7 @@ int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct w
     const struct aggregation *a = self;
     struct lane *l = lane;
     (void)input;
-    if (!l->groups) return WEIR_OK;
-    int32_t result = lane_emit_partials(a, l, error);
-    empty(a, l->groups);
-    return result;
+    return lane_flush(a, l, error);
 }
 
 /* ---- behind the exchange ---- */
@@ -433,7 +417,8 @@ int32_t aggregation_process(void *self, void *lane, uint32_t input, const struct
     const struct aggregation *a = self;
     struct lane *l = lane;
     struct weir_rows rows = { sizeof rows, chunk->selected, NULL };
-    uint32_t columns = a->n_keys + (a->raw ? a->n_args : a->n_columns);
+    const int raw = lane_is_raw(a, chunk);
+    uint32_t columns = a->n_keys + (raw ? a->n_args : a->n_columns);
     (void)input;
     for (uint32_t i = 0; i < columns; i++) l->inputs[i] = chunk->array->children[i];
     if (a->time.kind && a->durable) {
@@ -447,5 +432,5 @@ int32_t aggregation_process(void *self, void *lane, uint32_t input, const struct
     int32_t result = lane_find_slots(a, l, a->durable != 0, l->inputs, chunk->hash,
                                      chunk->selection, chunk->selected, error);
     if (result != WEIR_OK) return result;
-    return lane_apply(a, l, !a->raw, chunk->rows, chunk->selection, chunk->selected, error);
+    return lane_apply(a, l, !raw, chunk->rows, chunk->selection, chunk->selected, error);
 }

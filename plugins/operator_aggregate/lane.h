@@ -2,6 +2,7 @@
  * lane.h - a lane of an aggregation, and what its files offer each other:
  *
  *     lane.c      rows into groups: lookup, update, merge
+ *     cross.c     rows that cross the exchange as they are
  *     place.c     rows into time: windows, late rows
  *     advance.c   the end of a batch: which groups leave, which are evicted
  *     slices.c    windows put together from slices
@@ -20,6 +21,8 @@ struct lane {
     struct weir_state *state;     /* durable groups */
     uint32_t in_state;            /* lane->slots are of the state, else of `groups` */
     struct weir_begin begin;
+    uint32_t sampled;             /* rows that were combined to see whether it pays */
+    uint32_t crosses;             /* 1: it does not */
     /* key, then arguments (or partials), of the chunk under way */
     const struct ArrowArray **inputs;
     /* those of them that are this lane's, else released: grouping columns, key, arguments */
@@ -60,6 +63,24 @@ int32_t lane_merge(const struct aggregation *a, struct lane *lane, struct ArrowA
 /* rows->rows is a list, also where all rows of the chunk count. */
 void lane_list_rows(struct lane *lane, const struct weir_chunk *chunk, struct weir_rows *rows);
 void lane_count(const struct aggregation *a, struct lane *lane, const char *name, int64_t n);
+
+/* Updates the table of the batch with n rows of the chunk, whose values are in lane->inputs. */
+int32_t lane_combine(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
+                     const uint32_t *rows, uint32_t n, struct weir_error *error);
+/* Emits the table of the batch into the exchange and empties it. */
+int32_t lane_flush(const struct aggregation *a, struct lane *lane, struct weir_error *error);
+
+/* ---- cross.c ---- */
+
+/* Rows of a chunk across the exchange, combined where that pays. */
+int32_t lane_cross(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
+                   struct weir_rows *rows, struct weir_error *error);
+/* Hands key and arguments of n rows over as they are, and the input where late rows are an output. */
+int32_t lane_emit_raw(const struct aggregation *a, struct lane *lane, uint32_t output,
+                      const struct weir_chunk *chunk, const uint32_t *rows, uint32_t n,
+                      struct weir_error *error);
+/* Whether the rows of a chunk behind the exchange are uncombined. */
+int lane_is_raw(const struct aggregation *a, const struct weir_chunk *chunk);
 
 /* ---- place.c ---- */
 

@@ -85,10 +85,12 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
                        struct weir_error *error)
 {
     struct rig *rig = rig_of(context);
-    int exchange = emission->output == WEIR_OUTPUT_EXCHANGE;
+    int uncombined = emission->output == WEIR_OUTPUT_UNCOMBINED;
+    int exchange = emission->output == WEIR_OUTPUT_EXCHANGE || uncombined;
     const struct ArrowSchema *schema =
-        exchange ? &rig->plan.distribution[0].exchange
-                 : &rig->plan.streams[emission->output].schema;
+        uncombined ? &rig->plan.uncombined
+        : exchange ? &rig->plan.distribution[0].exchange
+                   : &rig->plan.streams[emission->output].schema;
     assert(emission->n_columns == (uint64_t)schema->n_children);
     assert(emission->rows <= WEIR_CHUNK_MAX_ROWS);
     for (uint32_t c = 0; c < emission->n_columns; c++)
@@ -103,6 +105,7 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     if (!chunk) return weir_fail(error, WEIR_FATAL, "out of memory");
     assert(rows > 0);
     rig->n_emits++;
+    if (uncombined) rig->n_uncombined += rows;
     if (rows > rig->most_rows) rig->most_rows = rows;
     if (exchange) {
         keep_exchanged(rig, chunk, 0);
@@ -296,6 +299,7 @@ void rig_close(struct rig *rig)
     for (uint32_t i = 0; i < rig->n_inputs; i++) schema_release(&rig->inputs[i]);
     for (int k = 0; k < 4; k++) schema_release(&rig->plan.streams[k].schema);
     for (int k = 0; k < 16; k++) schema_release(&rig->plan.distribution[k].exchange);
+    schema_release(&rig->plan.uncombined);
     drop_exchanged(rig);
     free(rig->exchanged);
     free(rig->exchanged_input);
@@ -565,7 +569,7 @@ const char *rig_sorted(struct rig *rig)
 void rig_forget(struct rig *rig)
 {
     rig->rows.length = rig->rejects.length = 0;
-    rig->n_rows = rig->n_emits = rig->most_rows = rig->n_rejects = 0;
+    rig->n_rows = rig->n_emits = rig->most_rows = rig->n_rejects = rig->n_uncombined = 0;
 }
 
 char *rig_ddl(const struct rig *rig) { return schema_ddl(&rig->plan.streams[0].schema); }

@@ -34,6 +34,7 @@ struct rig {
     struct weir_buffer rows;    /* emitted by output 0 */
     struct weir_buffer rejects; /* "code text\n" each */
     uint64_t n_rows, n_emits, most_rows, n_rejects;
+    uint64_t n_uncombined; /* rows that crossed the exchange uncombined */
     int quiet;      /* rows are counted only */
     int fail;       /* reject answers DATA */
     uint32_t output_mode, absent;

@@ -16,7 +16,9 @@
  *
  * What combine emits (output WEIR_OUTPUT_EXCHANGE) has the exchange schema and is what process then
  * gets. combine_end comes at the end of a segment (and of a key group, behind another exchange), so
- * that it flushes at the same rows whatever the chunks and workers are.
+ * that it flushes at the same rows whatever the chunks and workers are. Where combining does not pay it may
+ * emit rows in a second schema (`uncombined` of the plan, output WEIR_OUTPUT_UNCOMBINED); process tells
+ * them by the schema of the chunk.
  *
  * Determinism: given the same rows in the same order and the same state, an operator emits the same
  * rows in the same order. Time is the batch time T. One that can't promise this leaves out
@@ -32,6 +34,7 @@ extern "C" {
 #endif
 
 #define WEIR_OUTPUT_EXCHANGE 0xffffffffu
+#define WEIR_OUTPUT_UNCOMBINED 0xfffffffeu
 
 #define WEIR_WATERMARK_NONE INT64_MIN
 
@@ -97,6 +100,8 @@ struct weir_operator_plan {
                                    columns from 63 on share bit 63 */
     int64_t delay_us;           /* of a watermark operator: its delay; carried on by the host */
     uint64_t time_columns[4];   /* per output: further columns of event time, as in weir_input */
+    struct ArrowSchema uncombined; /* moved; release NULL: none. A second schema in which combine may
+                                   emit rows of input 0; its distribution has the same columns */
 };
 
 #define WEIR_PLAN_TICKING 1u         /* must run in every tick of the grid */
