@@ -434,6 +434,14 @@ static int same_slides(struct plan *plan, struct plan_node *node, struct report 
     return 1;
 }
 
+uint32_t plan_output_mode(const struct job *job)
+{
+    if (!job->output_mode) return 0;
+    return strcmp(job->output_mode, "append") == 0   ? WEIR_FORM_APPEND
+           : strcmp(job->output_mode, "update") == 0 ? WEIR_FORM_UPSERT
+                                                     : WEIR_FORM_REPLACE;
+}
+
 int node_bind_operator(struct plan *plan, struct plan_node *node, struct report *report)
 {
     struct weir_error error = WEIR_ERROR_INIT;
@@ -444,10 +452,7 @@ int node_bind_operator(struct plan *plan, struct plan_node *node, struct report 
     struct weir_operator_bind in = { .size = sizeof in, .n_inputs = node->n_inputs,
                                      .inputs = inputs };
     if (plan->job->trigger == TRIGGER_INTERVAL) in.trigger_us = plan->job->interval_us;
-    if (plan->job->output_mode)
-        in.output_mode = strcmp(plan->job->output_mode, "append") == 0   ? WEIR_FORM_APPEND
-                         : strcmp(plan->job->output_mode, "update") == 0 ? WEIR_FORM_UPSERT
-                                                                         : WEIR_FORM_REPLACE;
+    in.output_mode = plan_output_mode(plan->job);
     node->bound.size = sizeof node->bound;
     for (int k = 0; k < 4; k++) node->bound.streams[k].time_column = -1;
     int32_t result = operator_of(node)->bind(node->self, &in, &node->bound, &error);

@@ -11,6 +11,8 @@ int node_open(struct plan *plan, struct plan_node *node, struct report *report);
 int node_bind_source(struct plan *plan, struct plan_node *node, struct report *report);
 int node_bind_operator(struct plan *plan, struct plan_node *node, struct report *report);
 int node_bind_sink(struct plan *plan, struct plan_node *node, struct report *report);
+/* WEIR_FORM_… of the job's option output_mode; 0: not given. */
+uint32_t plan_output_mode(const struct job *job);
 void node_free(struct plan_node *node);
 
 #endif

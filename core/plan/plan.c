@@ -12,6 +12,7 @@
 #include "core/data/array.h"
 #include "core/plan/bind.h"
 #include "core/plan/needs.h"
+#include "core/plan/rules.h"
 
 /* ---- functions of expressions ---- */
 
@@ -224,6 +225,7 @@ static int check_whole(struct plan *plan, struct report *report)
                    "a job whose operators speak in every batch needs an interval: use \"1s\" or so");
         return 0;
     }
+    if (!plan_rules(plan, report)) return 0;
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         struct plan_node *node = plan->nodes[i];
         if (node->kind != JOB_SINK || node->deterministic ||

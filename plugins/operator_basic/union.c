@@ -120,6 +120,27 @@ static int is_time(const struct weir_input *input, int32_t column)
     return column < 64 && (input->time_columns >> column & 1);
 }
 
+static const char *form_name(uint32_t form)
+{
+    return form == WEIR_FORM_APPEND   ? "each row once (append)"
+           : form == WEIR_FORM_UPSERT ? "rows that replace earlier ones (update)"
+                                      : "its whole table (complete)";
+}
+
+/* Rows of unequal forms next to each other would be neither a table nor a stream. */
+static int32_t same_forms(const struct weir_operator_bind *in, struct weir_error *error)
+{
+    const struct weir_input *first = &in->inputs[0];
+    for (uint32_t k = 1; k < in->n_inputs; k++)
+        if (in->inputs[k].form != first->form)
+            return weir_fail(error, WEIR_CONFIG,
+                             "union: \"%s\" gives %s, but \"%s\" gives %s: give all inputs one "
+                             "output_mode",
+                             first->name, form_name(first->form), in->inputs[k].name,
+                             form_name(in->inputs[k].form));
+    return WEIR_OK;
+}
+
 /* The form and event time that all inputs agree on. */
 static void agree(struct weir_stream *stream, const struct weir_operator_bind *in,
                   uint64_t *times, const struct union_op *op)
@@ -144,6 +165,8 @@ static int32_t union_bind(void *self, const struct weir_operator_bind *in,
     struct union_op *op = self;
     const struct weir_host *host = op->basic.host;
     struct ArrowSchema schema;
+    int32_t result = same_forms(in, error);
+    if (result != WEIR_OK) return result;
     op->n_inputs = in->n_inputs;
     op->n_columns = (uint32_t)in->inputs[0].schema->n_children;
     op->map = host->alloc((uint64_t)op->n_inputs * op->n_columns * sizeof *op->map + 1);
@@ -152,11 +175,11 @@ static int32_t union_bind(void *self, const struct weir_operator_bind *in,
     for (uint32_t c = 0; c < op->n_columns; c++)
         op->types[c] = weir_type_of(in->inputs[0].schema->children[c]);
     for (uint32_t k = 0; k < op->n_inputs; k++) {
-        int32_t result = match_input(op, in, k, error);
+        result = match_input(op, in, k, error);
         if (result != WEIR_OK) return result;
         op->inputs[k] = in->inputs[k].schema;
     }
-    int32_t result = result_schema(op, in, &schema, error);
+    result = result_schema(op, in, &schema, error);
     if (result != WEIR_OK) return result;
     carry_plan(out, &in->inputs[0], &schema, NULL, 0);
     agree(&out->streams[0], in, &out->time_columns[0], op);

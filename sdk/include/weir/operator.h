@@ -113,6 +113,8 @@ struct weir_operator_plan {
                                         behind this operator reads them */
 #define WEIR_PLAN_TIMELESS 32u       /* state does not wait for a later watermark: no batch without
                                         rows because of one (complete mode) */
+#define WEIR_PLAN_ANY_MODE 64u       /* its state may stand behind rows that replace earlier ones, in
+                                        a job of any output mode (limit) */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */
 

@@ -1,0 +1,86 @@
+/*
+ * rules.c - what must hold for a job as a whole where it says `output_mode`: the rules that Spark has for
+ * a query (UnsupportedOperationChecker), on the graph with its change forms.
+ *
+ * The mode of a query says what its result is: rows that never change (append), rows that replace
+ * earlier ones (update), or the whole table each time (complete). Forms of streams are these three. So:
+ *
+ *  1. What goes into a sink has the form of the mode: plain rows in append mode, no tables in update mode,
+ *     tables in complete mode, which need an aggregation. (Update mode lets plain rows pass: they
+ *     replace nothing.) Named outputs are asides, such as late rows, and free of this.
+ *  2. State over rows that replace earlier ones would count those twice, since nothing takes them
+ *     out again. In update and complete mode an aggregation gives such rows, so none stands behind it,
+ *     nor a deduplication. Operators that know better say WEIR_PLAN_ANY_MODE.
+ *  3. A join of streams with state gives a pair once, when both are there, and an outer row once it is
+ *     final: append is what it can do.
+ *
+ * Rules of one operator alone (append needs a watermark, order needs a table, limit no changes) are
+ * those of its bind. Without `output_mode` in the job each operator goes by its own, and the forms that
+ * sinks accept are the only rule.
+ */
+#include "core/plan/rules.h"
+
+#include "core/plan/bind.h"
+
+static int refuse(const struct plan_node *node, struct report *report, const char *text,
+                  const char *mode, const struct plan_stream *stream)
+{
+    char line[512];
+    snprintf(line, sizeof line, text, mode, stream->node->name);
+    report_add(report, REPORT_ERROR, node->instance->place, node->instance->path, "%s", line);
+    return 0;
+}
+
+static int sink_fits(const struct plan_node *sink, uint32_t mode, struct report *report)
+{
+    const struct plan_stream *stream = sink->inputs[0];
+    if (stream->name) return 1;
+    if (mode == WEIR_FORM_APPEND && stream->form != WEIR_FORM_APPEND)
+        return refuse(sink, report,
+                      "the job is in output_mode %s, in which a row is given once, but \"%s\" gives "
+                      "rows that change: leave output_mode to the operators, or let this one append",
+                      "append", stream);
+    if (mode == WEIR_FORM_UPSERT && stream->form == WEIR_FORM_REPLACE)
+        return refuse(sink, report,
+                      "the job is in output_mode %s, but \"%s\" gives its whole table: leave "
+                      "output_mode to the operators, or let this one update",
+                      "update", stream);
+    if (mode == WEIR_FORM_REPLACE && stream->form != WEIR_FORM_REPLACE)
+        return refuse(sink, report,
+                      "the job is in output_mode %s, but \"%s\" gives no table: complete needs an "
+                      "aggregation, whose table is given in every batch; take append or update",
+                      "complete", stream);
+    return 1;
+}
+
+static int state_fits(const struct plan_node *node, uint32_t mode, const char *word,
+                      struct report *report)
+{
+    if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 1;
+    if (mode != WEIR_FORM_APPEND && node->n_inputs > 1)
+        return refuse(node, report,
+                      "in output_mode %s streams can't be joined (the first is \"%s\"): a join gives "
+                      "each pair once; take append",
+                      word, node->inputs[0]);
+    for (uint32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]->form != WEIR_FORM_APPEND)
+            return refuse(node, report,
+                          "in output_mode %s \"%s\" gives rows that replace earlier ones, which state "
+                          "behind it would count again: take append",
+                          word, node->inputs[i]);
+    return 1;
+}
+
+int plan_rules(const struct plan *plan, struct report *report)
+{
+    const uint32_t mode = plan_output_mode(plan->job);
+    int good = 1;
+    if (!mode) return 1;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const struct plan_node *node = plan->nodes[i];
+        if (node->kind == JOB_SINK) good &= sink_fits(node, mode, report);
+        if (node->kind == JOB_OPERATOR)
+            good &= state_fits(node, mode, plan->job->output_mode, report);
+    }
+    return good;
+}
