@@ -33,6 +33,8 @@ void outbox_fini(struct outbox *box)
         chunk_release(box->packets[i].chunk);
         mem_free(box->packets[i].offsets);
     }
+    for (uint32_t i = 0; i < box->n_waiting; i++) chunk_release(box->waiting[i]);
+    free(box->waiting);
     free(box->packets);
     memset(box, 0, sizeof *box);
 }
@@ -407,13 +409,26 @@ static int32_t links_end(struct pipe *pipe, int32_t link, struct weir_error *err
     return WEIR_OK;
 }
 
+static int32_t flush_exchanges(struct pipe *pipe, struct weir_error *error)
+{
+    const struct plan_pipe *plan = &pipe->origin->pipe;
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < plan->n_steps && result == WEIR_OK; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        if (step->leaf && step->node->kind == JOB_OPERATOR)
+            result = exchange_flush(pipe->run, step->node, step->input,
+                                    &pipe->outboxes[step->slot], error);
+    }
+    return result;
+}
+
 int32_t pipe_end(struct pipe *pipe, struct weir_error *error)
 {
     for (int k = 0; k < 4; k++) {
         int32_t result = links_end(pipe, pipe->origin->pipe.root[k], error);
         if (result != WEIR_OK) return result;
     }
-    return WEIR_OK;
+    return flush_exchanges(pipe, error);
 }
 
 /* ---- emit ---- */

@@ -53,6 +53,10 @@ struct outbox {
     struct packet *packets;
     uint32_t n, capacity;
     uint64_t rows, bytes;
+    /* chunks that exchange_scatter has not scattered yet; none behind exchange_flush */
+    struct weir_chunk **waiting;
+    uint32_t n_waiting, waiting_room;
+    uint64_t waiting_rows, waiting_bytes;
 };
 
 void outbox_fini(struct outbox *box);
@@ -124,6 +128,9 @@ int32_t emission_chunk(struct lane *lane, const struct weir_emission *emission,
 /* Rows of a chunk to the units of consumer `node`, input `input`. */
 int32_t exchange_scatter(struct run *run, const struct plan_node *node, uint32_t input,
                          struct weir_chunk *chunk, struct outbox *box, struct weir_error *error);
+/* Scatters those that wait for more; due before the outbox is moved away. */
+int32_t exchange_flush(struct run *run, const struct plan_node *node, uint32_t input,
+                       struct outbox *box, struct weir_error *error);
 /* The rows of a packet that are unit u's, as a chunk of their own (compact: without selection). NULL with OK: none. */
 int32_t exchange_slice(const struct packet *packet, uint32_t unit, int compact,
                        struct weir_chunk **out, struct weir_error *error);
