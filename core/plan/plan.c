@@ -207,8 +207,24 @@ static void number_stages(struct plan *plan)
     }
 }
 
+/* The first operator on the way to a node that is not deterministic itself. */
+static const struct plan_node *not_deterministic(const struct plan_node *node)
+{
+    for (uint32_t k = 0; k < node->n_inputs; k++)
+        if (!node->inputs[k]->node->deterministic) return not_deterministic(node->inputs[k]->node);
+    return node;
+}
+
 static void warn(struct plan *plan, struct report *report)
 {
+    for (uint32_t i = 0; i < plan->n_nodes && plan->job->checkpoint; i++) {
+        const struct plan_node *node = plan->nodes[i];
+        if (node->from_log)
+            report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
+                       "\"%s\" may give other rows when a batch runs again: so this sink gets its rows "
+                       "from the log, after the batch is safe", not_deterministic(node)->name);
+    }
+
     const struct job *job = plan->job;
     struct place top = { job->file, 0, 0 };
     if (!job->checkpoint)
@@ -228,12 +244,8 @@ static int check_whole(struct plan *plan, struct report *report)
     if (!plan_rules(plan, report)) return 0;
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         struct plan_node *node = plan->nodes[i];
-        if (node->kind != JOB_SINK || node->deterministic ||
-            node->component->level == WEIR_SINK_TWO_PHASE)
-            continue;
-        report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
-                   "an operator before this sink is not deterministic: after a crash the sink may "
-                   "get other rows for the same batch");
+        node->from_log = node->kind == JOB_SINK && !node->deterministic &&
+                         node->component->level != WEIR_SINK_TWO_PHASE;
     }
     return 1;
 }

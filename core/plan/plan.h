@@ -102,6 +102,7 @@ struct plan_node {
     uint32_t n_ports;
     uint64_t wanted; /* sources: columns that are read, by bit; all ones: every one */
     int deterministic; /* so are this and everything before it */
+    int from_log;      /* sinks: a replay may give other rows, so they are logged and delivered from the log */
 };
 
 struct plan {

@@ -77,7 +77,8 @@ static void print_node(const struct page *page, const struct plan_node *node)
         say(page, "    %s", node->component->capabilities & WEIR_CAP_REPLAYABLE
                                 ? "replayable"
                                 : "not replayable: spooled where there is a checkpoint");
-    if (node->kind == JOB_SINK) say(page, "    %s", level_name(node));
+    if (node->kind == JOB_SINK)
+        say(page, "    %s%s", level_name(node), node->from_log ? ", rows from the log" : "");
 }
 
 void plan_print(const struct plan *plan, void (*line)(void *arg, const char *text), void *arg)

@@ -335,6 +335,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     if (planted(PLANTED_RUN_DONE_EARLY)) checkpoint_done(run, batch);
     if ((result = deliver_commit(run, batch)) != WEIR_OK) return result;
     if ((result = checkpoint_done(run, batch)) != WEIR_OK) return result;
+    deliver_over(run);
     commit_sources(run, batch, 0);
     return WEIR_OK;
 }

@@ -16,6 +16,7 @@
 #include "core/control/dead.h"
 #include "core/data/block.h"
 #include "core/run/cp.h"
+#include "core/run/spooled.h"
 #include "core/run/read.h"
 #include "core/run/reject.h"
 #include "core/sys/planted.h"
@@ -73,13 +74,13 @@ static int32_t log_run(struct run *run, struct log_work *work)
         }
         if (work->result != WEIR_RETRY) break;
         if (!warned++)
-            journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)work->batch->id,
+            journal_add(run->journal, WEIR_LOG_WARN, NULL, work->batch ? (int64_t)work->batch->id : -1,
                         "the checkpoint can't be written; the job waits: %s", work->error.text);
         run_await(run, never, NULL, sys_mono(run->sys) + FULL_RETRY_US);
         if (run->stopping > 1) return WEIR_CANCELLED;
     }
     if (warned && work->result == WEIR_OK)
-        journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)work->batch->id,
+        journal_add(run->journal, WEIR_LOG_INFO, NULL, work->batch ? (int64_t)work->batch->id : -1,
                     "the checkpoint can be written again; the job goes on");
     if (work->result != WEIR_OK) run_fail(run, "checkpoint", &work->error);
     return work->result;
@@ -378,7 +379,11 @@ static struct record_sink *record_sinks(struct run *run, struct batch *batch, ui
         struct record_sink *record = &out[(*n)++];
         record->name = sink->node->name;
         record->rows = batch->sink_rows[sink->node->index];
-        record->outcome = sink->has_committable ? SINK_COMMITTABLE : SINK_FINISHED;
+        record->outcome = sink->has_committable ? SINK_COMMITTABLE
+                          : sink->owed          ? SINK_SPOOLED
+                                                : SINK_FINISHED;
+        record->n_output = sink->owed ? sink->output.n : 0;
+        record->output = sink->output.extents;
         if (planted(PLANTED_RUN_COMMITTABLE_LOST)) record->outcome = SINK_FINISHED;
         if (sink->has_committable)
             record->committable =
@@ -414,12 +419,22 @@ static int32_t append_state(struct state_work *s, struct weir_error *error)
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }
 
+static int32_t write_outputs(struct run *run, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < run->n_sinks && result == WEIR_OK; i++)
+        if (run->sinks[i].owed) result = spooled_write(&run->sinks[i], run->checkpoint->log, error);
+    return result;
+}
+
 static int32_t state_work(struct log_work *work, struct weir_error *error)
 {
     struct state_work *s = (struct state_work *)(void *)work;
     struct checkpoint *cp = work->run->checkpoint;
     int32_t result;
     if (!work->appended) {
+        result = write_outputs(work->run, error);
+        if (result != WEIR_OK) return result;
         if (s->pieces.bytes.length > INLINE_BYTES && !s->wrote_state) {
             struct weir_bytes all = { s->pieces.bytes.data, s->pieces.bytes.length };
             result = log_extent_write(cp->log, EXTENT_STATE, all, &s->state_extent, error);
@@ -489,6 +504,18 @@ static int32_t forget_changes(struct run *run)
     return result;
 }
 
+/* The first file of the output spool that some sink still needs; UINT32_MAX: none. */
+static uint32_t least_output(const struct run *run)
+{
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = 0; i < run->n_sinks; i++) {
+        const struct sink *sink = &run->sinks[i];
+        for (uint32_t k = 0; sink->owed && k < sink->output.n; k++)
+            if (sink->output.extents[k].file < least) least = sink->output.extents[k].file;
+    }
+    return least;
+}
+
 int32_t checkpoint_state(struct run *run, struct batch *batch)
 {
     struct checkpoint *cp = run->checkpoint;
@@ -511,6 +538,7 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
             cp_note_piece(cp, &s.pieces.items[i], sequence,
                           s.wrote_state ? s.state_extent.file : UINT32_MAX);
         if (cp->with_map) cp->map_sequence = cp->plan_sequence, cp->since_map = 0;
+        cp->output_file = least_output(run);
         if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
         if (cp->with_map) result = log_run(run, &forget);
@@ -529,11 +557,12 @@ static int32_t done_work(struct log_work *work, struct weir_error *error)
     for (uint32_t i = 0; i < run->n_sinks; i++) {
         struct weir_buffer payload = { 0 };
         struct record_done done = { run->sinks[i].node->name };
-        if (!run->sinks[i].has_committable) continue;
+        if (!run->sinks[i].has_committable && !run->sinks[i].owed) continue;
         int32_t result = record_done_encode(&done, &payload);
         if (result == WEIR_OK)
             result = log_append(run->checkpoint->log, LOG_DONE, 1,
-                                run->sinks[i].committable_batch,
+                                run->sinks[i].owed ? run->sinks[i].output.batch
+                                                   : run->sinks[i].committable_batch,
                                 (struct weir_bytes){ payload.data, payload.length }, error);
         mem_free(payload.data);
         if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
@@ -545,7 +574,7 @@ int32_t checkpoint_done(struct run *run, struct batch *batch)
 {
     struct log_work work = { .fn = done_work, .batch = batch };
     int any = 0;
-    for (uint32_t i = 0; i < run->n_sinks; i++) any |= run->sinks[i].has_committable;
+    for (uint32_t i = 0; i < run->n_sinks; i++) any |= run->sinks[i].has_committable | run->sinks[i].owed;
     if (!run->checkpoint || !any) return WEIR_OK;
     return log_run(run, &work);
 }

@@ -15,9 +15,11 @@ void checkpoint_close(struct checkpoint *cp);
 uint64_t checkpoint_seed(const struct checkpoint *cp);
 int64_t checkpoint_zero(const struct checkpoint *cp); /* INT64_MIN: not known yet */
 void checkpoint_set_zero(struct checkpoint *cp, int64_t zero_us);
-/* The logged job if a batch is pending and its text differs from `text`; else NULL. */
+/* The logged job if its text differs from `text`, and a batch is pending or a sink has not finished its rows; else
+ * NULL. */
 const char *checkpoint_other_job(const struct checkpoint *cp, const char *text);
 const char *checkpoint_text(const struct checkpoint *cp); /* canonical text of the job that runs */
+struct log *checkpoint_log(const struct checkpoint *cp); /* for extents, which [any] may read */
 int checkpoint_has_pending(const struct checkpoint *cp);
 
 /* Gives the run what the log holds: ids, T, watermarks, positions, state, committables. CONFIG where state does not fit

@@ -58,6 +58,11 @@ struct cp_committable {
     uint64_t length;
 };
 
+struct cp_output { /* STATE names rows that the sink has not finished */
+    char *sink;
+    struct spooled output;
+};
+
 struct cp_dead {
     uint32_t file;
     uint64_t length;
@@ -78,6 +83,7 @@ struct checkpoint {
     uint64_t map_sequence;  /* of the PLAN whose STATE has the newest map of positions */
     uint32_t since_map;
     int with_map;
+    uint32_t output_file;   /* first file of the output spool that is needed; UINT32_MAX: none */
     struct cp_group *groups; uint32_t n_groups, cursor;
     char **names; uint32_t n_names;
     struct record_move *forgotten; uint32_t n_forgotten;
@@ -96,6 +102,7 @@ struct checkpoint {
     struct cp_position *positions; uint32_t n_positions, positions_capacity;
     struct cp_stored *pieces; uint32_t n_pieces, pieces_capacity;
     struct cp_committable *committables; uint32_t n_committables;
+    struct cp_output *outputs; uint32_t n_outputs;
 };
 
 /* tables of the plan and their signatures; FATAL without memory */

@@ -4,10 +4,18 @@
  * The coordinator starts the same phase on every sink and waits for all of them, so that one failing sink does
  * not keep the others from being tried. A sink that answers RETRY gets the phase again after a
  * delay (for a batch: abort, then the same rows from the beginning); this is the policy `hold`.
+ *
+ * A sink that is not two-phase has seen the rows of a batch before STATE(n), so a replay must give it the same rows
+ * again. Where an operator before it is not deterministic, it gets them only after STATE(n), which names a copy of
+ * them in the output spool (from_log); a restart without DONE(n, sink) delivers that copy.
  */
 #include "core/run/deliver.h"
 
 #include <stdlib.h>
+
+#include "core/run/checkpoint.h"
+#include "core/run/spooled.h"
+#include "core/sys/planted.h"
 
 #define PHASE_OPEN 1
 #define PHASE_RECOVER 2
@@ -182,7 +190,9 @@ static int32_t collect_rows(struct sink *sink, struct batch *batch, struct weir_
         base += from->visible;
     }
     if (result == WEIR_OK) result = merge_flush(sink, batch, &merge, error);
-    sink->partitions = base;
+    sink->output.batch = batch->id;
+    sink->output.time_us = batch->time_us;
+    sink->output.partitions = base;
     for (uint32_t i = 0; i < sink->n_chunks; i++)
         batch->sink_rows[node->index] += sink->chunks[i]->selected;
     return result;
@@ -193,22 +203,43 @@ static void drop_rows(struct sink *sink)
     for (uint32_t i = 0; i < sink->n_chunks; i++) chunk_release(sink->chunks[i]);
     free(sink->chunks);
     sink->chunks = NULL;
-    sink->n_chunks = 0;
+    sink->n_chunks = sink->n_logged = 0;
+    spooled_fini(&sink->output);
 }
 
 /* ---- on the thread of the sink ---- */
+
+static int32_t write_logged(void *arg, struct weir_chunk *chunk, struct weir_error *error)
+{
+    struct sink *sink = arg;
+    return table_of(sink)->write(sink->node->self, chunk, error);
+}
+
+static int32_t write_rows(struct sink *sink, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    if (!sink->drains) {
+        for (uint32_t i = 0; i < sink->n_chunks && result == WEIR_OK; i++)
+            result = table_of(sink)->write(sink->node->self, sink->chunks[i], error);
+        return result;
+    }
+    struct log *log = checkpoint_log(sink->run->checkpoint);
+    for (uint32_t i = 0; i < sink->output.n && result == WEIR_OK; i++)
+        result = spooled_read(log, &sink->output.extents[i], &sink->node->inputs[0]->schema,
+                             write_logged, sink, error);
+    return result;
+}
 
 static int32_t work_batch(struct sink *sink, struct weir_error *error)
 {
     const struct weir_sink *table = table_of(sink);
     void *self = sink->node->self;
     struct weir_sink_batch batch = { .size = sizeof batch,
-                                     .partitions = sink->partitions,
-                                     .batch = sink->batch->id,
-                                     .time_us = sink->batch->time_us };
+                                     .partitions = sink->output.partitions,
+                                     .batch = sink->output.batch,
+                                     .time_us = sink->output.time_us };
     int32_t result = table->begin(self, &batch, error);
-    for (uint32_t i = 0; i < sink->n_chunks && result == WEIR_OK; i++)
-        result = table->write(self, sink->chunks[i], error);
+    if (result == WEIR_OK) result = write_rows(sink, error);
     sink->committable.length = 0;
     if (result == WEIR_OK)
         result = sink->node->component->level == WEIR_SINK_TWO_PHASE
@@ -380,15 +411,15 @@ int32_t deliver_batch(struct run *run, struct batch *batch)
         struct weir_error error = WEIR_ERROR_INIT;
         sink->has_committable = 0;
         if (batch->absent[sink->node->index]) continue;
-        sink->batch = batch;
-        todo[i] = 1;
+        sink->owed = sink->from_log;
+        todo[i] = !sink->from_log || planted(PLANTED_RUN_OUTPUT_EARLY);
         result = collect_rows(sink, batch, &error);
         if (result != WEIR_OK) run_fail(run, sink->node->name, &error);
     }
     if (result == WEIR_OK) result = phase_run(run, PHASE_BATCH, todo, (int64_t)batch->id);
     for (uint32_t i = 0; i < run->n_sinks; i++) {
         struct sink *sink = &run->sinks[i];
-        drop_rows(sink);
+        if (!sink->owed) drop_rows(sink);
         sink->has_committable = result == WEIR_OK && !batch->absent[sink->node->index] &&
                                 sink->node->component->level == WEIR_SINK_TWO_PHASE;
         sink->committable_batch = batch->id;
@@ -397,14 +428,32 @@ int32_t deliver_batch(struct run *run, struct batch *batch)
     return result;
 }
 
+/* Gives the sinks what STATE names as theirs. */
+static int32_t deliver_owed(struct run *run, char *todo, int64_t batch)
+{
+    for (uint32_t i = 0; i < run->n_sinks; i++) todo[i] = (char)run->sinks[i].owed;
+    return phase_run(run, PHASE_BATCH, todo, batch);
+}
+
 int32_t deliver_commit(struct run *run, struct batch *batch)
 {
+    int64_t id = batch ? (int64_t)batch->id : -1;
     char *todo = todo_list(run);
     if (!todo) return WEIR_FATAL;
     for (uint32_t i = 0; i < run->n_sinks; i++) todo[i] = (char)run->sinks[i].has_committable;
-    int32_t result = phase_run(run, PHASE_COMMIT, todo, batch ? (int64_t)batch->id : -1);
+    int32_t result = phase_run(run, PHASE_COMMIT, todo, id);
+    if (result == WEIR_OK) result = deliver_owed(run, todo, id);
     free(todo);
     return result;
+}
+
+void deliver_over(struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sinks; i++) {
+        struct sink *sink = &run->sinks[i];
+        if (sink->owed) drop_rows(sink);
+        sink->owed = sink->drains = sink->has_committable = 0;
+    }
 }
 
 void sinks_close(struct run *run)
@@ -425,4 +474,7 @@ void sink_fini(struct sink *sink)
     for (uint32_t i = 0; i < sink->n_recovered; i++)
         free((void *)(uintptr_t)sink->recovered[i].bytes.data);
     free(sink->recovered);
+    for (uint32_t i = 0; i < sink->n_recovered_outputs; i++)
+        spooled_fini(&sink->recovered_outputs[i]);
+    free(sink->recovered_outputs);
 }

@@ -10,7 +10,9 @@
  * run_fail. RETRY of a sink is tried again for ever (on_stall hold). */
 int32_t sinks_open(struct run *run);     /* open, recover, and commit what recovery found */
 int32_t deliver_batch(struct run *run, struct batch *batch); /* begin … finish or prepare, all sinks */
-int32_t deliver_commit(struct run *run, struct batch *batch); /* two-phase sinks, after STATE */
+/* After STATE: two-phase sinks commit, sinks that get their rows from the log get them. */
+int32_t deliver_commit(struct run *run, struct batch *batch);
+void deliver_over(struct run *run); /* after DONE: the rows are let go */
 void sinks_close(struct run *run);
 extern const struct context_ops sink_ops; /* contexts of sinks */
 void sink_fini(struct sink *sink);

@@ -7,11 +7,13 @@
  * and table superfluous. What is left at the end of the log:
  *   PLAN without STATE        the batch is pending: it runs again, the same
  *   committables without DONE they are committed again
+ *   spooled rows without DONE the sink gets them from the log
  */
 #include <stdlib.h>
 
 #include "core/run/checkpoint.h"
 #include "core/run/cp.h"
+#include "core/run/spooled.h"
 #include "core/run/read.h"
 #include "core/sys/planted.h"
 
@@ -182,9 +184,38 @@ static int32_t take_piece(struct checkpoint *cp, const struct record_piece *piec
     return WEIR_OK;
 }
 
+static int32_t take_output(struct checkpoint *cp, const struct record_sink *sink, uint64_t batch)
+{
+    struct cp_output *list = realloc(cp->outputs, (cp->n_outputs + 1) * sizeof *list);
+    if (!list) return WEIR_FATAL;
+    cp->outputs = list;
+    struct cp_output *to = &list[cp->n_outputs];
+    memset(to, 0, sizeof *to);
+    to->sink = strdup(sink->name);
+    to->output.batch = batch;
+    to->output.n = sink->n_output;
+    to->output.extents = calloc(sink->n_output, sizeof *to->output.extents);
+    cp->n_outputs++;
+    if (!to->sink || !to->output.extents) return WEIR_FATAL;
+    memcpy(to->output.extents, sink->output, sink->n_output * sizeof *sink->output);
+    for (uint32_t i = 0; i < sink->n_output; i++) to->output.bytes += sink->output[i].length;
+    return WEIR_OK;
+}
+
+static void output_drop(struct checkpoint *cp, uint32_t i)
+{
+    free(cp->outputs[i].sink);
+    spooled_fini(&cp->outputs[i].output);
+    memmove(&cp->outputs[i], &cp->outputs[i + 1],
+            (--cp->n_outputs - i) * sizeof *cp->outputs);
+}
+
 static int32_t take_sinks(struct checkpoint *cp, const struct record_state *state, uint64_t batch)
 {
     for (uint32_t i = 0; i < state->n_sinks; i++) {
+        if (state->sinks[i].outcome == SINK_SPOOLED && state->sinks[i].n_output &&
+            take_output(cp, &state->sinks[i], batch) != WEIR_OK)
+            return WEIR_FATAL;
         if (state->sinks[i].outcome != SINK_COMMITTABLE) continue;
         struct cp_committable *list =
             realloc(cp->committables, (cp->n_committables + 1) * sizeof *list);
@@ -246,6 +277,12 @@ static int32_t take_done(struct checkpoint *cp, const struct log_record *record,
         *c = cp->committables[--cp->n_committables];
         break;
     }
+    for (uint32_t i = 0; result == WEIR_OK && i < cp->n_outputs; i++) {
+        if (cp->outputs[i].output.batch != record->batch || strcmp(cp->outputs[i].sink, done.sink))
+            continue;
+        output_drop(cp, i);
+        break;
+    }
     record_free(arena);
     return result;
 }
@@ -277,6 +314,7 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     cp->journal = journal;
     cp->job = job;
     cp->zero_us = INT64_MIN;
+    cp->output_file = UINT32_MAX;
     cp->watermark_us = cp->previous_watermark_us = WEIR_WATERMARK_NONE;
     cp->dead_size = job->dead_size;
     cp->dead_age_us = job->dead_age_us;
@@ -310,6 +348,8 @@ static void free_read(struct checkpoint *cp)
         free(cp->committables[i].bytes);
     }
     free(cp->committables);
+    while (cp->n_outputs) output_drop(cp, cp->n_outputs - 1);
+    free(cp->outputs);
     cp_signatures_free(cp->tables, cp->n_tables);
     free(cp->logged_text);
 }
@@ -356,6 +396,11 @@ const char *checkpoint_text(const struct checkpoint *cp)
     return cp->job_text;
 }
 
+struct log *checkpoint_log(const struct checkpoint *cp)
+{
+    return cp->log;
+}
+
 int checkpoint_has_pending(const struct checkpoint *cp)
 {
     return cp->has_plan;
@@ -363,7 +408,7 @@ int checkpoint_has_pending(const struct checkpoint *cp)
 
 const char *checkpoint_other_job(const struct checkpoint *cp, const char *text)
 {
-    if (!cp->has_plan || !cp->logged_text || strcmp(cp->logged_text, text) == 0) return NULL;
+    if ((!cp->has_plan && !cp->n_outputs) || !cp->logged_text || strcmp(cp->logged_text, text) == 0) return NULL;
     return cp->logged_text;
 }
 
@@ -523,6 +568,30 @@ static int32_t restore_committables(struct checkpoint *cp, struct run *run,
     return WEIR_OK;
 }
 
+static int32_t restore_outputs(struct checkpoint *cp, struct run *run, struct weir_error *error)
+{
+    if (planted(PLANTED_RUN_OUTPUT_LOST)) return WEIR_OK;
+    for (uint32_t i = 0; i < cp->n_outputs; i++) {
+        struct cp_output *from = &cp->outputs[i];
+        struct sink *sink = NULL;
+        for (uint32_t k = 0; k < run->n_sinks; k++)
+            if (strcmp(run->sinks[k].node->name, from->sink) == 0) sink = &run->sinks[k];
+        if (!sink)
+            return weir_fail(error, WEIR_CONFIG, "sink \"%s\" has not got batch %llu yet, and the job "
+                             "does not have that sink: put it back until it has", from->sink,
+                             (unsigned long long)from->output.batch);
+        int32_t result = spooled_describe(cp->log, &from->output, error);
+        if (result != WEIR_OK) return result;
+        struct spooled *list = realloc(sink->recovered_outputs,
+                                      (sink->n_recovered_outputs + 1) * sizeof *list);
+        if (!list) return WEIR_FATAL;
+        sink->recovered_outputs = list;
+        list[sink->n_recovered_outputs++] = from->output;
+        memset(&from->output, 0, sizeof from->output); /* the sink's now */
+    }
+    return WEIR_OK;
+}
+
 int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_error *error)
 {
     int32_t result = make_groups(cp, run);
@@ -531,6 +600,7 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
         result = restore_piece(cp, run, &cp->pieces[i], error);
     if (result == WEIR_OK) result = restore_positions(cp, run);
     if (result == WEIR_OK) result = restore_committables(cp, run, error);
+    if (result == WEIR_OK) result = restore_outputs(cp, run, error);
     run->next_batch = cp->any_batch ? cp->next_batch : 0;
     run->last_time_us = cp->any_batch ? cp->last_time_us : INT64_MIN;
     if (planted(PLANTED_RUN_T_LOST)) run->last_time_us = INT64_MIN;

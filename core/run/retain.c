@@ -97,6 +97,7 @@ int32_t cp_retain(struct checkpoint *cp, struct weir_error *error)
         if (group->base_sequence < sequence) sequence = group->base_sequence;
         if (group->file < least[EXTENT_STATE]) least[EXTENT_STATE] = group->file;
     }
+    least[EXTENT_OUTPUT] = cp->output_file;
     least[EXTENT_DEAD] = least_dead_file(cp);
     return log_need(cp->log, sequence, least, error);
 }

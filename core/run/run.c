@@ -120,6 +120,7 @@ static int32_t make_sinks(struct run *run)
         node->context.owner = sink;
         node->context.ops = &sink_ops;
         node->context.blocking = 1;
+        sink->from_log = node->from_log && run->checkpoint != NULL;
         sink->exec = sys_exec_create(run->sys, node->name, 1);
         if (!sink->exec) return WEIR_FATAL;
     }
@@ -186,29 +187,39 @@ static int32_t open_sources(struct run *run, struct weir_error *error)
     return WEIR_OK;
 }
 
-/* Committables that the log holds without a DONE: committed again, in order. */
-static int32_t commit_recovered(struct run *run)
+static int32_t take_recovered(struct sink *sink, uint32_t k)
+{
+    const struct weir_committable *recovered = &sink->recovered[k];
+    sink->has_committable = k < sink->n_recovered;
+    sink->owed = sink->drains = k < sink->n_recovered_outputs;
+    if (sink->owed) {
+        sink->output = sink->recovered_outputs[k];
+        memset(&sink->recovered_outputs[k], 0, sizeof sink->output);
+    }
+    if (!sink->has_committable) return WEIR_OK;
+    sink->committable.length = 0;
+    sink->committable_batch = recovered->batch;
+    return buffer_add(&sink->committable, recovered->bytes.data, recovered->bytes.length);
+}
+
+/* What the log holds without a DONE: committables are committed again, rows delivered, in order. */
+static int32_t finish_recovered(struct run *run)
 {
     uint32_t most = 0;
     if (planted(PLANTED_RUN_NO_RECOMMIT)) return WEIR_OK;
-    for (uint32_t i = 0; i < run->n_sinks; i++)
-        if (run->sinks[i].n_recovered > most) most = run->sinks[i].n_recovered;
+    for (uint32_t i = 0; i < run->n_sinks; i++) {
+        const struct sink *sink = &run->sinks[i];
+        if (sink->n_recovered > most) most = sink->n_recovered;
+        if (sink->n_recovered_outputs > most) most = sink->n_recovered_outputs;
+    }
     for (uint32_t k = 0; k < most; k++) {
-        for (uint32_t i = 0; i < run->n_sinks; i++) {
-            struct sink *sink = &run->sinks[i];
-            sink->has_committable = k < sink->n_recovered;
-            if (!sink->has_committable) continue;
-            sink->committable.length = 0;
-            sink->committable_batch = sink->recovered[k].batch;
-            if (buffer_add(&sink->committable, sink->recovered[k].bytes.data,
-                           sink->recovered[k].bytes.length) != WEIR_OK)
-                return WEIR_FATAL;
-        }
+        for (uint32_t i = 0; i < run->n_sinks; i++)
+            if (take_recovered(&run->sinks[i], k) != WEIR_OK) return WEIR_FATAL;
         int32_t result = deliver_commit(run, NULL);
         if (result == WEIR_OK) result = checkpoint_done(run, NULL);
+        deliver_over(run);
         if (result != WEIR_OK) return result;
     }
-    for (uint32_t i = 0; i < run->n_sinks; i++) run->sinks[i].has_committable = 0;
     return WEIR_OK;
 }
 
@@ -230,7 +241,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
     if ((result = sinks_open(run)) != WEIR_OK) return result;
-    if ((result = commit_recovered(run)) != WEIR_OK) return result;
+    if ((result = finish_recovered(run)) != WEIR_OK) return result;
     if (!run->checkpoint || !checkpoint_has_pending(run->checkpoint)) return WEIR_OK;
     if (planted(PLANTED_RUN_PENDING_SKIPPED)) return WEIR_OK;
     result = checkpoint_load_spools(run->checkpoint, run, error);

@@ -13,6 +13,7 @@
  *   exchange.c    rows to key groups and back together
  *   stage.c       operators with a distribution, group by group
  *   deliver.c     sinks on their threads
+ *   spooled.c     rows that are logged with STATE and delivered from the log
  *   checkpoint.c  PLAN, STATE, DONE, JOB; positions; recovery; retention
  *   reject.c      bad rows and dead letters
  *   run.c         start and end
@@ -290,6 +291,15 @@ struct batch {
 
 /* ---- sinks ---- */
 
+/* Rows of one batch for one sink; extents of the output spool where they are logged. */
+struct spooled {
+    uint64_t batch;
+    int64_t time_us;
+    uint32_t partitions;
+    struct extent *extents; uint32_t n;
+    uint64_t bytes; /* of the extents */
+};
+
 struct sink {
     struct run *run;
     struct plan_node *node;
@@ -303,8 +313,13 @@ struct sink {
     int opened;
     int32_t result;
     struct weir_error error;
-    struct batch *batch;    /* being delivered */
-    struct weir_chunk **chunks; uint32_t n_chunks; uint32_t partitions;
+    struct weir_chunk **chunks; uint32_t n_chunks; /* of the batch being delivered */
+    struct spooled output;  /* that batch */
+    uint32_t n_logged;      /* chunks that stand in output's extents */
+    int from_log;           /* it gets its rows after STATE, which names their extents */
+    int owed;               /* STATE names rows for it that it has not finished */
+    int drains;             /* its rows are read from output's extents, not from chunks */
+    struct spooled *recovered_outputs; uint32_t n_recovered_outputs; /* owed at the start */
     struct weir_buffer committable;
     uint64_t committable_batch;
     int has_committable;

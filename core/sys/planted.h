@@ -38,6 +38,8 @@ enum planted_bug {
     PLANTED_RUN_PENDING_SKIPPED = 32, /* a restart does not run the planned batch again */
     PLANTED_RUN_REPLAY_NOW = 33,      /* a batch that runs again gets another T */
     PLANTED_RUN_T_LOST = 34,          /* T is not restored */
+    PLANTED_RUN_OUTPUT_EARLY = 35,    /* rows that differ in a replay are delivered before STATE */
+    PLANTED_RUN_OUTPUT_LOST = 36,     /* a restart does not deliver what the output spool holds */
 
     PLANTED_STATE_REMOVED = 40, /* removed slots stay in the log */
     PLANTED_STATE_CHANGED = 41, /* changed slots are not captured */

@@ -1,10 +1,12 @@
 /*
  * parts.c - what the bundled plugins don't have and the sweeps need: an operator that removes keys,
- * and an idempotent sink that notices when a batch comes again with other rows.
+ * one that is not deterministic, and an idempotent sink that notices when a batch comes again with other rows.
  */
 #include <weir/plugin.h>
 #include <weir/stateful.h>
 
+#include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "tests/sweeps/sweep.h"
@@ -63,6 +65,24 @@ static const struct weir_operator churn_table = { .size = sizeof churn_table,
                                                   .lane_destroy = weir_stateful_lane_end,
                                                   .begin = weir_stateful_begin,
                                                   .process = weir_stateful_process };
+
+/* ---- dice: the rows as they are, the first letter upper or lower by a die that is thrown anew each time ---- */
+
+static int32_t dice_row(struct weir_row *row, struct weir_error *error)
+{
+    static atomic_uint thrown; /* lives of one process share it */
+    struct weir_bytes text = weir_row_text(row, 0);
+    uint64_t state = atomic_fetch_add(&thrown, 1);
+    char copy[64];
+    uint64_t n = text.length < sizeof copy ? text.length : sizeof copy;
+    memcpy(copy, text.data, n);
+    if (n && sweep_draw(&state) % 2) copy[0] = (char)toupper((unsigned char)copy[0]);
+    weir_row_put_text(row, 0, (struct weir_bytes){ (const uint8_t *)copy, n });
+    return weir_row_emit(row, error);
+}
+
+static const struct weir_row_operator dice_rows = { "value string", "value string", dice_row, 0 };
+WEIR_ROW_OPERATOR(dice_table, dice_rows)
 
 /* ---- seen: a file per batch, PATH/00000007; PATH/00000007! where it came again with other rows ---- */
 
@@ -207,6 +227,8 @@ static const struct weir_component components[] = {
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = "churn",
       .summary = "counts keys and removes some", .capabilities = WEIR_CAP_DETERMINISTIC,
       .state_reads = 1, .state_writes = 1, .table = &churn_table },
+    { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = "dice",
+      .summary = "never the same rows again", .table = &dice_table },
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_SINK, .name = "seen",
       .summary = "a file per batch", .options = seen_options, .n_options = 1,
       .level = WEIR_SINK_IDEMPOTENT, .accepts = WEIR_FORM_APPEND,

@@ -38,6 +38,8 @@ static const struct bug {
     { "pending-skipped", "stdin-file", 0, PLANTED_RUN_PENDING_SKIPPED, NULL, NULL },
     { "replay-now", "socket-count-file", 0, PLANTED_RUN_REPLAY_NOW, NULL, NULL },
     { "t-lost", "socket-count-file", 0, PLANTED_RUN_T_LOST, NULL, NULL },
+    { "output-early", "stdin-dice-seen", 0, PLANTED_RUN_OUTPUT_EARLY, NULL, NULL },
+    { "output-lost", "stdin-dice-seen", 0, PLANTED_RUN_OUTPUT_LOST, NULL, NULL },
     { "removed-lost", "file-churn-file", 0, PLANTED_STATE_REMOVED, NULL, NULL },
     { "changed-lost", "file-churn-file", 0, PLANTED_STATE_CHANGED, NULL, NULL },
     { "log-segment-sync", "file-filter-file", 1, PLANTED_LOG_SEGMENT_SYNC, NULL, NULL },

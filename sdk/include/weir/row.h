@@ -57,6 +57,7 @@ struct weir_row {
     uint32_t number; /* in the chunk */
     uint32_t put;    /* bit c: column c of the next output row is there */
     int64_t time_us; /* T of the batch */
+    int32_t failed;  /* FATAL: a cell found no memory */
 };
 
 static inline const struct ArrowArray *weir_row_column(const struct weir_row *row, uint32_t c)
@@ -97,20 +98,28 @@ static inline struct weir_builder *weir_row_out(struct weir_row *row, uint32_t c
     return row->self->data_table->builder_child(row->builder, c);
 }
 
+/* A cell that found no memory fails its row, also where nobody looks at the answer. */
+static inline int32_t weir_row_note(struct weir_row *row, int32_t result)
+{
+    if (result == WEIR_FATAL) row->failed = result;
+    return result;
+}
+
 /* Cells of the next output row; one that is not put is null. They answer as weir_data.append_…. */
 static inline int32_t weir_row_put_int(struct weir_row *row, uint32_t c, int64_t value)
 {
-    return row->self->data_table->append_int(weir_row_out(row, c), value);
+    return weir_row_note(row, row->self->data_table->append_int(weir_row_out(row, c), value));
 }
 
 static inline int32_t weir_row_put_float(struct weir_row *row, uint32_t c, double value)
 {
-    return row->self->data_table->append_float(weir_row_out(row, c), value);
+    return weir_row_note(row, row->self->data_table->append_float(weir_row_out(row, c), value));
 }
 
 static inline int32_t weir_row_put_text(struct weir_row *row, uint32_t c, struct weir_bytes value)
 {
-    return row->self->data_table->append_bytes(weir_row_out(row, c), value.data, value.length);
+    return weir_row_note(row, row->self->data_table->append_bytes(weir_row_out(row, c), value.data,
+                                                                  value.length));
 }
 
 /* Hands the rows that were built to the host. */
@@ -145,6 +154,8 @@ static inline int32_t weir_row_emit(struct weir_row *row, struct weir_error *err
 {
     const struct weir_data *d = row->self->data_table;
     uint32_t c;
+    if (row->failed != WEIR_OK)
+        return weir_fail(error, row->failed, "out of memory");
     for (c = 0; c < (uint32_t)row->self->outputs.n_children; c++)
         if (!((row->put >> c) & 1) &&
             d->append_null(d->builder_child(row->builder, c)) != WEIR_OK)
@@ -292,7 +303,7 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
     const struct weir_operator table = {                                                           \
         (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_row_destroy,               \
         weir_row_bind, weir_row_lane, weir_row_lane_end, weir_row_begin, weir_row_process, 0, 0,   \
-        0, 0, 0, 0                                                                                 \
+        0, 0, 0, 0, 0                                                                              \
     };
 
 /* ---- functions ---- */
