@@ -405,6 +405,8 @@ static struct node *check_alias(struct checker *c, const struct ast *ast)
                           alias->text, ast->text, best.name);
     }
     if (c->scope->n_inputs < 2) return NULL;
+    for (i = 0; i < c->scope->n_inputs; i++) /* no input, but a column with fields */
+        if (weir_column_index(c->scope->inputs[i].schema, alias->text) >= 0) return NULL;
     for (i = 0; i < c->scope->n_inputs; i++)
         if (c->scope->inputs[i].name) suggest(&best, alias->text, c->scope->inputs[i].name);
     return check_fail(c, alias->at, best.name ? "no input %s: did you mean %s?" : "no input %s",

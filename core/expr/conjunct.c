@@ -186,7 +186,14 @@ int32_t expr_time_bound(const struct weir_expr *expr, uint32_t i, struct weir_ti
     return 1;
 }
 
-/* ---- event time ---- */
+/* ---- columns ---- */
+
+int32_t expr_input_column(const struct weir_expr *expr, uint32_t *input)
+{
+    if (expr->root->op != OP_COLUMN) return -1;
+    if (input) *input = expr->root->input;
+    return (int32_t)expr->root->column;
+}
 
 static const struct node *time_source(const struct node *node)
 {

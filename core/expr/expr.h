@@ -69,5 +69,6 @@ int32_t expr_conjunct_at(struct weir_expr *expr, uint32_t i, struct weir_conjunc
                          struct weir_error *error);
 int32_t expr_time_bound(const struct weir_expr *expr, uint32_t i, struct weir_time_bound *out);
 int32_t expr_time_source(const struct weir_expr *expr, uint32_t *input);
+int32_t expr_input_column(const struct weir_expr *expr, uint32_t *input);
 
 #endif

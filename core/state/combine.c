@@ -91,6 +91,12 @@ static void clear(struct weir_combine *c)
     c->table.arena.used = c->table.arena.garbage = 0;
 }
 
+static void lookup(const struct weir_combine *c, const struct ArrowArray *const *keys,
+                   const uint64_t *hash, const uint32_t *selection, uint32_t n, uint32_t *slots)
+{
+    table_lookup((struct table *)(uintptr_t)&c->table, keys, hash, selection, n, slots);
+}
+
 const struct weir_combine_table weir_combine_1 = {
     .size = sizeof weir_combine_1,
     .create = create,
@@ -101,4 +107,5 @@ const struct weir_combine_table weir_combine_1 = {
     .keys = keys,
     .values = values,
     .clear = clear,
+    .lookup = lookup,
 };

@@ -139,6 +139,26 @@ struct weir_data {
      * On failure: `out` is released. */
     int32_t (*rows_parse)(const struct ArrowSchema *schema, const char *json, uint64_t length,
                           struct ArrowArray *out, struct weir_error *error);
+
+    /* Purpose: rows of n struct arrays of one schema as one array: of array i the rows
+     *   selections[i][0 … counts[i] - 1], or the first counts[i] where that (or selections) is NULL.
+     * Thread and state: [any].
+     * Ownership: all borrowed; `out` becomes the caller's.
+     * Returns: OK; FATAL without memory or for more than 2^31 bytes of text in a column.
+     * On failure: `out` is released. */
+    int32_t (*concat)(const struct ArrowSchema *schema, const struct ArrowArray *const *arrays,
+                      const uint32_t *const *selections, const uint32_t *counts, uint32_t n,
+                      struct ArrowArray *out, struct weir_error *error);
+
+    /* Purpose: a chunk of columns that were made by the caller, to run expressions on. A column
+     *   with release NULL is one that the expressions do not read; it is null.
+     * Thread and state: [any].
+     * Ownership: the columns (one per child of the schema, `rows` long) are moved, also on failure;
+     *   *out is given back by weir_host.chunk_release. The schema is borrowed as long.
+     * Returns: OK; FATAL without memory.
+     * On failure: *out is NULL. */
+    int32_t (*chunk)(const struct ArrowSchema *schema, struct ArrowArray *columns, uint32_t rows,
+                     const struct weir_chunk **out, struct weir_error *error);
 };
 
 /* ---- reader: [any], on arrays of the profile; row < length ---- */

@@ -196,6 +196,13 @@ struct weir_expr_table {
      * Returns: the number of the column, or -1.
      * On failure: can't fail. */
     int32_t (*time_source)(const struct weir_expr *expr, uint32_t *input);
+
+    /* Purpose: as `column`, of any input.
+     * Thread and state: [any].
+     * Ownership: *input (may be NULL) is the column's input.
+     * Returns: the number of the column, or -1.
+     * On failure: can't fail. */
+    int32_t (*input_column)(const struct weir_expr *expr, uint32_t *input);
 };
 
 #ifdef __cplusplus

@@ -319,6 +319,14 @@ struct weir_combine_table {
      * Returns: nothing.
      * On failure: can't fail. */
     void (*clear)(struct weir_combine *table);
+
+    /* Purpose: as weir_state_table.lookup: NO_SLOT for keys that are not there.
+     * Thread and state: [worker]; several lanes at once while nobody inserts.
+     * Ownership: borrowed.
+     * Returns: nothing.
+     * On failure: can't fail. */
+    void (*lookup)(const struct weir_combine *table, const struct ArrowArray *const *keys,
+                   const uint64_t *hash, const uint32_t *selection, uint32_t n, uint32_t *slots);
 };
 
 #ifdef __cplusplus
