@@ -115,9 +115,9 @@ static void set_budgets(struct run *run)
     double seconds = run->interval_us ? (double)run->interval_us / 1e6 : 1.0;
     for (uint32_t i = 0; i < run->n_sources; i++) {
         struct source *source = &run->sources[i];
-        double budget = (double)INT64_MAX, rate = limit_of(source, "max_rate");
+        double budget = (double)INT64_MAX;
+        double rate = rate_allowed(source->rate, limit_of(source, "max_rate"));
         double records = limit_of(source, "max_records");
-        if (source->rate > 0 && (rate <= 0 || source->rate < rate)) rate = source->rate;
         if (rate > 0 && rate * seconds < budget) budget = rate * seconds;
         if (records > 0 && records < budget) budget = records;
         if (budget < 1) budget = 1;
@@ -168,6 +168,22 @@ static int await_trigger(struct run *run)
 
 /* ---- read ---- */
 
+/* Whether state wants a batch though nothing was read. */
+static int state_is_due(struct run *run, int64_t time_us)
+{
+    if (run->summary.batches == 0 && run->next_batch > 1) return 0; /* right after a restart */
+    if (!run->job->no_data_batches) return 0;
+    return watermark_awaited(run) || stages_due(run, time_us);
+}
+
+/* A batch in which nothing happened has no id. */
+static int batch_is_nothing(struct run *run, struct batch *batch)
+{
+    if (batch->result != WEIR_OK || read_moved(run)) return 0;
+    if (run->plan->ticking && run->job->trigger != TRIGGER_AVAILABLE_NOW) return 0;
+    return !state_is_due(run, batch->time_us);
+}
+
 static int wants_tick(const struct batch *batch)
 {
     return batch->tick_us != INT64_MIN && !batch->replay;
@@ -189,7 +205,15 @@ static int reading_is_over(struct run *run, struct batch *batch)
         return 0;
     }
     if (run->job->trigger != TRIGGER_ASAP) return 1;
-    return read_moved(run) || read_all_ended(run);
+    return read_moved(run) || read_all_ended(run) || state_is_due(run, batch->time_us);
+}
+
+/* A job without a grid wakes when a timer of its state runs out. */
+static int64_t when_due(const struct run *run, int64_t otherwise)
+{
+    int64_t due = stages_next_due(run), now = sys_now(run->sys);
+    if (due == INT64_MAX || !run->job->no_data_batches) return otherwise;
+    return due > now ? sys_mono(run->sys) + (due - now) : sys_mono(run->sys) + 1000;
 }
 
 static int64_t reading_deadline(const struct run *run, const struct batch *batch)
@@ -199,6 +223,7 @@ static int64_t reading_deadline(const struct run *run, const struct batch *batch
         int64_t left = batch->tick_us - sys_now(run->sys);
         return left > 0 ? mono + left : mono + 1000;
     }
+    if (run->job->trigger == TRIGGER_ASAP && !batch->replay) return when_due(run, at);
     return at;
 }
 
@@ -272,7 +297,7 @@ static void control_rates(struct run *run, const struct batch *batch)
                                       (run->interval_us ? run->interval_us : 0) > 0
                                       ? batch->started_mono - batch->opened_mono - run->interval_us
                                       : 0);
-        if (rate > 0) source->rate = rate;
+        source->rate = rate_taken(source->rate, rate);
     }
 }
 
@@ -366,16 +391,6 @@ static void batch_over(struct run *run, struct batch *batch)
 }
 
 /* ---- the loop ---- */
-
-/* A batch in which nothing happened has no id. */
-static int batch_is_nothing(struct run *run, struct batch *batch)
-{
-    if (batch->result != WEIR_OK || read_moved(run)) return 0;
-    if (run->plan->ticking && run->job->trigger != TRIGGER_AVAILABLE_NOW) return 0;
-    if (run->summary.batches == 0 && run->next_batch > 1) return 1; /* right after a restart */
-    if (!run->job->no_data_batches) return 1;
-    return !watermark_awaited(run) && !stages_due(run, batch->time_us);
-}
 
 static int ends_now(struct run *run)
 {

@@ -16,6 +16,7 @@
 
 #include "core/run/reject.h"
 #include "core/run/trigger.h"
+#include "core/run/watermark.h"
 #include "core/run/run.h"
 
 #define SPARSE 4u /* times as many rows in a chunk as are selected */
@@ -352,16 +353,6 @@ int32_t pipe_decode(struct pipe *pipe, const struct ArrowArray *raw, struct weir
 
 /* ---- ending ---- */
 
-static void join_event_times(struct weir_event_times *all, const struct weir_event_times *lane)
-{
-    if (lane->count == 0) return;
-    if (all->count == 0 || lane->least < all->least) all->least = lane->least;
-    if (all->count == 0 || lane->greatest > all->greatest) all->greatest = lane->greatest;
-    all->count += lane->count;
-    all->sum_s += lane->sum_s;
-    all->sum_us += lane->sum_us;
-}
-
 /* What a lane of a watermark operator saw goes to the batch. */
 static void take_watermark(struct pipe *pipe, struct lane *lane)
 {
@@ -374,7 +365,7 @@ static void take_watermark(struct pipe *pipe, struct lane *lane)
         table->lane_event_times(lane->node->self, lane->self, &times);
     pthread_mutex_lock(pipe->run->pool_lock);
     if (proposal > *slot) *slot = proposal;
-    join_event_times(&batch->event_times[lane->node->index], &times);
+    event_times_join(&batch->event_times[lane->node->index], &times);
     pthread_mutex_unlock(pipe->run->pool_lock);
 }
 

@@ -39,3 +39,13 @@ double rate_update(struct rate *rate, int64_t time_us, uint64_t n, int64_t proce
     rate->latest_error = error;
     return next;
 }
+
+double rate_taken(double before, double estimate)
+{
+    return estimate > 0 ? estimate : before;
+}
+
+double rate_allowed(double rate, double greatest)
+{
+    return rate > 0 && (greatest <= 0 || rate < greatest) ? rate : greatest;
+}

@@ -20,4 +20,14 @@ void rate_init(struct rate *rate, int64_t interval_us, double proportional, doub
 double rate_update(struct rate *rate, int64_t time_us, uint64_t n, int64_t processing_us,
                    int64_t scheduling_us);
 
+/* Purpose: the rate that holds after an estimate: it, or the one before where there is none (0 or less).
+ * Thread and state: [any], pure. */
+double rate_taken(double before, double estimate);
+
+/* Purpose: records per second that a source may give, by its rate (0: none is known) and the greatest one that
+ *   it was given (0: none).
+ * Returns: 0 where there is no limit.
+ * Thread and state: [any], pure. */
+double rate_allowed(double rate, double greatest);
+
 #endif

@@ -263,6 +263,20 @@ int stages_due(const struct run *run, int64_t time_us)
     return 0;
 }
 
+int64_t stages_next_due(const struct run *run)
+{
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
+        const struct plan_node *node = run->plan->nodes[i];
+        for (uint32_t u = 0; node->stateful && u < RUN_GROUPS; u++) {
+            if (!store_group_live(node->tables, u)) continue;
+            int64_t due = store_group_due(node->tables, u, 0);
+            if (due < next) next = due;
+        }
+    }
+    return next;
+}
+
 /* ---- tasks ---- */
 
 static void task_units(struct stage_task *task)

@@ -102,3 +102,13 @@ int watermark_awaited(const struct run *run)
         if (waits(plan->nodes[i]) && after[i] > before[i]) return 1;
     return 0;
 }
+
+void event_times_join(struct weir_event_times *all, const struct weir_event_times *more)
+{
+    if (more->count == 0) return;
+    if (all->count == 0 || more->least < all->least) all->least = more->least;
+    if (all->count == 0 || more->greatest > all->greatest) all->greatest = more->greatest;
+    all->count += more->count;
+    all->sum_s += more->sum_s;
+    all->sum_us += more->sum_us;
+}

@@ -24,4 +24,8 @@ void watermark_advance(struct run *run, const struct batch *batch);
  * Returns: 1 if a batch without rows is worth it. */
 int watermark_awaited(const struct run *run);
 
+/* Purpose: joins event times of some rows to those of others.
+ * Thread and state: [any]; exact in any order. */
+void event_times_join(struct weir_event_times *all, const struct weir_event_times *more);
+
 #endif

@@ -258,6 +258,8 @@ static int32_t memory_commit(void *self, const struct weir_committable *committa
             m->last = committable->batch;
             m->has_last = gone = 1;
         }
+    } else if (m->n > m->visible && m->list[m->n - 1].batch == committable->batch) {
+        list_remove(m, m->n - 1); /* it was visible before it was prepared again */
     }
     pthread_mutex_unlock(&m->lock);
     if (gone)

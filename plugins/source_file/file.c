@@ -231,10 +231,11 @@ static int32_t file_commit(void *self, const char *partition, struct weir_bytes 
 
 /* ---- partitions ---- */
 
-static int is_too_old(const struct source *source, const struct file *file)
+/* In the first batch no file is too old for the newest one. */
+static int is_too_old(const struct source *source, const struct file *file, uint64_t batch)
 {
     if (source->new_only && file->mtime_us < source->start_us) return 1;
-    return source->max_age_us > 0 && !(source->order == ORDER_NEWEST && source->limited) &&
+    return batch > 0 && source->max_age_us > 0 && !(source->order == ORDER_NEWEST && source->limited) &&
            file->mtime_us < source->newest_us - source->max_age_us;
 }
 
@@ -252,7 +253,7 @@ static int32_t file_partitions(void *self, struct weir_partitions *list, struct 
         if (file->finish && !file->busy && !file->gone && done(source, file, &ignored) == WEIR_OK)
             file->finish = 0;
         /* an old file that was read may be forgotten by the host */
-        if (file->ended && source->max_age_us && is_too_old(source, file)) file->skipped = 1;
+        if (file->ended && source->max_age_us && is_too_old(source, file, 1)) file->skipped = 1;
     }
     for (i = 0; i < source->n_order && status == WEIR_OK; i++)
         if (!source->order_list[i]->gone && !source->order_list[i]->skipped)
@@ -325,7 +326,7 @@ static int32_t begin_next(struct source *source, const struct weir_next *in,
             file->finish = 1;
         file->known = 1;
     } else if (!file->known) {
-        if (is_too_old(source, file)) {
+        if (is_too_old(source, file, in->batch)) {
             file->known = file->ended = file->skipped = 1;
             source->host->count(source->context, "old_files", 1);
             out->flags = WEIR_NEXT_END;
