@@ -68,6 +68,18 @@ static inline struct cell cell_of(const uint8_t *p, uint64_t n)
     return c;
 }
 
+/* The cell of a text of at most CELL_SHORT bytes, of which 16 can be read: without a branch. */
+static inline struct cell cell_of_short(const uint8_t *p, uint64_t n)
+{
+    /* from byte 16 - n on: n bytes of ones, then zeros */
+    static const uint8_t ones[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
+                                      255, 255, 255, 255, 255, 255, 255, 255 };
+    struct cell c;
+    c.low = load_u64(p) & load_u64(ones + 16 - n);
+    c.high = (load_u64(p + 8) & load_u64(ones + 24 - n)) | n << 56;
+    return c;
+}
+
 static inline uint64_t cell_length(const struct cell *cell)
 {
     return cell_is_long(cell) ? (uint32_t)cell->low : cell->high >> 56;

@@ -229,15 +229,24 @@ static void image_words(const struct ArrowArray *a, const uint32_t *selection, u
     }
 }
 
+/* Rows of one text column. Lengths of words are hard to foresee, so a short text is read as 16 bytes wherever the
+ * column has so many, and what is too much masked. */
 static void image_cells(const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
                         uint8_t *images)
 {
+    const int32_t *offsets = a->buffers[1];
+    const uint8_t *bytes = a->buffers[2];
+    const uint32_t all = (uint32_t)offsets[a->length];
     uint32_t i;
     for (i = 0; i < n; i++) {
-        const struct weir_bytes b = weir_get_bytes(a, selection ? selection[i] : i);
+        const uint32_t row = selection ? selection[i] : i;
+        const uint32_t from = (uint32_t)offsets[row], length = (uint32_t)offsets[row + 1] - from;
         uint8_t *image = images + (uint64_t)i * (KEY_AT + CELL_BYTES);
         *(uint64_t *)(void *)image = 0;
-        *(struct cell *)(void *)(image + KEY_AT) = cell_of(b.data, b.length);
+        *(struct cell *)(void *)(image + KEY_AT) =
+            length <= CELL_SHORT && all >= CELL_BYTES && from <= all - CELL_BYTES
+                ? cell_of_short(bytes + from, length)
+                : cell_of(bytes + from, length);
     }
 }
 
