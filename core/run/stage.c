@@ -454,6 +454,13 @@ static int off_slide(const struct batch *batch, const struct plan_stream *stream
     return stream->slide > 1 && slide > 0 && (batch->time_us - batch->run->zero_us) % slide != 0;
 }
 
+/* Does it run in every batch, whether its inputs have a turn or not? State that ticks does. */
+static int runs_alone(const struct plan_node *node)
+{
+    return (node->component->capabilities & WEIR_CAP_ABSENT_INPUT) ||
+           (node->stateful && (node->bound.flags & WEIR_PLAN_TICKING));
+}
+
 /* Absence goes down the graph; where it meets rows of other inputs the batch fails. Inputs that are all off
  * their slide are not missing: it is not their turn. */
 static int32_t note_absent(struct batch *batch, struct plan_node *node, uint32_t *bits)
@@ -465,7 +472,7 @@ static int32_t note_absent(struct batch *batch, struct plan_node *node, uint32_t
         if (off || batch->absent[node->inputs[k]->node->index]) *bits |= 1u << k;
         if (off) turn = 0;
     }
-    if (*bits == 0 || (node->component->capabilities & WEIR_CAP_ABSENT_INPUT)) return WEIR_OK;
+    if (*bits == 0 || runs_alone(node)) return WEIR_OK;
     if (node->n_inputs > 1 && node->kind == JOB_OPERATOR && turn) {
         uint32_t k = 0;
         while (!(*bits >> k & 1)) k++;

@@ -223,17 +223,26 @@ static int32_t declare_state(struct aggregation *a, const struct ArrowSchema *ke
     return result;
 }
 
-int32_t aggregation_durable(struct aggregation *a, struct weir_error *error)
+char *aggregation_signature(const struct aggregation *a, const char *more)
 {
-    char *signature = a->host->alloc(texts_length(a, "by") + texts_length(a, "values") + 200);
-    struct ArrowSchema key = a->key; /* sessions hang on the grouping columns alone */
-    if (!signature) return no_memory(error);
+    char *signature = a->host->alloc(texts_length(a, "by") + texts_length(a, "values") + 200 +
+                                     strlen(more));
+    if (!signature) return NULL;
     signature[0] = 0;
     strcat(signature, "by ");
     texts_append(a, "by", signature);
     strcat(signature, "; values ");
     texts_append(a, "values", signature);
     time_signature(a, signature);
+    strcat(signature, more);
+    return signature;
+}
+
+int32_t aggregation_durable(struct aggregation *a, struct weir_error *error)
+{
+    char *signature = aggregation_signature(a, "");
+    struct ArrowSchema key = a->key; /* sessions hang on the grouping columns alone */
+    if (!signature) return no_memory(error);
     if (a->time.kind == TIME_SESSION) key.n_children = a->n_flat;
     int32_t result = declare_state(a, &key, signature, error);
     a->host->free(signature);

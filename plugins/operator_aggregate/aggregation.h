@@ -91,6 +91,7 @@ struct aggregation {
                                           upsert (changed ones) or replace (all) */
     uint32_t expiry;                   /* durable and bounded: the column with the time at which
                                           the watermark makes a group final, a timer */
+    struct panes *panes;               /* over windows of batches; NULL: per batch */
 };
 
 /* ---- bind ---- */
@@ -118,6 +119,9 @@ int32_t aggregation_values(struct aggregation *a, const struct ArrowSchema *inpu
                            struct weir_error *error);
 /* The one result `name` is the number of rows. */
 int32_t aggregation_count(struct aggregation *a, const char *name, struct weir_error *error);
+/* What state depends on but does not show: the options `by` and `values`, and `more`. Owner: the
+ * caller, by host->free; NULL without memory. */
+char *aggregation_signature(const struct aggregation *a, const char *more);
 /* Groups live in state; after the values. */
 int32_t aggregation_durable(struct aggregation *a, struct weir_error *error);
 /* Output, distribution and what is read. `option` names the columns for errors. */

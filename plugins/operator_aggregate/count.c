@@ -1,5 +1,5 @@
 /*
- * count.c - the operator `count`: the number of rows of the batch, always one row, also 0.
+ * count.c - `count` of a batch: the number of its rows, always one row, also 0.
  *
  * It is the aggregation with the one group and the one call that need no table: a lane adds up
  * rows, a segment sends its number over the exchange. Where the input is absent (a source that had
@@ -146,8 +146,8 @@ static int32_t count_advance(void *self, void *lane, struct weir_error *error)
     return l->off ? WEIR_OK : count_emit(self, l, 0, error);
 }
 
-const struct weir_operator count_operator = {
-    .size = sizeof count_operator,
+const struct weir_operator count_batch_operator = {
+    .size = sizeof count_batch_operator,
     .create = count_create,
     .destroy = count_destroy,
     .bind = count_bind,

@@ -32,6 +32,20 @@ static int32_t count_merge(void *bound, const struct weir_cells *cells, const ui
     return WEIR_OK;
 }
 
+static int32_t count_inverse(void *bound, const struct weir_cells *cells, const uint32_t *slots,
+                             const struct weir_call *call, struct weir_error *error)
+{
+    uint8_t *base = cells->views[0].base;
+    const uint64_t stride = cells->views[0].stride;
+    const int64_t *partial = call->args[0]->buffers[1];
+    (void)bound;
+    (void)error;
+    for (uint32_t i = 0; i < call->selected; i++)
+        *(int64_t *)(void *)(base + slots[i] * stride) -=
+            partial[call->selection ? call->selection[i] : i];
+    return WEIR_OK;
+}
+
 static int32_t count_finish(const struct weir_host *host, void *bound,
                             const struct weir_cells *cells, const uint32_t *slots, uint32_t from,
                             uint32_t n, uint8_t *failed, char *reason, struct ArrowArray *out,
@@ -55,5 +69,6 @@ const struct weir_aggregate count_rows = {
     .size = sizeof count_rows,
     .update = count_update,
     .merge = count_merge,
+    .inverse = count_inverse,
     .finish = count_finish,
 };

@@ -4,7 +4,7 @@
  * Groups leave in the order of their slots, up to 8,192 in a chunk. Fewer where their values are
  * long: a chunk that turns out over the limit is made again from half as many groups.
  */
-#include "plugins/operator_aggregate/lane.h"
+#include "plugins/operator_aggregate/panes.h"
 
 #define BYTES_MAX (8u << 20)
 
@@ -208,6 +208,8 @@ static int32_t finish_calls(const struct aggregation *a, struct lane *lane, cons
         lane_cells(a, lane, c, &cells);
         result = c->function->finish(a->host, c->bound, &cells, part->slots, part->from, part->n,
                                      lane->failed, lane->reason, &lane->arrays[groups_of(a) + i], error);
+        if (result == WEIR_OK && a->panes && part->slots)
+            panes_residue(a, lane, i, part->slots, part->n, &lane->arrays[groups_of(a) + i]);
         if (result == WEIR_OK && memchr(lane->failed, 1, part->n))
             result = reject_failed(a, lane, rows, part->n, error);
     }
@@ -254,6 +256,8 @@ static int32_t emit_part(const struct aggregation *a, struct lane *lane, struct 
     }
     if (result == WEIR_OK) result = finish_calls(a, lane, part, &rows, error);
     if (result == WEIR_OK) result = finish_values(a, lane, part->n, &rows, &columns, error);
+    if (result == WEIR_OK && a->panes && part->slots)
+        result = panes_keep(a, lane, part->slots, part->n, columns, &rows, error);
     if (result == WEIR_OK && rows.n > 0)
         result = emit_columns(a, lane, 0, columns, part->n, &rows, error);
     drop(lane, arrays); /* those that were not moved */

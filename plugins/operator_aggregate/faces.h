@@ -6,8 +6,21 @@
 
 #include "plugins/operator_aggregate/aggregation.h"
 
-extern const struct weir_operator count_operator, count_by_value_operator, reduce_operator,
-    aggregate_operator;
+extern const struct weir_operator count_operator, count_batch_operator, count_by_window_operator,
+    count_by_value_operator, reduce_operator, aggregate_operator;
+
+/* over.c: the functions of an aggregation per batch or per window, `self` a struct aggregation. */
+void over_destroy(void *self);
+int32_t over_lane_create(void *self, struct weir_context *context, void **lane,
+                         struct weir_error *error);
+void over_lane_destroy(void *self, void *lane);
+int32_t over_begin(void *self, void *lane, const struct weir_begin *in, struct weir_error *error);
+int32_t over_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                     struct weir_error *error);
+int32_t over_advance(void *self, void *lane, struct weir_error *error);
+int32_t over_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                     struct weir_error *error);
+int32_t over_combine_end(void *self, void *lane, uint32_t input, struct weir_error *error);
 
 /* An operator that is an aggregation but for its bind. */
 #define FACE_OF_AGGREGATION(name, bind_fn)                                                         \

@@ -111,6 +111,12 @@ static int32_t make_table(const struct aggregation *a, struct lane *lane, struct
     return a->combine->create(lane->context, &spec, &lane->groups, error);
 }
 
+int32_t lane_empty_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error)
+{
+    empty(a, lane->groups);
+    return lane->groups ? WEIR_OK : make_table(a, lane, error);
+}
+
 /* Notes the slots of the chunk as changed in this batch. */
 static int32_t note_changed(const struct aggregation *a, struct lane *lane, uint32_t n,
                             struct weir_error *error)

@@ -38,6 +38,7 @@ struct lane {
     struct weir_view views[WEIR_AGGREGATE_MAX_COLUMNS];
     uint64_t *changed;            /* durable: bit per slot */
     uint32_t n_changed;           /* words of it */
+    struct panes_lane *windows;   /* around it, or NULL */
     char reason[128];
     uint8_t failed[WEIR_CHUNK_MAX_ROWS]; /* all zero between calls */
     uint32_t rows[WEIR_CHUNK_MAX_ROWS];
@@ -114,6 +115,8 @@ int32_t lane_advance_sessions(const struct aggregation *a, struct lane *lane,
 
 /* ---- emit.c ---- */
 
+/* The table of the batch, made and empty. */
+int32_t lane_empty_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
 /* Empties the table into the exchange, in slot order. */
 int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
                            struct weir_error *error);

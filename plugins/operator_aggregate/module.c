@@ -7,18 +7,38 @@
     WEIR_OPTION(WEIR_OPTION_EXPRS, WEIR_OPTION_REQUIRED, "values", NULL, NULL,                     \
                 "results: \"sum(amount) as total\", expressions over aggregates and `by`")
 
-static const struct weir_option reduce_options[] = { VALUES };
+#define BY                                                                                         \
+    WEIR_OPTION(WEIR_OPTION_EXPRS, WEIR_OPTION_REQUIRED, "by", NULL, NULL,                         \
+                "the key: columns, or \"expression as name\"")
+#define COLUMN                                                                                     \
+    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,                    \
+                "column whose values are counted")
 
-static const struct weir_option count_by_value_options[] = {
-    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,
-                "column whose values are counted"),
-};
+/* Windows over batches: members of `over`, or flat. */
+#define WINDOW(prefix)                                                                             \
+    WEIR_OPTION(WEIR_OPTION_DURATION, WEIR_OPTION_REQUIRED, prefix "length", NULL, NULL,           \
+                "over the batches in (T - length, T]; a multiple of what the input comes at"),     \
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, prefix "slide", NULL, NULL,                               \
+                "how often; not given: with each batch of the input")
+#define INVERSE(prefix)                                                                            \
+    WEIR_OPTION(WEIR_OPTION_BOOL, 0, prefix "inverse", NULL, NULL,                                 \
+                "keys without rows stay, with what subtracting left, until `keep` drops them"),    \
+    WEIR_OPTION(WEIR_OPTION_EXPR, 0, prefix "keep", NULL, NULL,                                    \
+                "with inverse: keys for which this is not true are dropped (over the result)")
 
-static const struct weir_option reduce_by_key_options[] = {
-    WEIR_OPTION(WEIR_OPTION_EXPRS, WEIR_OPTION_REQUIRED, "by", NULL, NULL,
-                "the key: columns, or \"expression as name\""),
-    VALUES,
-};
+static const struct weir_option count_options[] = { WINDOW("over.") };
+static const struct weir_option count_by_window_options[] = { WINDOW("") };
+
+static const struct weir_option reduce_options[] = { VALUES, WINDOW("over."), INVERSE("over.") };
+static const struct weir_option reduce_by_window_options[] = { VALUES, WINDOW(""), INVERSE("") };
+
+static const struct weir_option count_by_value_options[] = { COLUMN, WINDOW("over.") };
+static const struct weir_option count_by_value_and_window_options[] = { COLUMN, WINDOW("") };
+
+static const struct weir_option reduce_by_key_options[] = { BY, VALUES, WINDOW("over."),
+                                                            INVERSE("over.") };
+static const struct weir_option reduce_by_key_and_window_options[] = { BY, VALUES, WINDOW(""),
+                                                                       INVERSE("") };
 
 static const struct weir_option aggregate_options[] = {
     WEIR_OPTION(WEIR_OPTION_EXPRS, 0, "by", NULL, NULL,
@@ -53,16 +73,26 @@ static const struct weir_option aggregate_options[] = {
 #define OPTIONS(list) .options = list, .n_options = sizeof list / sizeof *list
 
 static const struct weir_component components[] = {
-    OPERATOR("count", count_operator, WEIR_CAP_ABSENT_INPUT, 0, .n_options = 0,
-             "the number of rows of a batch, also 0 (count int64)"),
-    OPERATOR("reduce", reduce_operator, 0, 0, OPTIONS(reduce_options),
-             "aggregates over all rows of a batch; nothing where there are none"),
-    OPERATOR("count_by_value", count_by_value_operator, 0, 0, OPTIONS(count_by_value_options),
-             "how often each value of a column occurs in a batch"),
-    OPERATOR("reduce_by_key", reduce_operator, 0, 0, OPTIONS(reduce_by_key_options),
-             "aggregates by key over the rows of a batch"),
-    OPERATOR("combine_by_key", reduce_operator, 0, 0, OPTIONS(reduce_by_key_options),
+    OPERATOR("count", count_operator, WEIR_CAP_ABSENT_INPUT, 1, OPTIONS(count_options),
+             "the number of rows of a batch, also 0 (count int64), or of a window"),
+    OPERATOR("count_by_window", count_by_window_operator, WEIR_CAP_ABSENT_INPUT, 1,
+             OPTIONS(count_by_window_options), "count with the members of `over` flat"),
+    OPERATOR("reduce", reduce_operator, 0, 1, OPTIONS(reduce_options),
+             "aggregates over all rows of a batch, or of a window; nothing where there are none"),
+    OPERATOR("reduce_by_window", reduce_operator, 0, 1, OPTIONS(reduce_by_window_options),
+             "reduce with the members of `over` flat"),
+    OPERATOR("count_by_value", count_by_value_operator, 0, 1, OPTIONS(count_by_value_options),
+             "how often each value of a column occurs in a batch, or in a window"),
+    OPERATOR("count_by_value_and_window", count_by_value_operator, 0, 1,
+             OPTIONS(count_by_value_and_window_options),
+             "count_by_value with the members of `over` flat"),
+    OPERATOR("reduce_by_key", reduce_operator, 0, 1, OPTIONS(reduce_by_key_options),
+             "aggregates by key over the rows of a batch, or of a window"),
+    OPERATOR("combine_by_key", reduce_operator, 0, 1, OPTIONS(reduce_by_key_options),
              "the same as reduce_by_key"),
+    OPERATOR("reduce_by_key_and_window", reduce_operator, 0, 1,
+             OPTIONS(reduce_by_key_and_window_options),
+             "reduce_by_key with the members of `over` flat"),
     OPERATOR("aggregate", aggregate_operator, 0, 1, OPTIONS(aggregate_options),
              "aggregates by key over all rows so far"),
 };

@@ -15,7 +15,7 @@ static const struct weir_component components[] = {
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = "window",
       .summary = "the rows of the last batches", .options = window_options,
       .n_options = sizeof window_options / sizeof *window_options,
-      .capabilities = WEIR_CAP_SELECTION | WEIR_CAP_DETERMINISTIC | WEIR_CAP_ABSENT_INPUT,
+      .capabilities = WEIR_CAP_SELECTION | WEIR_CAP_DETERMINISTIC,
       .state_reads = 1, .state_writes = 1, .table = &window_operator },
 };
 
