@@ -165,6 +165,8 @@ static int32_t begin_unit(struct stage *stage, struct origin_lane *origin, uint3
                                        .first = batch->id == 0,
                                        .zero_us = batch->run->zero_us,
                                        .trigger_us = trigger_grid(batch->run) };
+    for (uint32_t k = 0; k < 4; k++)
+        if (node->pipe.root[k] >= 0) lane->begin.outputs |= 1u << k;
     lane->context.time_us = batch->time_us;
     lane->context.batch = batch->id;
     lane->context.partition = u;
@@ -248,6 +250,7 @@ static int unit_runs(const struct stage *stage, uint32_t u)
 {
     const struct batch *batch = stage->batch;
     if (stage->kind != WEIR_DISTRIBUTE_HASHED) return 1;
+    if (batch->id == 0 && (stage->node->bound.flags & WEIR_PLAN_FIRST_ALL)) return 1;
     return group_has_rows(stage, u) || group_is_due(batch, stage->node, u);
 }
 

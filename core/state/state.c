@@ -5,6 +5,7 @@
  * it. Which table is meant comes from declare, so a number that was never given out aborts.
  */
 #include "core/state/group.h"
+#include "core/state/hash.h"
 
 #include <stdlib.h>
 
@@ -209,6 +210,23 @@ static int32_t values(struct weir_state *state, uint32_t table, uint32_t number,
              : no_memory(state, table, error);
 }
 
+static void groups(struct weir_state *state, uint32_t table, const struct ArrowArray *const *key,
+                   uint32_t n, uint8_t *out)
+{
+    const struct shape *shape;
+    uint64_t hash[256];
+    uint32_t rows[256], from, i;
+    if (table >= state->n_tables) abort(); /* not a table that was declared */
+    shape = state->op->shapes[table];
+    for (from = 0; from < n; from += 256) {
+        const uint32_t m = n - from < 256 ? n - from : 256;
+        for (i = 0; i < m; i++) rows[i] = from + i;
+        hash_rows(state->op->store->seed, shape->key_types, key, shape->n_distribution, rows, m,
+                  hash);
+        for (i = 0; i < m; i++) out[from + i] = (uint8_t)hash_group(hash[i]);
+    }
+}
+
 const struct weir_state_table weir_state_1 = {
     .size = sizeof weir_state_1,
     .lookup = lookup,
@@ -232,4 +250,5 @@ const struct weir_state_table weir_state_1 = {
     .row_remove_before = row_remove_before,
     .row_slot = row_slot,
     .values = values,
+    .groups = groups,
 };

@@ -584,6 +584,27 @@ static void memory_is_counted_and_given_back(void **state)
     fixture_drop(&f);
 }
 
+static void groups_are_those_of_the_hash(void **state)
+{
+    struct fixture f = fixture_of(WEIR_TABLE, "k string", "n int64");
+    struct ArrowArray keys;
+    struct weir_error error = WEIR_ERROR_INIT;
+    const char *json = "[[\"a\"],[\"b\"],[null],[\"a\"],[\"\"]]";
+    const struct ArrowArray *columns[1];
+    const struct ArrowSchema *types[1] = { f.schema.children[0] };
+    uint64_t hash[5];
+    uint8_t groups[5];
+    (void)state;
+    assert_int_equal(weir_data_1.rows_parse(&f.schema, json, strlen(json), &keys, &error), WEIR_OK);
+    columns[0] = keys.children[0];
+    hash_columns(HASH_SEED, types, columns, 1, NULL, 5, hash);
+    S->groups(f.state, 0, columns, 5, groups);
+    for (int i = 0; i < 5; i++) assert_int_equal(groups[i], hash_group(hash[i]));
+    assert_int_equal(groups[0], groups[3]);
+    array_release(&keys);
+    fixture_drop(&f);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, no_leak)
 
 int main(void)
@@ -614,6 +635,7 @@ int main(void)
         TEST(what_is_no_table_is_refused),
         TEST(failing_memory_leaves_a_whole_table),
         TEST(memory_is_counted_and_given_back),
+        TEST(groups_are_those_of_the_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,8 @@ struct weir_operator_plan {
                                         rows because of one (complete mode) */
 #define WEIR_PLAN_ANY_MODE 64u       /* its state may stand behind rows that replace earlier ones, in
                                         a job of any output mode (limit) */
+#define WEIR_PLAN_FIRST_ALL 64u      /* all key groups run in the first batch of the checkpoint, also
+                                        without rows (state to begin with) */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */
 
@@ -131,6 +133,8 @@ struct weir_begin {
     uint32_t first;             /* 1 in the first batch of the checkpoint */
     int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us + k·trigger_us */
     int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
+    uint32_t outputs;           /* bit k: somebody takes output k, as far as the host can tell */
+    uint32_t reserved;
 };
 
 /* Event times of the rows of a batch; sums are sum_s seconds and sum_us microseconds, so that they

@@ -249,6 +249,15 @@ struct weir_state_table {
     int32_t (*values)(struct weir_state *state, uint32_t table, uint32_t column,
                       const uint32_t *slots, uint32_t n, struct ArrowArray *out,
                       struct weir_error *error);
+
+    /* Purpose: the key groups of n keys of a table: groups[i] is what begin calls `partition`. For
+     *   keys that did not come through the exchange (state to begin with).
+     * Thread and state: [worker], between begin and advance.
+     * Ownership: all borrowed; `keys` has one array per key column.
+     * Returns: nothing.
+     * On failure: can't fail. */
+    void (*groups)(struct weir_state *state, uint32_t table, const struct ArrowArray *const *keys,
+                   uint32_t n, uint8_t *groups);
 };
 
 struct weir_combine;
