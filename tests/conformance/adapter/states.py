@@ -59,7 +59,7 @@ function grouped(key, rows, S, ctx)
     if s > most then most = s end
   end
   S.update({n = most})
-  S.set_timeout(ctx.timestamp((most + 5) * 1000000))
+  S.set_timeout((most + 5) * 1000000)
   return {{KEYCOL = KEY, max = most}}
 end
 """, extra=(("max", "int64"),)),

@@ -1,0 +1,168 @@
+/*
+ * state.h - what the operators of this module share: options, lanes, and the state of a key as a
+ * function sees it.
+ */
+#ifndef OPERATOR_STATE_STATE_H
+#define OPERATOR_STATE_STATE_H
+
+#include "plugins/lua/batch.h"
+#include "plugins/operator_state/fields.h"
+#include "plugins/operator_state/grouping.h"
+
+#define BY_MAX 16u
+#define FIELDS_MAX 500u
+#define NO_TIMEOUT INT64_MAX
+
+enum kind { KIND_UPDATE, KIND_MAPPED, KIND_GROUPED, KIND_STATEFUL };
+enum clock { CLOCK_NONE, CLOCK_PROCESSING, CLOCK_EVENT };
+
+/* A key column. */
+struct by {
+    int32_t input;          /* >= 0: this column of the input */
+    struct weir_expr *expr;
+    const char *name;       /* valid with the instance */
+};
+
+/* State to begin with. */
+struct initial {
+    struct ArrowSchema schema;
+    struct ArrowArray rows;     /* released: none */
+    int32_t columns[BY_MAX + FIELDS_MAX]; /* of key and fields: column of `rows`, or -1 */
+};
+
+struct state_operator {
+    enum kind kind;
+    const struct weir_host *host;
+    struct weir_context *context;
+    const struct weir_data *data;
+    const struct weir_expr_table *expr;
+    const struct weir_combine_table *combine;
+    const struct weir_state_table *state;
+    struct script script;
+    struct by by[BY_MAX];
+    uint32_t n_by;
+    struct ArrowSchema key;     /* struct of the key columns */
+    const struct ArrowSchema *input;
+    int32_t time_column;        /* of the input, or -1 */
+    struct fields fields;
+    struct ArrowSchema output;  /* what the function gives */
+    struct initial initial;
+    enum clock clock;
+    int64_t timeout_us;         /* map_with_state; 0: none */
+    int64_t expire_every;
+    struct collections *collections; /* of `stateful` */
+};
+
+/* Columns of the table "state" before the fields. */
+#define MAPPED_TOUCHED 0u
+#define GROUPED_EXISTS 0u
+#define GROUPED_EXPIRES 1u
+
+/* The state of a key in the call under way. Nothing is written before the call has succeeded. */
+struct call {
+    uint32_t slot;       /* or NO_SLOT */
+    int exists, updated, removed;
+    const char *timing_out; /* NULL: not; else the timer's name, or "" */
+    int64_t timeout_us;  /* group_state: set by this call, or NO_TIMEOUT */
+    const struct ArrowArray *const *keys;
+    uint32_t key_row;
+    uint32_t rows;       /* first of the grouping, or UINT32_MAX */
+    uint32_t n_rows;
+    const struct weir_chunk *chunk; /* map_with_state: of its row, else NULL */
+    uint32_t row;
+};
+
+struct lane {
+    const struct state_operator *op;
+    struct weir_context *context;
+    struct vm *vm;              /* made by the first call */
+    int S, value;               /* references: S, and what `update` was given */
+    struct output out;
+    struct fields_lane fields;
+    struct batch_table batch;
+    struct weir_begin begin;
+    struct weir_state *state;
+    struct grouping grouping;
+    struct call call, before;   /* before: as the call began */
+    struct ArrowArray keys[BY_MAX];       /* of slots, else released */
+    const struct ArrowArray *key_list[BY_MAX];
+    uint8_t *initial_groups;    /* per row of the state to begin with */
+    uint32_t n_initial;         /* slots 0 … of this group in the first batch */
+    uint8_t *called;            /* of them */
+    struct weir_output_column *columns; /* combine side: key, input */
+    struct ArrowArray *evaluated;
+    const char *map_name;       /* of `stateful` */
+    void *collections;          /* likewise */
+    uint32_t rows[WEIR_CHUNK_MAX_ROWS];
+    uint32_t slots[WEIR_CHUNK_TARGET_ROWS];
+};
+
+/* ---- bind.c ---- */
+
+int32_t state_create(const struct weir_host *host, struct weir_context *context, void **self,
+                     struct weir_error *error);
+void state_destroy(void *self);
+/* `by`, `lua`, `state`; of all kinds. */
+int32_t state_bind_common(struct state_operator *op, const struct weir_operator_bind *in,
+                          struct weir_error *error);
+/* `columns` of the function. */
+int32_t state_bind_columns(struct state_operator *op, struct weir_error *error);
+/* `initial`. */
+int32_t state_bind_initial(struct state_operator *op, struct weir_error *error);
+/* The table "state": n columns before the fields. */
+int32_t state_declare(struct state_operator *op, const struct weir_table_column *before, uint32_t n,
+                      struct weir_error *error);
+/* The exchange; and output `k` with the columns of key and state. */
+int32_t state_plan_exchange(const struct state_operator *op, struct weir_operator_plan *out,
+                            struct weir_error *error);
+int32_t state_plan_whole(const struct state_operator *op, struct weir_stream *stream,
+                         struct weir_error *error);
+int32_t state_plan_output(const struct state_operator *op, struct weir_operator_plan *out,
+                          struct weir_error *error);
+
+/* ---- lane.c: functions of weir_operator ---- */
+
+int32_t state_lane_create(void *self, struct weir_context *context, void **lane,
+                          struct weir_error *error);
+void state_lane_destroy(void *self, void *lane);
+int32_t state_begin(void *self, void *lane, const struct weir_begin *in, struct weir_error *error);
+int32_t state_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                      struct weir_error *error);
+int32_t state_combine_end(void *self, void *lane, uint32_t input, struct weir_error *error);
+/* Keeps the rows until advance; late ones are dropped with a clock of event time. */
+int32_t state_collect(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
+                      struct weir_error *error);
+
+/* Gives key and state of all slots to an output, in slot order. */
+int32_t lane_emit_whole(struct lane *lane, uint32_t output, struct weir_error *error);
+/* Keys of n slots into lane->keys and lane->key_list. */
+int32_t lane_keys(struct lane *lane, const uint32_t *slots, uint32_t n, struct weir_error *error);
+void lane_drop_keys(struct lane *lane);
+
+/* ---- call.c ---- */
+
+/* Calls the function with lane->call. OK; DATA with `text`; another class with `error`. */
+int32_t call_run(struct lane *lane, char *text, struct weir_error *error);
+/* As call_run, with DATA as the end of the batch. */
+int32_t call_or_fail(struct lane *lane, struct weir_error *error);
+/* Inside of a body: pushes S, made on first use. */
+void call_push_S(struct lane *lane, lua_State *L);
+/* The slot of the call's key, made where there is none; announced for writing. OK; FATAL. */
+int32_t call_slot(struct lane *lane, struct weir_error *error);
+
+/* ---- stateful.c ---- */
+
+int32_t stateful_bind_collections(struct state_operator *op, struct weir_error *error);
+void stateful_free_collections(struct state_operator *op);
+void stateful_add_methods(struct lane *lane, lua_State *L);
+
+extern const struct weir_operator update_state_by_key_operator, map_with_state_operator,
+    group_state_operator, stateful_operator;
+
+#define STATE_FACE(name, create_fn, bind_fn, process_fn, advance_fn)                               \
+    .size = sizeof name, .create = create_fn, .destroy = state_destroy, .bind = bind_fn,           \
+    .lane_create = state_lane_create, .lane_destroy = state_lane_destroy, .begin = state_begin,    \
+    .process = process_fn, .advance = advance_fn, .combine = state_combine,                        \
+    .combine_end = state_combine_end
+
+#endif
