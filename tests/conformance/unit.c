@@ -223,6 +223,7 @@ struct seen {
     struct sim_disk *disk;
     struct fake fake;
     uint64_t batch;
+    json_t *known; /* paths that were read */
 };
 
 static uint32_t list_files(struct seen *seen)
@@ -233,7 +234,16 @@ static uint32_t list_files(struct seen *seen)
     return n;
 }
 
-/* Puts a file and reads it, if it is one to read: 1 where its row came. */
+/* Whether the last listing names a path. */
+static int is_listed(struct seen *seen, const char *path)
+{
+    char line[160];
+    snprintf(line, sizeof line, "%s\n", path);
+    return strstr(fake_text(&seen->fake.names), line) != NULL;
+}
+
+/* Puts a file and reads it, if it is one to read: 1 where its row came. A host reads no file from its start
+ * of which it has a position. */
 static int offer_file(struct seen *seen, const json_t *op)
 {
     const char *name = json_string_value(json_array_get(op, 1));
@@ -241,9 +251,13 @@ static int offer_file(struct seen *seen, const json_t *op)
     snprintf(path, sizeof path, "/in/%s", name);
     sim_disk_put(seen->disk, path, "x\n", 2, json_integer_value(json_array_get(op, 2)) * MS);
     list_files(seen);
+    if (!is_listed(seen, path) || json_object_get(seen->known, path)) return 0;
     uint64_t before = seen->fake.n_rows;
     seen->fake.position_length = 0;
-    for (int i = 0; i < 4; i++) fake_next(&seen->fake, path, seen->batch, UINT64_MAX);
+    seen->fake.flags = 0;
+    for (int i = 0; i < 4 && !(seen->fake.flags & WEIR_NEXT_END); i++)
+        fake_next(&seen->fake, path, seen->batch, UINT64_MAX);
+    json_object_set_new(seen->known, path, json_true());
     return seen->fake.n_rows > before;
 }
 
@@ -261,7 +275,7 @@ static json_t *seen_op(struct seen *seen, const json_t *op)
 
 static json_t *seen_files(const json_t *call)
 {
-    struct seen seen = { .disk = sim_disk_create() };
+    struct seen seen = { .disk = sim_disk_create(), .known = json_object() };
     struct weir_sys *sys = sim_create(seen.disk, 0, 1);
     const json_t *op;
     json_t *result = NULL;
@@ -282,6 +296,7 @@ static json_t *seen_files(const json_t *call)
     fake_destroy(&seen.fake);
     sys_destroy(sys);
     sim_disk_destroy(seen.disk);
+    json_decref(seen.known);
     return result;
 }
 

@@ -59,6 +59,7 @@ class Builder:
         self.real = []
         self.counter = 0
         self.outputs = []   # steps that only put out
+        self.failing = {}   # of these, the ones that fail, by sink, with what they say
         self.add_inputs()
         self.last = next(iter(case["inputs"]))
         for number, step in enumerate(case["pipeline"]):
@@ -423,11 +424,10 @@ class Builder:
     def op_foreach_rdd(self, step, x):
         name, parameters = functions.spec_of(step["fn"])
         if name == "fail":
-            text = "function fail(rows, ctx) error(%r) end\n" % parameters["message"]
-            x = self.usual(x)
-            at = self.operator(plugin="lua", source=x.name, mode="map_partitions",
-                               function="fail", columns=ddl(x.tree), lua_text=text)
-            self.outputs.append(Stream(at, x.tree, x.slide))
+            sink = "put_%d" % len(self.outputs)
+            self.failing[sink] = parameters["message"]
+            self.real.append(sink)
+            self.outputs.append(x)
         else:
             self.outputs.append(x)
         return x
@@ -456,7 +456,10 @@ class Builder:
     def finished(self):
         """The job as a file has it."""
         for number, stream in enumerate(self.outputs):
-            self.job["sinks"]["put_%d" % number] = {"plugin": "null", "from": stream.name}
+            sink = "put_%d" % number
+            self.job["sinks"][sink] = {"plugin": "null", "from": stream.name}
+            if sink in self.failing:
+                self.job["sinks"][sink].update(plugin="failing", message=self.failing[sink])
         for operator in self.job["operators"].values():
             lua_options(operator)
         return self.job

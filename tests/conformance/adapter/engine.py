@@ -24,9 +24,10 @@ def find_build(given):
 def module_path(build):
     """Folders of the modules that were built."""
     folders = []
-    for directory, _, _ in os.walk(os.path.join(build, "plugins")):
-        if os.path.basename(directory) == ".libs":
-            folders.append(directory)
+    for below in ("plugins", os.path.join("tests", "conformance")):
+        for directory, _, _ in os.walk(os.path.join(build, below)):
+            if os.path.basename(directory) == ".libs":
+                folders.append(directory)
     return ":".join(sorted(folders))
 
 
@@ -109,5 +110,6 @@ class Engine:
         """One call of the unit program: its answer."""
         program = os.path.join(self.build, "tests", "conformance", "unit")
         done = subprocess.run([program], input=json.dumps(request) + "\n", check=False,
-                              stdout=subprocess.PIPE, encoding="utf-8", timeout=30)
+                              stdout=subprocess.PIPE, encoding="utf-8", timeout=30,
+                              env=self.environment)
         return json.loads(done.stdout)

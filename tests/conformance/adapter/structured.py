@@ -47,8 +47,18 @@ class Query:
             self.now = step.get("as", "s%d" % number)
             self.add_step(step)
         self.add_sink()
+        if "upstream" in case:
+            self.add_upstream(case["upstream"])
 
     # ---- inputs and outputs ----
+
+    def add_upstream(self, spec):
+        """The query that writes a directory which is an input of the other, as a part of the job."""
+        self.job["sources"]["upstream"] = {"plugin": "queue", "batches": [],
+                                           "columns": "value string"}
+        self.job["sinks"]["upstream_out"] = {"plugin": "file", "path": spec["writes_to"],
+                                             "format": "text", "from": "upstream"}
+        self.real.append("upstream_out")
 
     def add_input(self, name, spec):
         schema = [(column, column_type(kind)) for column, kind in spec["schema"]]
@@ -550,7 +560,10 @@ class Steps:
             return
         point = "before" if "cleared" in str(value) else "after"
         del self.steps[self.crash_step:]
-        self.steps.append({"crash": "%s commit %d" % (point, self.crash_batch)})
+        at = len(self.steps)
+        while at > 0 and set(self.steps[at - 1]) & {"rows", "files", "advance"}:
+            at -= 1  # what comes in is worked on at once
+        self.steps.insert(at, {"crash": "%s commit %d" % (point, self.crash_batch)})
         self.steps.append({"restart": {}})
         self.skip_checks = len(self.checks)
         self.crash_mark = len(self.steps) - 1
@@ -574,7 +587,11 @@ class Steps:
         self.look("expect_start", value)
 
     def step_upstream_batch(self, rows, step):
-        raise Unfit("a query upstream")
+        """A batch of the query that writes what this one reads, and time to see it."""
+        self.start_if_needed()
+        self.steps.append({"rows": {"upstream": [row if isinstance(row, list) else [row]
+                                                 for row in rows]}})
+        self.steps.append({"advance": "5s"})
 
     # ---- rounds ----
 

@@ -14,6 +14,7 @@ class Timeline:
         self.now = case.get("clock_start_ms", 0)
         self.kills = []
         self.steps = []
+        self.there = {}  # files by path
         self.folder = next(iter(case["inputs"].values())).get("dir", "").rstrip("/")
         self.begin()
         for event in case["timeline"]:
@@ -36,7 +37,16 @@ class Timeline:
                          file.get("mtime_ms", 0))
         self.steps.append({"expect": {}})
 
+    def rename(self, old, new):
+        """A file, or all files of a folder: they keep their times."""
+        for path, file in list(self.there.items()):
+            if path == old or path.startswith(old + "/"):
+                moved = new + path[len(old):]
+                self.there[moved] = self.there.pop(path)
+                self.steps.append({"files": {moved: file, path: None}})
+
     def put(self, path, text, mtime):
+        self.there[path] = {"text": text, "mtime": timestamp(mtime)}
         self.steps.append({"files": {path: {"text": text, "mtime": timestamp(mtime)}}})
 
     def add(self, event):
@@ -48,7 +58,7 @@ class Timeline:
             file = event["write_elsewhere"]
             self.put(file["path"], file.get("text", ""), file["mtime_ms"])
         elif "rename" in event:
-            self.steps.append({"files": {event["rename"]["to"]: {"from": event["rename"]["from"]}}})
+            self.rename(event["rename"]["from"], event["rename"]["to"])
         elif "kill" in event:
             self.kill()
         elif "restart_at_ms" in event:
