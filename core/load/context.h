@@ -37,6 +37,14 @@ struct context_ops {
     void (*gauge)(struct weir_context *context, const char *name, double value);
 };
 
+/* The format of an operator, and what its bind_decode said. */
+struct format_use {
+    const struct weir_format *table;
+    void *self;
+    uint32_t n_columns;
+    uint32_t one_to_one;
+};
+
 struct weir_context {
     const struct context_ops *ops; /* NULL: only a check */
     void *owner;                   /* of run/ */
@@ -46,6 +54,7 @@ struct weir_context {
     struct journal *journal;
     const struct expr_env *env;
     struct store_operator *tables; /* operators; NULL: no state may be declared */
+    struct format_use *format;     /* operators with a format; else NULL */
     uint32_t blocking;             /* 1: on a sink thread, streams wait */
     uint32_t null_on_error;        /* on_error is "null" */
     /* of the call under way */

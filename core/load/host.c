@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "core/data/chunk.h"
+#include "core/load/decoder.h"
 #include "core/load/services.h"
 
 #ifndef PACKAGE_VERSION
@@ -131,6 +132,10 @@ static const struct weir_formats formats_1 = {
     .encode = format_encode,
     .bind_encode = format_bind_encode,
     .extension = format_extension,
+    .bind_decode = decoder_bind,
+    .decoder_create = decoder_create,
+    .decoder_destroy = decoder_destroy,
+    .decode = decoder_decode,
 };
 
 /* ---- weir.state/1: that of core/state, with the `declare` that knows the context ---- */

@@ -167,6 +167,11 @@ static int create_instance(struct plan *plan, struct plan_node *node, struct rep
     if (result == WEIR_OK && node->format)
         result = format_of(node)->create(&weir_host_1, &node->format_context, &node->format_self,
                                          &error);
+    if (result == WEIR_OK && node->format && node->kind == JOB_OPERATOR) {
+        node->format_use.table = format_of(node);
+        node->format_use.self = node->format_self;
+        node->context.format = &node->format_use;
+    }
     return result == WEIR_OK ? 1 : refuse(plan, node, &error, report);
 }
 

@@ -127,7 +127,9 @@ static int32_t lane_begin(struct lane *lane, struct batch *batch, uint32_t parti
                                        .evict_us = WEIR_WATERMARK_NONE,
                                        .first = batch->id == 0,
                                        .zero_us = batch->run->zero_us,
-                                       .trigger_us = trigger_grid(batch->run) };
+                                       .trigger_us = trigger_grid(batch->run),
+                                       .seed = batch->run->hash_seed,
+                                       .segment = lane->pipe->segment };
     lane->context.time_us = batch->time_us;
     lane->context.batch = batch->id;
     lane->context.partition = partition;

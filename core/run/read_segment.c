@@ -299,6 +299,7 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
     if (!segment->pipe) {
         segment->pipe = pipe_take(reader->run, node, error);
         if (!segment->pipe) return WEIR_FATAL;
+        segment->pipe->segment = segment->number;
         result = pipe_begin(segment->pipe, segment->batch,
                             crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
     }
@@ -421,7 +422,10 @@ struct segment *segment_create(struct reader *reader, struct batch *batch)
     segment->batch = batch;
     segment->task.run = segment_run;
     segment->done.run = segment_done;
-    if (reader->last) reader->last->next = segment;
+    if (reader->last) {
+        reader->last->next = segment;
+        segment->number = reader->last->number + 1;
+    }
     if (!reader->first) reader->first = segment;
     reader->last = reader->open = segment;
     return segment;

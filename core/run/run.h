@@ -89,6 +89,7 @@ struct pipe {
     struct outbox *outboxes; /* one per leaf */
     struct batch *batch;
     uint32_t partition;      /* for begin and chance */
+    uint32_t segment;         /* number of the segment that runs here; 0 behind an exchange */
     const char *partition_name;
     struct weir_bytes position; /* behind the rows under way, for dead letters */
     struct rejects *rejects;
@@ -170,6 +171,7 @@ struct segment {
     struct long_record *long_records; /* to be rejected */
     uint8_t *position; uint64_t position_length; /* behind what it has read, for dead letters */
     uint64_t records;      /* so far */
+    uint32_t number;       /* within partition and batch */
     int may_read;          /* 1: has the reader's token */
     int finish;            /* 1: end it after what it has */
     int32_t result;

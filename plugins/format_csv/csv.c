@@ -193,6 +193,7 @@ static int32_t csv_bind_decode(void *self, const struct weir_decode_bind *in,
     }
     if (status != WEIR_OK) return status;
     out->has_head = (uint32_t)csv->header;
+    out->one_to_one = 1;
     out->absorbed = 0;
     return csv->data->schema_copy(&csv->wanted, NULL, &out->schema, error);
 }

@@ -282,6 +282,7 @@ static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
     }
     if (status != WEIR_OK) return status;
     out->has_head = 0;
+    out->one_to_one = !json->multi_line;
     out->absorbed = 0;
     return json->data->schema_copy(&json->wanted, NULL, &out->schema, error);
 }

@@ -14,7 +14,8 @@
 #define TARGET_BYTES (8u << 20)
 
 extern const struct weir_operator select_operator, with_column_operator, filter_operator,
-    split_operator, explode_operator, union_operator, repartition_operator, watermark_operator;
+    split_operator, explode_operator, union_operator, repartition_operator, watermark_operator,
+    sample_operator, parse_operator;
 
 /* The services of an instance; the first member of each operator's struct. */
 struct basic {

@@ -49,6 +49,18 @@ static const struct weir_option watermark_options[] = {
                 "how late rows may come: the watermark is the greatest event time minus this"),
 };
 
+static const struct weir_option sample_options[] = {
+    WEIR_OPTION(WEIR_OPTION_FLOAT, WEIR_OPTION_REQUIRED, "fraction", NULL, NULL,
+                "the chance of a row to stay, 0 to 1"),
+};
+
+static const struct weir_option parse_options[] = {
+    WEIR_OPTION(WEIR_OPTION_COLUMN, WEIR_OPTION_REQUIRED, "column", NULL, NULL,
+                "text or binary that holds a record; the columns of the format take its place"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED, "format", NULL, NULL,
+                "name of the format, or an object with `type` and its options"),
+};
+
 #define OPERATOR(operator_name, more, with, help)                                                  \
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = #operator_name,   \
       .summary = help, .capabilities = WEIR_CAP_SELECTION | WEIR_CAP_DETERMINISTIC | (more),       \
@@ -66,6 +78,10 @@ static const struct weir_component components[] = {
              "rows of several streams with the same columns, one stream after the other"),
     OPERATOR(repartition, 0, OPTIONS(repartition_options),
              "another number of partitions for what follows"),
+    OPERATOR(sample, 0, OPTIONS(sample_options),
+             "some of the rows, by chance; the same ones when a batch runs again"),
+    OPERATOR(parse, WEIR_CAP_NEEDS_FORMAT, OPTIONS(parse_options),
+             "columns out of a text or binary one, by a format"),
     OPERATOR(watermark, 0, OPTIONS(watermark_options),
              "says which column is the event time, and how late rows may come"),
 };

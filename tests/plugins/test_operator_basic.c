@@ -467,6 +467,39 @@ static void repartition_asks_for_partitions(void **state)
 
 /* ---- what is carried on ---- */
 
+/* ---- sample ---- */
+
+/* The rows that stay of 1,000, in one go of the lanes. */
+static char *sampled(struct rig_cut cut)
+{
+    char rows[8000], *p = rows;
+    const char *list[4] = { rows };
+    *p++ = '[';
+    for (int i = 0; i < 1000; i++) p += sprintf(p, "%s[%d]", i ? "," : "", i);
+    strcpy(p, "]");
+    OPEN("sample", "\"fraction\": 0.5", "n int64");
+    assert_int_equal(rig_batch(&rig, list, cut), WEIR_OK);
+    char *out = strdup(rig_rows(&rig));
+    rig_close(&rig);
+    return out;
+}
+
+static void sample_keeps_the_same_rows_however_they_are_cut_into_chunks(void **state)
+{
+    static const struct rig_cut cuts[] = { { 1, 1, 0 }, { 7, 1, 0 }, { 0, 1, 1 }, { 100, 1, 1 } };
+    char *whole = sampled((struct rig_cut){ 0 });
+    uint32_t lines = 0;
+    (void)state;
+    for (const char *p = whole; *p; p++) lines += *p == '\n';
+    assert_in_range(lines, 430, 570);
+    for (uint32_t i = 0; i < 4; i++) {
+        char *other = sampled(cuts[i]);
+        assert_string_equal(other, whole);
+        free(other);
+    }
+    free(whole);
+}
+
 static void keys_of_upserts_are_carried_on_while_they_are_true(void **state)
 {
     static const uint32_t key[] = { 0 };
@@ -494,6 +527,7 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
         { "select", "\"columns\": [\"*\", \"n + 1 as m\"]", "[[1, \"a\", []], [2, \"b\", null]]" },
         { "filter", "\"where\": \"n > 1\"", "[[1, \"a\", []], [2, \"b\", null]]" },
         { "explode", "\"column\": \"l\"", "[[1, \"a\", [1, 2]], [2, \"b\", null]]" },
+        { "sample", "\"fraction\": 0.5", "[[1, \"a\", []], [2, \"b\", null]]" },
         { "repartition", "\"partitions\": 2", "[[1, \"a\", []], [2, \"b\", null]]" },
     };
     (void)state;
@@ -532,6 +566,8 @@ int main(void)
         cmocka_unit_test_teardown(union_goes_by_name_and_widens_numbers, teardown),
         cmocka_unit_test_teardown(union_refuses_other_columns_and_types, teardown),
         cmocka_unit_test_teardown(repartition_asks_for_partitions, teardown),
+        cmocka_unit_test_teardown(sample_keeps_the_same_rows_however_they_are_cut_into_chunks,
+                                  teardown),
         cmocka_unit_test_teardown(keys_of_upserts_are_carried_on_while_they_are_true, teardown),
         cmocka_unit_test_teardown(memory_that_runs_out_is_an_error_and_no_leak, teardown),
     };

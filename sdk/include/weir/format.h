@@ -47,6 +47,9 @@ struct weir_decode_plan {
     uint32_t has_head;         /* 1: decode needs the head of the partition */
     struct ArrowSchema schema; /* moved to the host; in order of `wanted` where that is given */
     uint64_t absorbed;         /* bit i: conjunct i is applied by decode */
+    uint32_t one_to_one;       /* 1: records with offsets, none of them empty, give one row each, in
+                                  order, or are rejected */
+    uint32_t reserved;
 };
 
 /* Records to decode: with offsets, record i is bytes [offsets[i], offsets[i+1]); without, the
@@ -128,6 +131,30 @@ struct weir_format {
 #define WEIR_ENCODE_HEAD 1u
 #define WEIR_ENCODE_TAIL 2u
 
+struct weir_decoder; /* a format at work in a lane of an operator */
+
+/* What decoding gives. `arg` is the operator's. */
+struct weir_decoded {
+    uint32_t size;
+    uint32_t reserved;
+    void *arg;
+
+    /* Purpose: rows of the records, in order; records[i] is the record that row i is of.
+     * Thread and state: [worker], inside decode.
+     * Ownership: columns (one per column of the schema) are moved to the callee, also on failure;
+     *   records are borrowed.
+     * Returns: OK; any class of its own.
+     * On failure: decode returns the class. */
+    int32_t (*rows)(void *arg, struct ArrowArray *columns, uint32_t n_columns,
+                    const uint32_t *records, uint32_t rows, struct weir_error *error);
+
+    /* Purpose: a record that is bad; usually handed on to reject.
+     * Thread, returns, failure: as rows.
+     * Ownership: text is borrowed. */
+    int32_t (*reject)(void *arg, uint32_t record, int32_t code, const char *text,
+                      struct weir_error *error);
+};
+
 /* weir.format/1: the format of the calling instance. */
 struct weir_formats {
     uint32_t size;
@@ -164,6 +191,31 @@ struct weir_formats {
      * Returns: the text.
      * On failure: can't fail. */
     const char *(*extension)(struct weir_context *context);
+
+    /* Purpose: the columns that the operator's format will give, from its option `columns`.
+     * Thread and state: [control], inside bind of an operator with WEIR_CAP_NEEDS_FORMAT.
+     * Ownership: *out is moved to the caller.
+     * Returns: as weir_format.bind_decode; CONFIG for a format that needs a head.
+     * On failure: bind returns the class. */
+    int32_t (*bind_decode)(struct weir_context *context, struct ArrowSchema *out,
+                           struct weir_error *error);
+
+    /* Purpose: scratch of the format in a lane of the operator.
+     * Thread and state: [control], inside lane_create; after bind_decode.
+     * Ownership: *out is the caller's until decoder_destroy.
+     * Returns: OK; FATAL.
+     * On failure: *out is NULL. */
+    int32_t (*decoder_create)(struct weir_context *lane, struct weir_decoder **out,
+                              struct weir_error *error);
+    void (*decoder_destroy)(struct weir_decoder *decoder);
+
+    /* Purpose: decodes records; they must have offsets.
+     * Thread and state: [worker], one thread at a time.
+     * Ownership: borrowed.
+     * Returns: OK; the class of a callback; FATAL.
+     * On failure: the operator returns the class. */
+    int32_t (*decode)(struct weir_decoder *decoder, const struct weir_records *records,
+                      const struct weir_decoded *out, struct weir_error *error);
 };
 
 #ifdef __cplusplus

@@ -113,7 +113,7 @@ struct weir_operator_plan {
                                         behind this operator reads them */
 #define WEIR_PLAN_TIMELESS 32u       /* state does not wait for a later watermark: no batch without
                                         rows because of one (complete mode) */
-#define WEIR_PLAN_ANY_MODE 64u       /* its state may stand behind rows that replace earlier ones, in
+#define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones, in
                                         a job of any output mode (limit) */
 #define WEIR_PLAN_FIRST_ALL 64u      /* all key groups run in the first batch of the checkpoint, also
                                         without rows (state to begin with) */
@@ -134,7 +134,9 @@ struct weir_begin {
     int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us + k·trigger_us */
     int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
     uint32_t outputs;           /* bit k: somebody takes output k, as far as the host can tell */
-    uint32_t reserved;
+    uint32_t segment;           /* number within partition and batch; 0 behind an exchange */
+    uint64_t seed;              /* of the job: chance comes from it and batch, partition, segment and
+                                   the number of the row in the lane */
 };
 
 /* Event times of the rows of a batch; sums are sum_s seconds and sum_us microseconds, so that they

@@ -43,7 +43,7 @@ extern "C" {
 #define WEIR_CAP_ABSENT_INPUT 64u      /* operator: runs with absent inputs */
 #define WEIR_CAP_NULL_IN_NULL_OUT 128u /* scalar: null if any argument is */
 #define WEIR_CAP_MAY_FAIL 256u         /* scalar: may set `failed` */
-#define WEIR_CAP_NEEDS_FORMAT 512u     /* source, sink: the job must name a format (or the default) */
+#define WEIR_CAP_NEEDS_FORMAT 512u     /* the job must name a format (or the default) */
 #define WEIR_CAP_MANY_INPUTS 1024u     /* operator: keeps its inputs apart (join); without it a list
                                           in `from` is their union */
 #define WEIR_CAP_TICK_SENSITIVE 2048u  /* source: in a ticking job reads up to T (file, rate) */
