@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "functions.h"
+#include "search.h"
 
 #include <utf8proc.h>
 
@@ -84,11 +85,52 @@ static int64_t position_of(const struct bound *b, const struct weir_call *call, 
 INT_EVAL(position)
 SCALAR(position, "tt", WEIR_TYPE_INT64)
 
-static int contains_of(struct weir_bytes s, struct weir_bytes x)
+static void set_bit(uint8_t *bits, uint32_t row)
 {
-    return find(s, x, 0) != UINT64_MAX;
+    bits[row >> 3] |= (uint8_t)(1u << (row & 7));
 }
-BOOL_EVAL(contains)
+
+/* All rows of a column at once: they lie behind each other, so one search goes over all of them and
+ * looks at rows only where it hits. */
+static void contains_column(const struct ArrowArray *column, struct weir_bytes x, uint8_t *bits)
+{
+    const int32_t *offsets = column->buffers[1];
+    const uint8_t *bytes = column->buffers[2];
+    const uint64_t end = (uint64_t)offsets[column->length];
+    uint64_t at = 0;
+    uint32_t row = 0;
+    while ((at = search_bytes(bytes, end, x.data, x.length, at)) != SEARCH_NONE) {
+        while ((uint64_t)offsets[row + 1] <= at) row++;
+        if (at + x.length > (uint64_t)offsets[row + 1]) { /* over the end of its row */
+            at++;
+            continue;
+        }
+        set_bit(bits, row);
+        at = (uint64_t)offsets[row + 1];
+    }
+}
+
+EVAL(contains)
+{
+    void *values;
+    const struct weir_bytes x = call->selected ? arg_text(call, 1, call_row(call, 0))
+                                               : (struct weir_bytes){ NULL, 0 };
+    int32_t rc = make_column(bound, WEIR_TYPE_BOOL, call, out, &values, error);
+    (void)host;
+    if (rc) return rc;
+    if (!call->selection && call->constant[1] && !call->constant[0] && x.length) {
+        contains_column(call->args[0], x, values);
+        return WEIR_OK;
+    }
+    EACH_ROW
+    {
+        const struct weir_bytes s = arg_text(call, 0, row), part = arg_text(call, 1, row);
+        if (part.length == 0 ||
+            search_bytes(s.data, s.length, part.data, part.length, 0) != SEARCH_NONE)
+            set_bit(values, row);
+    }
+    return WEIR_OK;
+}
 SCALAR(contains, "tt", WEIR_TYPE_BOOL)
 
 static int starts_with_of(struct weir_bytes s, struct weir_bytes x)

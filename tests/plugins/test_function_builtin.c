@@ -2,9 +2,11 @@
  * test_function_builtin.c - the built-in functions by tables, through expressions; aggregates over
  * cells of a table in memory, as one state and as partial ones merged.
  */
+#define _GNU_SOURCE /* memmem */
 #include "tests/core/expr_case.h"
 
 #include "core/data/array.h"
+#include "plugins/function_builtin/search.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -176,6 +178,12 @@ static void texts(void **state)
           { "split_part(s, ',', n)", "\"\", \"\", !split_part counts from 1, null, \"\", \"\"" },
           { "split_part(s, ',', 0)", "@0 split_part counts from 1" },
           { "contains(s, u)", "true, true, true, null, true, true" },
+          { "contains(s, 'a')", "true, false, true, null, true, false" },
+          { "contains(s, 'ea')", "false, false, false, null, false, false" }, /* of two rows */
+          { "contains(s, 'c  pad 日')", "false, false, false, null, false, false" },
+          { "contains(s, '日本語')", "false, false, false, null, false, true" },
+          { "contains(s, ' ')", "false, false, false, null, true, false" },
+          { "contains(s, '')", "true, true, true, null, true, true" },
           { "starts_with(s, u)", "false, true, false, null, true, false" },
           { "ends_with(s, u)", "false, true, false, null, true, false" },
           { "position(u, s)", "4, 1, 2, null, 1, 2" },
@@ -1176,10 +1184,35 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
+/* Both find what memmem finds, in random texts of two letters, from every place on. The text ends where
+ * its memory does, so a sanitizer sees a read behind it. */
+static void search_finds_what_memmem_finds(void **state)
+{
+    uint64_t random = 7;
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        const uint64_t n = (random >> 20) % 200, m = 1 + (random >> 40) % 9;
+        uint8_t *s = malloc(n ? n : 1), x[16];
+        assert_non_null(s);
+        for (uint64_t i = 0; i < n + m; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            *(i < n ? &s[i] : &x[i - n]) = (uint8_t)("ab"[random >> 63]);
+        }
+        for (uint64_t from = 0; from <= n; from++) {
+            const uint8_t *at = memmem(s + from, n - from, x, m);
+            const uint64_t expected = at ? (uint64_t)(at - s) : SEARCH_NONE;
+            assert_int_equal(search_bytes(s, n, x, m, from), expected);
+            assert_int_equal(search_bytes_plain(s, n, x, m, from), expected);
+        }
+        free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_descriptor_is_in_order),
+        cmocka_unit_test(search_finds_what_memmem_finds),
         cmocka_unit_test_setup_teardown(numbers, for_numbers, tear_down),
         cmocka_unit_test_setup_teardown(texts, for_texts, tear_down),
         cmocka_unit_test_setup_teardown(patterns, for_patterns, tear_down),
