@@ -1,3 +1,271 @@
 #!/usr/bin/env python3
-"""The same bytes through other engines. None is known yet."""
-print("weir-bench: no other engine was found")
+"""weir-bench compare: the same bytes through other engines, results checked, ratios printed.
+
+Engines are Python packages (duckdb, chdb, polars); what is not installed is left out and named. Each engine runs in a
+process of its own: once to warm up, then --runs times; weir runs as often, in a fresh process each time. Every
+engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin with typed rows (weir makes them as it
+goes, with checkpoints on; the others read them from Parquet and make nothing durable).
+"""
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ENGINES = ["duckdb", "chdb", "polars"]
+WORKLOADS = ["grep", "wordcount", "wordcount-zipf", "ysb-json", "ysb-json-odd", "ysb-columns", "keyed-csv",
+             "keyed-1e6", "keyed-1e7"]
+TYPED = {"keyed-1e6": "keyed", "keyed-1e7": "keyed", "ysb-columns": "events"}
+COLUMNS = {"keyed": {"k": "BIGINT", "v": "BIGINT"}, "events": {"ad": "BIGINT", "event": "INTEGER", "ms": "BIGINT"}}
+
+
+# ---- queries: each returns a function that runs one and gives a table with a `csv(path)` ----
+
+def duckdb_query(name, directory):
+    import duckdb
+    base = f"{directory}/"
+    lines = "read_csv('%s', header=false, delim='|', quote='', escape='', columns={'value': 'VARCHAR'})"
+    window = "ms // 10000 * 10000000"
+    views = ("SELECT campaign, {w} AS s, count(*) AS n FROM ({events}) JOIN {ads} USING (ad) "
+             "WHERE event = {view} GROUP BY ALL")
+    sql = {
+        "grep": f"SELECT value FROM {lines % (base + 'lines.txt')} WHERE contains(value, 'NEEDLE-8')",
+        "wordcount": f"SELECT w, count(*) FROM (SELECT unnest(string_split(value, ' ')) AS w "
+                     f"FROM {lines % (base + 'words.txt')}) GROUP BY w",
+        "ysb-json": views.format(
+            w=window, view="'view'",
+            events=f"SELECT ad_id AS ad, event_type AS event, event_time::BIGINT AS ms FROM read_json('{base}events.json', "
+                   "format='newline_delimited', columns={'ad_id': 'VARCHAR', 'event_type': 'VARCHAR', "
+                   "'event_time': 'VARCHAR'})",
+            ads=f"(SELECT * FROM read_csv('{base}ads.csv', header=false, columns={{'ad': 'VARCHAR', "
+                "'campaign': 'VARCHAR'}))"),
+        "ysb-columns": f"SELECT ad % 100, {window} AS s, count(*) FROM '{base}events.parquet' WHERE event = 0 GROUP BY ALL",
+        "keyed-csv": f"SELECT k, count(*), sum(v) FROM read_csv('{base}keyed.csv', header=false, "
+                     "columns={'k': 'BIGINT', 'v': 'BIGINT'}) GROUP BY k",
+        "keyed-1e6": f"SELECT k, count(*), sum(v) FROM '{base}keyed.parquet' GROUP BY k",
+    }
+    sql["wordcount-zipf"] = sql["wordcount"]
+    sql["ysb-json-odd"] = sql["ysb-json"]
+    sql["keyed-1e7"] = sql["keyed-1e6"]
+    db = duckdb.connect()
+    db.execute("SET preserve_insertion_order=false")
+
+    def run():
+        db.execute(f"CREATE OR REPLACE TEMP TABLE result AS {sql[name]}")
+        return lambda path: db.execute(f"COPY result TO '{path}' (HEADER false, QUOTE '')")
+    return run
+
+
+def chdb_query(name, directory):
+    from chdb import session
+    base = f"{directory}/"
+    window = "intDiv(ms, 10000) * 10000000"
+    sql = {
+        "grep": f"SELECT line FROM file('{base}lines.txt', 'LineAsString', 'line String') WHERE line LIKE '%NEEDLE-8%'",
+        "wordcount": f"SELECT arrayJoin(splitByChar(' ', line)) AS w, count() FROM file('{base}words.txt', 'LineAsString', "
+                     "'line String') GROUP BY w",
+        "ysb-json": f"SELECT campaign, {window} AS s, count() FROM (SELECT ad_id AS ad, toInt64(event_time) AS ms FROM "
+                    f"file('{base}events.json', 'JSONEachRow', 'ad_id String, event_type String, event_time String') "
+                    f"WHERE event_type = 'view') AS e JOIN file('{base}ads.csv', 'CSV', 'ad String, campaign String') AS a "
+                    "USING (ad) GROUP BY campaign, s",
+        "ysb-columns": f"SELECT ad % 100 AS c, {window} AS s, count() FROM file('{base}events.parquet') WHERE event = 0 "
+                       "GROUP BY c, s",
+        "keyed-csv": f"SELECT k, count(), sum(v) FROM file('{base}keyed.csv', 'CSV', 'k Int64, v Int64') GROUP BY k",
+        "keyed-1e6": f"SELECT k, count(), sum(v) FROM file('{base}keyed.parquet') GROUP BY k",
+    }
+    sql["wordcount-zipf"] = sql["wordcount"]
+    sql["ysb-json-odd"] = sql["ysb-json"]
+    sql["keyed-1e7"] = sql["keyed-1e6"]
+    db = session.Session()
+    more = " SETTINGS input_format_skip_unknown_fields=1, max_threads=%d" % os.cpu_count()
+
+    def run():
+        db.query(sql[name] + more, "ArrowStream")
+
+        def write(path):
+            text = db.query(sql[name] + more, "TSV").bytes()
+            with open(path, "wb") as out:
+                out.write(text.replace(b"\t", b","))
+        return write
+    return run
+
+
+def polars_query(name, directory):
+    import polars as pl
+    base = f"{directory}/"
+
+    def lines(path):
+        return pl.scan_csv(path, separator="|", has_header=False, new_columns=["value"], quote_char=None)
+
+    def words():
+        return lines(base + "words.txt").select(pl.col("value").str.split(" ").explode()).group_by("value").len()
+
+    def counted(events, ads, view):
+        plan = events.filter(pl.col("event") == view)
+        if ads is not None:
+            plan = plan.join(ads, on="ad")
+        return plan.with_columns((pl.col("ms") // 10000 * 10000000).alias("s")).group_by(["campaign", "s"]).len()
+
+    def ysb():
+        events = pl.scan_ndjson(base + "events.json", schema={"ad_id": pl.String, "event_type": pl.String,
+                                                              "event_time": pl.String})
+        ads = pl.scan_csv(base + "ads.csv", has_header=False, new_columns=["ad", "campaign"])
+        return counted(events.select(pl.col("ad_id").alias("ad"), pl.col("event_type").alias("event"),
+                                     pl.col("event_time").cast(pl.Int64).alias("ms")), ads, "view")
+
+    def keyed(frame):
+        return frame.group_by("k").agg(pl.len(), pl.col("v").sum().alias("total"))
+
+    plans = {
+        "grep": lambda: lines(base + "lines.txt").filter(pl.col("value").str.contains("NEEDLE-8", literal=True)),
+        "wordcount": words, "wordcount-zipf": words, "ysb-json": ysb, "ysb-json-odd": ysb,
+        "ysb-columns": lambda: counted(pl.scan_parquet(base + "events.parquet").with_columns(
+            (pl.col("ad") % 100).alias("campaign")), None, 0),
+        "keyed-csv": lambda: keyed(pl.scan_csv(base + "keyed.csv", has_header=False, schema={"k": pl.Int64, "v": pl.Int64})),
+        "keyed-1e6": lambda: keyed(pl.scan_parquet(base + "keyed.parquet")),
+        "keyed-1e7": lambda: keyed(pl.scan_parquet(base + "keyed.parquet")),
+    }
+
+    def run():
+        result = plans[name]().collect(engine="streaming")
+        return lambda path: result.write_csv(path, include_header=False)
+    return run
+
+
+QUERIES = {"duckdb": duckdb_query, "chdb": chdb_query, "polars": polars_query}
+
+
+def cpu():
+    u = resource.getrusage(resource.RUSAGE_SELF)
+    return u.ru_utime + u.ru_stime
+
+
+def peer(engine, name, directory, runs, out):
+    """One engine in this process: figures as JSON on stdout, its result as csv in `out`."""
+    run = QUERIES[engine](name, directory)
+    run()
+    figures = []
+    for _ in range(runs):
+        wall, used = time.monotonic(), cpu()
+        write = run()
+        figures.append([time.monotonic() - wall, cpu() - used])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    write(out)
+    print(json.dumps({"figures": figures, "peak_rss_mb": peak}))
+
+
+# ---- the comparison ----
+
+def make_parquet(name, directory):
+    what = TYPED[name]
+    source, target = f"{directory}/{what}.csv", f"{directory}/{what}.parquet"
+    if importlib.util.find_spec("duckdb"):
+        import duckdb
+        columns = ", ".join(f"'{c}': '{t}'" for c, t in COLUMNS[what].items())
+        duckdb.execute(f"COPY (SELECT * FROM read_csv('{source}', header=false, columns={{{columns}}})) TO '{target}'")
+    else:
+        import polars as pl
+        types = {c: pl.Int32 if t == "INTEGER" else pl.Int64 for c, t in COLUMNS[what].items()}
+        pl.scan_csv(source, has_header=False, schema=types).sink_parquet(target)
+    os.unlink(source)
+
+
+def weir(args, name, directory, runs):
+    words = [args.weir_bench, name, "--json", "--dir", args.dir] + args.passed
+    if args.counts.get(name):
+        words += ["--records", args.counts[name]]
+    if name not in TYPED:
+        words += ["--input", directory]
+    answers = [json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout) for _ in range(runs)]
+    middle = sorted(answers, key=lambda a: a["wall_s"])[runs // 2]
+    middle["cpu_s"] = statistics.median(a["cpu_s"] for a in answers)
+    return middle
+
+
+def other(args, engine, name, directory, runs, records, checksum):
+    out = f"{directory}/result.csv"
+    words = [sys.executable, __file__, "--peer", engine, name, directory, str(runs), out]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        return {"failed": done.stderr.decode(errors="replace").strip().splitlines()[-1:]}
+    answer = json.loads(done.stdout)
+    sums = json.loads(subprocess.run([args.weir_bench, "checksum", out], check=True, stdout=subprocess.PIPE).stdout)
+    wall = statistics.median(f[0] for f in answer["figures"])
+    return {"records_per_s": records / wall, "cpu_s_per_million": statistics.median(f[1] for f in answer["figures"]) /
+            records * 1e6, "peak_rss_mb": answer["peak_rss_mb"], "agrees": sums["checksum"] == checksum}
+
+
+def row(label, r, base):
+    if "failed" in r:
+        return f"  {label:8} failed: {' '.join(r['failed'])}"
+    text = (f"  {label:8} {r['records_per_s'] / 1e6:9.2f} M/s  {r['cpu_s_per_million']:8.4f} CPU s/M  "
+            f"{r['peak_rss_mb']:7.0f} MB")
+    if base is not None:
+        text += (f"   weir: {base['records_per_s'] / r['records_per_s']:5.2f} x rate, "
+                 f"{r['cpu_s_per_million'] / base['cpu_s_per_million']:5.2f} x less CPU"
+                 f"{'' if r['agrees'] else '   ITS RESULT DIFFERS'}")
+    return text
+
+
+def compare(args, name, engines):
+    directory = tempfile.mkdtemp(prefix="weir-bench-compare-", dir=args.dir)
+    more = ["--records", args.counts[name]] if args.counts.get(name) else []
+    try:
+        subprocess.run([args.weir_bench, "generate", name, directory] + more, check=True)
+        if name in TYPED and engines:
+            make_parquet(name, directory)
+        base = weir(args, name, directory, args.runs)
+        base["cpu_s_per_million"] = base["cpu_s"] / base["records"] * 1e6
+        print(f"{name}: {base['records']} records, {args.runs} runs, medians", flush=True)
+        print(row("weir", base, None), flush=True)
+        results = {"weir": base}
+        for engine in engines:
+            results[engine] = other(args, engine, name, directory, args.runs, base["records"], base["checksum"])
+            print(row(engine, results[engine], base), flush=True)
+        rates = [r["records_per_s"] for e, r in results.items() if e != "weir" and r.get("agrees")]
+        if rates:
+            print(f"  = {base['records_per_s'] / max(rates):.2f} times the fastest of them", flush=True)
+        if args.json:
+            with open(args.json, "a", encoding="utf-8") as out:
+                out.write(json.dumps({"workload": name, "results": results}) + "\n")
+        return all(r.get("agrees", True) for r in results.values())
+    finally:
+        shutil.rmtree(directory)
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--peer":
+        peer(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]), sys.argv[6])
+        return 0
+    parser = argparse.ArgumentParser(prog="weir-bench compare", description=__doc__)
+    parser.add_argument("weir_bench", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all that other engines can do")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--dir", default="/tmp")
+    parser.add_argument("--records", action="append", default=[], metavar="NAME=N")
+    parser.add_argument("--json", help="a file to which a line per workload is added")
+    parser.add_argument("--plugin-path", action="append", default=[])
+    args = parser.parse_args()
+    args.counts = dict(text.split("=", 1) for text in args.records)
+    args.passed = [word for path in args.plugin_path for word in ("--plugin-path", path)]
+    engines = [e for e in ENGINES if importlib.util.find_spec(e)]
+    missing = [e for e in ENGINES if e not in engines]
+    if missing:
+        print(f"weir-bench: not installed, so not compared: {', '.join(missing)}")
+    agree = True
+    for name in args.names or WORKLOADS:
+        if name not in WORKLOADS:
+            print(f"weir-bench: {name} has nothing to compare with", file=sys.stderr)
+            return 64
+        agree = compare(args, name, engines) and agree
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
