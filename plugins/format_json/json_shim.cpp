@@ -2,6 +2,7 @@
  * json_shim.cpp - records into columns, by simdjson's On-Demand parser (Langdale and Lemire,
  * "Parsing gigabytes of JSON per second"; Keiser and Lemire, "On-demand JSON").
  *
+ *  0. A record that has the shape of one before is read by that (json_shape.c), and not here.
  *  1. A record is a document of its own: stage 1 finds its structure and checks UTF-8 and control
  *     characters, so nothing in a record can reach beyond its end.
  *  2. Members are walked in order and only once. Those that no column reads are skipped by their
@@ -22,6 +23,7 @@
 
 #include <simdjson.h>
 
+#include "plugins/format_json/json_shape.h"
 #include "plugins/share/text.h"
 
 #if defined(__x86_64__)
@@ -53,6 +55,7 @@ struct json_parser {
     ondemand::parser parser;
     key_memory keys[known_keys];
     skipped_key skipped[known_keys];
+    json_shapes shapes; /* of records that were parsed */
     json_parser *inner; /* for copies of values */
     char *copy;
     size_t copy_room;
@@ -616,6 +619,17 @@ extern "C" void json_parser_destroy(struct json_parser *p)
 extern "C" int32_t json_parse(struct json_parser *p, const struct json_plan *plan,
                               struct column *columns, uint32_t row, const uint8_t *text,
                               uint64_t length, struct json_fault *fault)
+{
+    fault->column = -1;
+    if (json_shapes_read(&p->shapes, plan, columns, row, text, length)) return JSON_ROW;
+    int32_t result = json_parse_fully(p, plan, columns, row, text, length, fault);
+    if (result == JSON_ROW && fault->column < 0) json_shapes_learn(&p->shapes, plan, text, length);
+    return result;
+}
+
+extern "C" int32_t json_parse_fully(struct json_parser *p, const struct json_plan *plan,
+                                    struct column *columns, uint32_t row, const uint8_t *text,
+                                    uint64_t length, struct json_fault *fault)
 {
     ondemand::document document;
     ondemand::object object;

@@ -57,6 +57,10 @@ void json_parser_destroy(struct json_parser *parser);
 int32_t json_parse(struct json_parser *parser, const struct json_plan *plan,
                    struct column *columns, uint32_t row, const uint8_t *text, uint64_t length,
                    struct json_fault *fault);
+/* The same without a look at the shapes of records before. */
+int32_t json_parse_fully(struct json_parser *parser, const struct json_plan *plan,
+                         struct column *columns, uint32_t row, const uint8_t *text, uint64_t length,
+                         struct json_fault *fault);
 
 /* A document that is an object (one row) or an array of objects (a row each): checked as a whole
  * first, then `fn` is called behind each row with its result; another return than 0 ends it.

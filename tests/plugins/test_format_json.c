@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "tests/plugins/format_cases.h"
 
 #define AB "\"columns\": \"a string, b int\""
@@ -303,6 +305,72 @@ static void wanted_columns_agree_with_all_of_them(void **state)
     sim_disk_destroy(disk);
 }
 
+/* ---- shapes of records before ---- */
+
+static void decode_alone(const char *options, const uint8_t *text, uint64_t n, char **rows,
+                         char **rejects)
+{
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake fake;
+    assert_int_equal(fake_create(&fake, sys, entry_format_json, NULL, options), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&fake, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&fake, text, n, 0, UINT64_MAX), WEIR_OK);
+    *rows = strdup(fake_rows(&fake));
+    *rejects = strdup(fake_rejects(&fake));
+    fake_destroy(&fake);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
+/* A record behind one whose shape was learned gives what it gives alone: the record, twice, then a
+ * mutation of it and the record again. */
+static void a_known_shape_changes_no_record(void **state)
+{
+    static const char options[] = "\"columns\": \"s string, i int, b bigint, d double, f bool, "
+                                  "t timestamp, u date, x binary\"";
+    static const char *const samples[] = {
+        "{\"s\": \"a\xC3\xA4 long text, over 16\", \"i\": -12, \"more\": \"z\", \"b\":7 }\n",
+        "{\"d\":1.5e3,\"f\":true,\"other\":[1,2],\"s\":12.0}\n",
+        "{\"t\":\"2024-01-02T03:04:05Z\",\"u\":\"2024-01-02\",\"f\":false,\"n\":null,\"i\":null}\n",
+        "{\"x\":\"YQ==\",\"s\":\"\"}\n",
+    };
+    uint64_t random = 0x9E3779B97F4A7C15ull;
+    (void)state;
+    for (uint32_t k = 0, n = mutations() / 4; k < n; k++) {
+        static const char spice[] = "\"\\{}[],:\n\r 0-e.\xEF\x80tfn\x01";
+        const char *first = samples[k % 4];
+        uint8_t mutant[256], text[1024];
+        char *rows[3], *rejects[3], expected[4096];
+        size_t length = strlen(first), at = 0;
+        memcpy(mutant, first, length);
+        for (uint32_t changes = 1 + k % 3; changes--;) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            mutant[(random >> 32) % (length - 1)] =
+                random & 1 ? (uint8_t)spice[(random >> 8) % (sizeof spice - 1)]
+                           : (uint8_t)(random >> 8);
+        }
+        memcpy(text, first, length);
+        memcpy(text + length, first, length);
+        memcpy(text + 2 * length, mutant, length);
+        memcpy(text + 3 * length, first, length);
+        decode_alone(options, text, 4 * length, &rows[0], &rejects[0]);
+        decode_alone(options, mutant, length, &rows[1], &rejects[1]);
+        decode_alone(options, (const uint8_t *)first, length, &rows[2], &rejects[2]);
+        at = (size_t)snprintf(expected, sizeof expected, "%s%s%s%s", rows[2], rows[2], rows[1],
+                              rows[2]);
+        assert_true(at < sizeof expected);
+        assert_string_equal(rows[0], expected);
+        assert_string_equal(rejects[0], rejects[1]);
+        for (int i = 0; i < 3; i++) {
+            free(rows[i]);
+            free(rejects[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +388,7 @@ int main(void)
         cmocka_unit_test(rows_become_objects),
         cmocka_unit_test(hostile_json_is_survived),
         cmocka_unit_test(wanted_columns_agree_with_all_of_them),
+        cmocka_unit_test(a_known_shape_changes_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
