@@ -368,6 +368,9 @@ static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch)
                                 "the sink failed, trying again: %s", sink->error.text);
                 if (retry_delay(sink) > delay) delay = retry_delay(sink);
             } else {
+                if (run->failed) /* the first error is the job's, but none is kept quiet */
+                    journal_add(run->journal, WEIR_LOG_ERROR, sink->node->name, batch, "%s",
+                                sink->error.text);
                 run_fail(run, sink->node->name, &sink->error);
                 if (phase == PHASE_OPEN && !run->opened_all) run->exit_status = 73;
                 failed = sink->result;

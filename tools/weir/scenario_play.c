@@ -12,7 +12,7 @@
  *     before it are there from its beginning.
  *  2. Time goes from one deadline of the engine to the next, never past one, so that every tick of
  *     a long `advance` is seen at its time; but a `jump` is like a process that was suspended: the
- *     engine finds the clock at its end. Where a life ends within an advance, the rest of it
+ *     engine finds the clock at its end, and it begins no life. Where a life ends within an advance, the rest of it
  *     passes while nothing runs.
  *  3. A crash point is armed by its step and strikes when the job gets there; the job is let run on
  *     to it, through time if need be, before any step that is not `rows` or `advance`.
@@ -278,7 +278,7 @@ static enum answer put_files(struct player *p)
 static enum answer advance(struct player *p, int64_t until_mono)
 {
     int64_t us = step_of(p)->us, now;
-    if (p->state == READY || p->state == KILLED) return LIVE;
+    if ((p->state == READY || p->state == KILLED) && !step_of(p)->jump) return LIVE;
     if (p->state == REFUSED) return fail_because(p, "the check refused the job");
     if (p->state != RUNNING) {
         p->wall_us += us;

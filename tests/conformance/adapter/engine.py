@@ -80,8 +80,11 @@ class Engine:
         return {paths[file]: plays[file] for file in files}
 
     def play_files(self, files, workers):
-        """One process; the plays that it finished."""
-        command = [self.weir, "test", "--json", "--workers", str(workers)] + files
+        """One process; the plays that it finished. Without a number of workers the scenario says how many
+        there are; then a play is the first one, and `also` holds the others."""
+        command = [self.weir, "test", "--json"]
+        command += ["--workers", str(workers)] if workers else []
+        command += files
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=self.environment) as process:
             try:
@@ -95,7 +98,11 @@ class Engine:
                 play = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(play, dict) and play.get("file"):
+            if not isinstance(play, dict) or not play.get("file"):
+                continue
+            if play["file"] in plays:
+                plays[play["file"]].setdefault("also", []).append(play)
+            else:
                 plays[play["file"]] = play
         return plays
 

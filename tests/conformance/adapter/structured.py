@@ -571,7 +571,9 @@ class Steps:
         self.started = True
 
     def step_advance_clock_ms(self, ms, step):
-        self.start_if_needed()
+        if not self.running:
+            self.start_if_needed()
+            self.steps.append({"expect": {}})
         self.steps.append({"advance": duration(ms), "jump": True})
 
     def step_expect_error(self, category, step):

@@ -62,7 +62,7 @@ class Timeline:
         elif "kill" in event:
             self.kill()
         elif "restart_at_ms" in event:
-            self.advance(event["restart_at_ms"])
+            self.advance(event["restart_at_ms"], jump=True)
             self.steps.append({"expect": {}})
         elif "advance_to_ms" in event:
             self.blocked = event.get("block_batch_ms", getattr(self, "blocked", None))
@@ -76,9 +76,11 @@ class Timeline:
     def kill(self):
         self.steps.append({"restart": {}})
 
-    def advance(self, to):
+    def advance(self, to, jump=False):
+        """With `jump` nothing runs meanwhile."""
         if to > self.now:
-            self.steps.append({"advance": duration(to - self.now)})
+            step = {"advance": duration(to - self.now)}
+            self.steps.append(dict(step, jump=True) if jump else step)
         self.now = to
 
     def scenarios(self):

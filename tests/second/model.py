@@ -1,0 +1,388 @@
+"""What operators compute, in plain lists and dicts: a model to hold the engine against.
+
+A batch is a list of rows, None where the stream is absent. A row of a ticking job is (k, v); one with event time
+is (k, v, s), s in whole seconds or None. Times of the model are seconds. Nothing here is shared with the engine.
+"""
+
+
+def groups(rows, key=lambda row: row[0]):
+    """Rows by key, in the order of arrival."""
+    out = {}
+    for row in rows:
+        out.setdefault(key(row), []).append(row)
+    return out
+
+
+def total(values):
+    """sum() of SQL: null without values."""
+    values = [value for value in values if value is not None]
+    return sum(values) if values else None
+
+
+def least(values):
+    values = [value for value in values if value is not None]
+    return min(values) if values else None
+
+
+def greatest(values):
+    values = [value for value in values if value is not None]
+    return max(values) if values else None
+
+
+# ---- batches by themselves ----
+
+def per_batch(fn):
+    """An operator that looks at one batch; absent stays absent."""
+    def run(batches):
+        return [None if batch is None else fn(batch) for batch in batches]
+    return run
+
+
+def count(batch):
+    return [[len(batch)]]
+
+
+def reduced(batch):
+    return [[total(v for _, v in batch), greatest(v for _, v in batch)]] if batch else []
+
+
+def count_by_value(batch):
+    return [[k, len(rows)] for k, rows in groups(batch).items()]
+
+
+def reduce_by_key(batch):
+    return [[k, total(v for _, v in rows), len(rows)] for k, rows in groups(batch).items()]
+
+
+def group_by_key(batch):
+    return [[k, [v for _, v in rows]] for k, rows in groups(batch).items()]
+
+
+def join(kind, a, b):
+    """Rows of two batches with equal keys; null equals nothing."""
+    out, taken = [], set()
+    for ka, va in a:
+        hits = [i for i, (kb, _) in enumerate(b) if ka is not None and ka == kb]
+        taken.update(hits)
+        if kind == "left_semi":
+            out += [[ka, va]] if hits else []
+        elif kind == "left_anti":
+            out += [] if hits else [[ka, va]]
+        else:
+            out += [[ka, va, b[i][0], b[i][1]] for i in hits]
+            if not hits and kind in ("left_outer", "full_outer"):
+                out.append([ka, va, None, None])
+    if kind in ("right_outer", "full_outer"):
+        out += [[None, None, kb, vb] for i, (kb, vb) in enumerate(b) if i not in taken]
+    return out
+
+
+def cogroup(a, b):
+    left, right = groups(a), groups(b)
+    keys = list(left) + [k for k in right if k not in left]
+    return [[k, [v for _, v in left.get(k, [])], [v for _, v in right.get(k, [])]] for k in keys]
+
+
+# ---- windows over batches: length and slide in batches ----
+
+def windows(batches, length, slide):
+    """(number of the batch, rows of the window), or None where there is no window."""
+    for number in range(1, len(batches) + 1):
+        if number % slide:
+            yield None
+        else:
+            inside = batches[max(0, number - length):number]
+            yield [row for batch in inside if batch is not None for row in batch]
+
+
+def over_windows(fn, length, slide):
+    def run(batches):
+        return [None if rows is None else fn(rows) for rows in windows(batches, length, slide)]
+    return run
+
+
+def inverse_by_key(length, slide, keep):
+    """Keys stay, with what the inverse leaves of them, until `keep` drops them: then they are forgotten with the rows
+    that they still have in the window (Spark stops with an error where such rows leave it)."""
+    def run(batches):
+        known, out = {}, []
+        for number, batch in enumerate(batches, 1):
+            for k, v in batch or []:
+                known.setdefault(k, []).append((number, v or 0))
+            if number % slide:
+                out.append(None)
+                continue
+            for k in list(known):
+                known[k] = [(n, v) for n, v in known[k] if n > number - length]
+                if keep and sum(v for _, v in known[k]) == 0:
+                    del known[k]
+            out.append([[k, sum(v for _, v in rows)] for k, rows in known.items()])
+        return out
+    return run
+
+
+def counts_over_windows(length, slide):
+    """Nothing before the first row, then counts, 0 included."""
+    def run(batches):
+        seen, out = False, []
+        for rows in windows(batches, length, slide):
+            seen = seen or bool(rows)
+            out.append(None if rows is None else [[len(rows)]] if seen else [])
+        return out
+    return run
+
+
+# ---- state by key ----
+
+def update_by_key(batches):
+    """State (sum, idle): two idle batches in a row drop the key."""
+    state, out = {}, []
+    for batch in batches:
+        given = groups(batch or [])
+        for k in list(state) + [k for k in given if k not in state]:
+            counter, idle = state.get(k, (0, 0))
+            s = sum(v for _, v in given.get(k, []) if v is not None)
+            counter, idle = (counter, idle + 1) if s == 0 else (counter + s, 0)
+            if idle == 2:
+                state.pop(k, None)
+            else:
+                state[k] = (counter, idle)
+        out.append([[k, counter, idle] for k, (counter, idle) in state.items()])
+    return out
+
+
+def mapped_with_state(batches):
+    """A running sum per key, given for every row; without a dataset an empty result."""
+    state, out = {}, []
+    for batch in batches:
+        rows = []
+        for k, v in batch or []:
+            state[k] = state.get(k, 0) + (v or 0)
+            rows.append([k, state[k]])
+        out.append(rows)
+    return out
+
+
+# ---- event time ----
+
+class Clock:
+    """The watermark of one or more nodes: a batch evicts with W(n) and drops late rows with W(n-1)."""
+
+    def __init__(self, delays):
+        self.delays, self.nodes = delays, [None] * len(delays)
+        self.late = self.now = self.next = 0
+
+    def begin(self):
+        self.late, self.now = self.now, self.next
+        return self.late, self.now
+
+    def end(self, times):
+        for i, of_node in enumerate(times):
+            of_node = [t for t in of_node if t is not None]
+            if of_node:
+                mark = max(of_node) - self.delays[i]
+                self.nodes[i] = mark if self.nodes[i] is None else max(self.nodes[i], mark)
+        self.next = max(self.next, min(0 if n is None else n for n in self.nodes))
+
+    def restarted(self):
+        self.nodes = [None] * len(self.delays)
+
+    def awaited(self):
+        return self.next > self.now
+
+
+def spans(t, length, slide):
+    """All windows that cover a time."""
+    start = t - t % slide
+    out = []
+    while start > t - length:
+        out.append((start, start + length))
+        start -= slide
+    return out
+
+
+class Aggregate:
+    """count, sum and greatest by key and window, in one of the output modes."""
+
+    waits = True
+
+    def __init__(self, mode, length, slide):
+        self.mode, self.length, self.slide, self.state = mode, length, slide, {}
+        self.waits = mode != "complete"
+
+    def batch(self, rows, late, evict):
+        changed = {}
+        for k, v, t in rows:
+            for window in spans(t, self.length, self.slide) if t is not None else []:
+                if self.mode == "complete" or window[1] > late:
+                    self.state.setdefault((k, window), []).append(v)
+                    changed[(k, window)] = True
+        if self.mode == "complete":
+            return [self.row(key) for key in self.state]
+        gone = [key for key in self.state if key[1][1] <= evict]
+        out = [self.row(key) for key in (changed if self.mode == "update" else gone)]
+        for key in gone:
+            del self.state[key]
+        return out
+
+    def row(self, key):
+        values = self.state[key]
+        return [key[0], key[1][0], key[1][1], len(values), total(values), greatest(values)]
+
+
+class Totals:
+    """An aggregate without windows, update mode."""
+
+    waits = False
+
+    def __init__(self):
+        self.state = {}
+
+    def batch(self, rows, late, evict):
+        changed = {}
+        for k, v, _ in rows:
+            self.state.setdefault(k, []).append(v)
+            changed[k] = True
+        return [[k, len(self.state[k]), total(self.state[k]), least(self.state[k])]
+                for k in changed]
+
+
+class Sessions:
+    """Sessions by key, append mode; a row comes late on its own, or in company: `unsure` where that differs."""
+
+    waits = True
+
+    def __init__(self, gap):
+        self.gap, self.state, self.unsure = gap, {}, False
+
+    def batch(self, rows, late, evict):
+        rows = [row for row in rows if row[2] is not None]
+        if any(row[2] + self.gap <= late for row in rows) and self.near_late(rows, late):
+            self.unsure = True
+        for k, v, t in rows:
+            if t + self.gap > late:
+                self.add(k, (t, t + self.gap, [v]))
+        out = []
+        for k in list(self.state):
+            stay = []
+            for session in self.state[k]:
+                if session[1] <= evict:
+                    out.append([k, session[0], session[1], len(session[2]), total(session[2])])
+                else:
+                    stay.append(session)
+            self.state[k] = stay
+        return out
+
+    def near_late(self, rows, late):
+        """Whether a late row touches another row of its batch."""
+        for k, _, t in rows:
+            if t + self.gap > late:
+                continue
+            for other, _, u in rows:
+                if other == k and u + self.gap > late and abs(u - t) <= 2 * self.gap:
+                    return True
+        return False
+
+    def add(self, k, session):
+        start, end, values = session
+        stay = []
+        for one in self.state.get(k, []):
+            if one[0] <= end and start <= one[1]:
+                start, end, values = min(start, one[0]), max(end, one[1]), one[2] + values
+            else:
+                stay.append(one)
+        self.state[k] = stay + [(start, end, values)]
+
+
+class Distinct:
+    """deduplicate by key (for ever), by key and time (until the watermark), or within the watermark."""
+
+    def __init__(self, kind, delay):
+        self.kind, self.delay, self.state = kind, delay, {}
+        self.waits = True
+
+    def batch(self, rows, late, evict):
+        out = []
+        for k, v, t in rows:
+            if self.kind != "key" and t is not None and t <= late:
+                continue
+            key = (k, t) if self.kind == "time" else k
+            if key in self.state:
+                continue
+            self.state[key] = t
+            out.append([k, v, t])
+        if self.kind == "time":
+            self.state = {key: t for key, t in self.state.items() if t is None or t > evict}
+        elif self.kind == "within":
+            self.state = {key: t for key, t in self.state.items() if t + self.delay > evict}
+        return out
+
+
+class Joined:
+    """Two streams by key and time: equal times, or left in [right - before, right + after]. Bounds with <= keep a row
+    a millisecond longer: here, times being whole seconds, until the watermark is past the bound."""
+
+    waits = True
+
+    def __init__(self, kind, bounds):
+        self.kind, self.bounds = kind, bounds
+        self.left, self.right = [], []
+
+    def match(self, a, b):
+        if a[0] is None or a[0] != b[0] or a[2] is None or b[2] is None:
+            return False
+        if self.bounds is None:
+            return a[2] == b[2]
+        return b[2] - self.bounds[0] <= a[2] <= b[2] + self.bounds[1]
+
+    def expired(self, row, evict, left):
+        if row[2] is None:
+            return False
+        if self.bounds is None:
+            return row[2] <= evict
+        return row[2] + (self.bounds[0] if left else self.bounds[1]) < evict
+
+    def batch(self, a, b, late, evict):
+        out = []
+        a = [[row, False] for row in a if row[2] is None or row[2] > late]
+        b = [[row, False] for row in b if row[2] is None or row[2] > late]
+        pairs = [(x, y) for x in a for y in self.right] + \
+            [(x, y) for y in b for x in self.left + a]
+        for x, y in pairs:
+            if not self.match(x[0], y[0]):
+                continue
+            if self.kind == "left_semi":
+                out += [] if x[1] else [list(x[0])]
+            else:
+                out.append(list(x[0]) + list(y[0]))
+            x[1] = y[1] = True
+        self.left += a
+        self.right += b
+        self.left = self.evicted(self.left, evict, True, out)
+        self.right = self.evicted(self.right, evict, False, out)
+        return out
+
+    def evicted(self, rows, evict, left, out):
+        alone = self.kind == "full_outer" or self.kind == ("left_outer" if left else "right_outer")
+        stay = []
+        for row, matched in rows:
+            if not self.expired(row, evict, left):
+                stay.append([row, matched])
+            elif alone and not matched:
+                out.append(list(row) + [None] * 3 if left else [None] * 3 + list(row))
+        rows[:] = [entry for entry in rows if not self.expired(entry[0], evict, left)]
+        return rows
+
+
+class Limit:
+    """The first n rows of the stream's life."""
+
+    waits = False
+
+    def __init__(self, n):
+        self.left = n
+
+    def batch(self, rows, late, evict):
+        out = [list(row) for row in rows[:self.left]]
+        self.left -= len(out)
+        return out
