@@ -314,6 +314,13 @@ static void copy_library(lua_State *L, int to, const char *name, const char *con
     lua_setfield(L, to, name);
 }
 
+/* S.exists and S.exists() are the same: calling a boolean or a text gives it. */
+static int itself(lua_State *L)
+{
+    lua_settop(L, 1);
+    return 1;
+}
+
 static void put_text_functions(lua_State *L, int env)
 {
     static const char *const no_dump[] = { "dump", NULL };
@@ -335,6 +342,8 @@ static void put_text_functions(lua_State *L, int env)
     lua_getmetatable(L, -1);
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, itself);
+    lua_setfield(L, -2, "__call");
     lua_pushliteral(L, "string");
     lua_setfield(L, -2, "__metatable");
     lua_settop(L, env);
@@ -354,13 +363,6 @@ static void open_int64(struct vm *vm, lua_State *L)
     lua_call(L, 1, 2);
     vm->is_int64 = luaL_ref(L, LUA_REGISTRYINDEX);
     vm->int64 = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-/* S.exists and S.exists() are the same: calling a boolean gives it. */
-static int itself(lua_State *L)
-{
-    lua_settop(L, 1);
-    return 1;
 }
 
 static void make_booleans_callable(lua_State *L)

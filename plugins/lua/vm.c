@@ -109,11 +109,11 @@ int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char
 {
     lua_State *L = vm->L;
     int status = 0;
-    vm->no_memory = 0;
+    vm->no_memory = vm->once = 0;
     for (int again = 0; again < 2; again++) {
         arm(vm, rows);
         status = lua_cpcall(L, body, arg);
-        if (status != LUA_ERRMEM || vm->left < 0 || again) break;
+        if (status != LUA_ERRMEM || vm->left < 0 || vm->once || again) break;
         lua_settop(L, 0);
         lua_sethook(L, NULL, 0, 0);
         lua_cpcall(L, collect, NULL);

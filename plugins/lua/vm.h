@@ -21,6 +21,7 @@ struct vm {
     uint64_t used_bytes, limit_bytes;
     int64_t left;                 /* instructions; < 0: over the limit */
     int64_t step;                 /* of the hook */
+    int once;                     /* 1: the body has changed what it can't take back */
     int no_memory;                /* 1: the host had none left, in the call under way */
     int function;                 /* references into the registry */
     int int64;                    /* makes an int64 cdata */
@@ -35,7 +36,7 @@ void vm_destroy(struct vm *vm); /* NULL is allowed */
 
 /* Runs body(L) with lua_touserdata(L, 1) == arg, at most `rows` times the script's instructions.
  * A body that ran out of memory is run once more, after a full collection, so that what other
- * calls left behind does not count: it must be able to begin again. OK; DATA with what went wrong
+ * calls left behind does not count: it must be able to begin again, or set `once`. OK; DATA with what went wrong
  * in `text` (VM_TEXT bytes); FATAL where the host is without memory. */
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text);
 

@@ -364,7 +364,6 @@ static void durable_stream(const struct aggregation *a, struct weir_operator_pla
     if (a->form == WEIR_FORM_UPSERT) stream->n_key_columns = (uint32_t)a->group.n_children;
     for (uint32_t i = 0; i < stream->n_key_columns; i++) stream->key_columns[i] = i;
     if (a->form == WEIR_FORM_REPLACE) out->flags |= WEIR_PLAN_ALL_GROUPS | WEIR_PLAN_TIMELESS;
-    else if (!a->time.bounded) out->flags |= WEIR_PLAN_TIMELESS;
 }
 
 int32_t aggregation_plan(struct aggregation *a, const struct weir_operator_bind *in,

@@ -37,7 +37,7 @@ void state_destroy(void *self)
     for (uint32_t i = 0; op->expr && i < op->n_by; i++) op->expr->free(op->by[i].expr);
     script_free(&op->script);
     fields_fini(&op->fields);
-    stateful_free_collections(op);
+    collections_free(op);
     if (op->key.release) op->key.release(&op->key);
     if (op->output.release) op->output.release(&op->output);
     if (op->initial.schema.release) op->initial.schema.release(&op->initial.schema);

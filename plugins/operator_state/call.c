@@ -14,23 +14,66 @@ static struct lane *lane_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* S.get() and S:get() are the same: takes S away. */
-static struct lane *method(lua_State *L)
+static const char mark[] = "weir"; /* of metatables of objects */
+
+struct lane *call_method(lua_State *L)
 {
-    struct lane *l = lane_of(L);
-    if (lua_istable(L, 1)) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, l->S);
-        if (lua_rawequal(L, 1, -1)) lua_remove(L, 1);
-        lua_pop(L, 1);
+    int object = 0;
+    if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
+        lua_pushlightuserdata(L, (void *)(uintptr_t)mark);
+        lua_rawget(L, -2);
+        object = !lua_isnil(L, -1);
+        lua_pop(L, 2);
     }
-    return l;
+    if (object) lua_remove(L, 1);
+    return lane_of(L);
+}
+
+void call_add_method(lua_State *L, struct lane *l, const char *name, lua_CFunction function)
+{
+    lua_pushlightuserdata(L, l);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
+static int itself(lua_State *L)
+{
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int refuse_writing(lua_State *L)
+{
+    return luaL_error(L, "this is no table to write to: S.update(table) sets the state");
+}
+
+void call_make_object(lua_State *L)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)mark);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pushcfunction(L, refuse_writing);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, itself);
+    lua_setfield(L, -2, "__call");
+    lua_pushliteral(L, "S");
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
 }
 
 /* ---- S ---- */
 
+static int64_t after(lua_State *L, int64_t from_us, double ms)
+{
+    if (!(ms > 0)) luaL_error(L, "milliseconds must be more than 0");
+    if (ms > 1e15) luaL_error(L, "%f milliseconds are too many", ms);
+    return from_us + (int64_t)(ms * 1000.0);
+}
+
 static int S_get(lua_State *L)
 {
-    struct lane *l = method(L);
+    struct lane *l = call_method(L);
     const struct call *c = &l->call;
     if (!c->exists) lua_pushnil(L);
     else if (c->updated) lua_rawgeti(L, LUA_REGISTRYINDEX, l->value);
@@ -58,8 +101,10 @@ static void as_table(lua_State *L, const struct fields *f, int index)
 
 static int S_update(lua_State *L)
 {
-    struct lane *l = method(L);
+    struct lane *l = call_method(L);
     refuse_changes(L, l, "update");
+    lua_settop(L, 2);
+    if (l->op->kind == KIND_STATEFUL) l->call.timeout_us = call_expiry(l, L, 2);
     lua_settop(L, 1);
     if (lua_isnil(L, 1)) luaL_error(L, "update(nil): a state is removed by `remove`");
     as_table(L, &l->op->fields, 1);
@@ -70,25 +115,28 @@ static int S_update(lua_State *L)
     return 0;
 }
 
+int64_t call_expiry(struct lane *l, lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index)) {
+        if (l->op->timeout_us <= 0) return NO_TIMEOUT;
+        return after(L, l->begin.time_us, (double)l->op->timeout_us / 1000.0);
+    }
+    if (lua_type(L, index) != LUA_TNUMBER) luaL_error(L, "a time to live is in milliseconds");
+    return after(L, l->begin.time_us, lua_tonumber(L, index));
+}
+
 static int S_remove(lua_State *L)
 {
-    struct lane *l = method(L);
+    struct lane *l = call_method(L);
     refuse_changes(L, l, "remove");
     l->call.exists = l->call.updated = 0;
     l->call.removed = 1;
     return 0;
 }
 
-static int64_t after(lua_State *L, int64_t from_us, double ms)
-{
-    if (!(ms > 0)) luaL_error(L, "set_timeout: milliseconds must be more than 0");
-    if (ms > 1e15) luaL_error(L, "set_timeout: %f milliseconds are too many", ms);
-    return from_us + (int64_t)(ms * 1000.0);
-}
-
 static int S_set_timeout(lua_State *L)
 {
-    struct lane *l = method(L);
+    struct lane *l = call_method(L);
     struct call *c = &l->call;
     int64_t at;
     if (l->op->kind != KIND_GROUPED || l->op->clock == CLOCK_NONE)
@@ -126,36 +174,39 @@ static int S_index(lua_State *L)
     return 1;
 }
 
-static int S_newindex(lua_State *L)
+static int S_exists(lua_State *L)
 {
-    return luaL_error(L, "S can't be written to: S.update(table) sets the state");
+    lua_pushboolean(L, call_method(L)->call.exists);
+    return 1;
 }
 
-static void add_method(lua_State *L, struct lane *l, const char *name, lua_CFunction function)
+static void add_value_methods(lua_State *L, struct lane *l)
 {
-    lua_pushlightuserdata(L, l);
-    lua_pushcclosure(L, function, 1);
-    lua_setfield(L, -2, name);
+    call_add_method(L, l, "get", S_get);
+    call_add_method(L, l, "update", S_update);
+    call_add_method(L, l, "remove", S_remove);
 }
 
 static void make_S(struct lane *l, lua_State *L)
 {
     lua_newtable(L);
-    lua_newtable(L);
+    call_make_object(L);
+    lua_getmetatable(L, -1);
     lua_pushlightuserdata(L, l);
     lua_newtable(L);
-    add_method(L, l, "get", S_get);
-    add_method(L, l, "update", S_update);
-    add_method(L, l, "remove", S_remove);
-    if (l->op->kind == KIND_GROUPED) add_method(L, l, "set_timeout", S_set_timeout);
-    if (l->op->kind == KIND_STATEFUL) stateful_add_methods(l, L);
+    add_value_methods(L, l);
+    if (l->op->kind == KIND_GROUPED) call_add_method(L, l, "set_timeout", S_set_timeout);
+    if (l->op->kind == KIND_STATEFUL) {
+        lua_newtable(L);
+        add_value_methods(L, l);
+        call_add_method(L, l, "exists", S_exists);
+        call_make_object(L);
+        lua_setfield(L, -2, "value");
+        collections_add_methods(l, L);
+    }
     lua_pushcclosure(L, S_index, 2);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, S_newindex);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushliteral(L, "S");
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
     lua_pushboolean(L, 0);
     l->value = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, -1);

@@ -61,7 +61,8 @@ int32_t fields_init(struct fields *f, const struct weir_host *host, const char *
     f->host = host;
     f->data = host->get_interface(WEIR_DATA_ID);
     f->state = host->get_interface(WEIR_STATE_ID);
-    int32_t result = f->data->schema_parse(ddl, &f->schema, error);
+    int32_t result = *ddl ? f->data->schema_parse(ddl, &f->schema, error)
+                          : f->data->schema_struct(0, &f->schema, error);
     if (result != WEIR_OK) {
         if (error && !error->option[0]) snprintf(error->option, sizeof error->option, "%s", option);
         return result;
@@ -245,7 +246,9 @@ static struct ArrowArray *view_of(struct fields_lane *l, const struct column *c,
     v->array.length = c->rows;
     v->array.null_count = c->nulls;
     v->array.buffers = v->buffers;
-    v->array.n_buffers = c->type == WEIR_TYPE_STRUCT ? 1 : 2;
+    v->array.n_buffers = c->type == WEIR_TYPE_STRUCT                                     ? 1
+                         : c->type == WEIR_TYPE_UTF8 || c->type == WEIR_TYPE_BINARY ? 3
+                                                                                    : 2;
     v->array.n_children = c->n_children;
     v->array.children = v->children;
     for (uint32_t i = 0; i < c->n_children; i++) v->children[i] = view_of(l, &c->children[i], next);
@@ -322,6 +325,20 @@ static int same_cell(struct fields_lane *l, struct weir_state *state, uint32_t s
     }
     was = f->state->get(state, f->table, f->first + 2 * i, slot);
     return was.length == is.length && (!is.length || memcmp(was.data, is.data, is.length) == 0);
+}
+
+int fields_cell_is(struct fields_lane *l, struct weir_state *state, uint32_t slot, uint32_t i,
+                   const struct ArrowArray *array, int32_t *result)
+{
+    *result = WEIR_OK;
+    return same_cell(l, state, slot, i, array, result);
+}
+
+void fields_taken(struct fields_lane *l, const struct ArrowArray **out)
+{
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < l->fields->n; i++)
+        out[i] = view_of(l, &l->given.columns[i], &next);
 }
 
 int fields_same(struct fields_lane *l, struct weir_state *state, uint32_t slot, int32_t *result)

@@ -59,6 +59,13 @@ void fields_take(struct fields_lane *lane, struct vm *vm, lua_State *L, int inde
 /* 1 if the record of the slot is the one that was taken. */
 int fields_same(struct fields_lane *lane, struct weir_state *state, uint32_t slot, int32_t *result);
 
+/* 1 if field `field` of the slot is the first value of an array. */
+int fields_cell_is(struct fields_lane *lane, struct weir_state *state, uint32_t slot, uint32_t field,
+                   const struct ArrowArray *array, int32_t *result);
+
+/* The record that was taken, as arrays of one row, until the next is taken; `out` has room for n. */
+void fields_taken(struct fields_lane *lane, const struct ArrowArray **out);
+
 /* Writes the record that was taken. The slot is announced for writing. OK; FATAL. */
 int32_t fields_write(struct fields_lane *lane, struct weir_state *state, uint32_t slot,
                      struct weir_error *error);

@@ -25,7 +25,7 @@ int32_t state_lane_create(void *self, struct weir_context *context, void **lane,
     int32_t result = fields_lane_init(&l->fields, &op->fields, context, error);
     if (result == WEIR_OK && op->output.release)
         result = output_init(&l->out, op->host, context, &op->output, 0, error);
-    return result;
+    return result == WEIR_OK ? collections_lane_create(l, error) : result;
 }
 
 void lane_drop_keys(struct lane *l)
@@ -55,7 +55,7 @@ void state_lane_destroy(void *self, void *lane)
     op->host->free(l->called);
     op->host->free(l->columns);
     op->host->free(l->evaluated);
-    op->host->free(l->collections);
+    collections_lane_destroy(l);
     op->host->free(l);
 }
 
@@ -162,7 +162,7 @@ int32_t state_begin(void *self, void *lane, const struct weir_begin *in, struct 
     if (!in->state) return WEIR_OK; /* the combine side */
     batch_begin(&l->batch, in);
     if (in->first && op->initial.rows.release) return begin_state(l, error);
-    return WEIR_OK;
+    return op->kind == KIND_STATEFUL ? collections_expire(l, error) : WEIR_OK;
 }
 
 /* ---- rows ---- */

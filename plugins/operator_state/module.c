@@ -35,6 +35,20 @@ static const struct weir_option grouped_options[] = {
                 "what the rows are to the job; not given: the job's"),
 };
 
+static const struct weir_option stateful_options[] = {
+    COMMON, STATE, RESULT, INITIAL,
+    WEIR_OPTION(WEIR_OPTION_MAP, 0, "lists", NULL, NULL,
+                "lists of a key: name, and columns of an item"),
+    WEIR_OPTION(WEIR_OPTION_MAP, 0, "maps", NULL, NULL,
+                "maps of a key: name, and \"key type -> columns of a value\""),
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "timeout", "none", "none|processing_time|event_time",
+                "clock of timers"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "ttl", NULL, NULL,
+                "what is written without a time to live of its own expires after this"),
+    WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "output_mode", NULL, "append|update",
+                "what the rows are to the job; not given: the job's"),
+};
+
 #define OPERATOR(operator_name, list, help)                                                        \
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = #operator_name,   \
       .summary = help, .state_reads = 1, .state_writes = 1,                                        \
@@ -47,6 +61,8 @@ static const struct weir_component components[] = {
     OPERATOR(map_with_state, mapped_options, "rows through a function that keeps a state per key"),
     OPERATOR(group_state, grouped_options,
              "the rows of a key and its state through a function, with timeouts"),
+    OPERATOR(stateful, stateful_options,
+             "a function with a value, lists, maps and timers for each key"),
 };
 
 static const struct weir_plugin plugin = { sizeof plugin,

@@ -57,13 +57,14 @@ struct state_operator {
 #define MAPPED_TOUCHED 0u
 #define GROUPED_EXISTS 0u
 #define GROUPED_EXPIRES 1u
+#define STATEFUL_EXPIRES 0u
 
 /* The state of a key in the call under way. Nothing is written before the call has succeeded. */
 struct call {
     uint32_t slot;       /* or NO_SLOT */
     int exists, updated, removed;
     const char *timing_out; /* NULL: not; else the timer's name, or "" */
-    int64_t timeout_us;  /* group_state: set by this call, or NO_TIMEOUT */
+    int64_t timeout_us;  /* set by this call (stateful: when the value expires), or NO_TIMEOUT */
     const struct ArrowArray *const *keys;
     uint32_t key_row;
     uint32_t rows;       /* first of the grouping, or UINT32_MAX */
@@ -91,8 +92,7 @@ struct lane {
     uint8_t *called;            /* of them */
     struct weir_output_column *columns; /* combine side: key, input */
     struct ArrowArray *evaluated;
-    const char *map_name;       /* of `stateful` */
-    void *collections;          /* likewise */
+    struct collections_lane *collections; /* of `stateful` */
     uint32_t rows[WEIR_CHUNK_MAX_ROWS];
     uint32_t slots[WEIR_CHUNK_TARGET_ROWS];
 };
@@ -150,11 +150,31 @@ void call_push_S(struct lane *lane, lua_State *L);
 /* The slot of the call's key, made where there is none; announced for writing. OK; FATAL. */
 int32_t call_slot(struct lane *lane, struct weir_error *error);
 
-/* ---- stateful.c ---- */
+/* Inside of a method of S: takes away the object that S:get() puts first. */
+struct lane *call_method(lua_State *L);
+void call_add_method(lua_State *L, struct lane *lane, const char *name, lua_CFunction function);
+/* Inside of a method: when what is written now expires; milliseconds from now are at `index`, or nil
+ * for the option `ttl`. NO_TIMEOUT: never. */
+int64_t call_expiry(struct lane *lane, lua_State *L, int index);
+/* Makes the table at the top an object whose methods may be called with a colon. */
+void call_make_object(lua_State *L);
 
-int32_t stateful_bind_collections(struct state_operator *op, struct weir_error *error);
-void stateful_free_collections(struct state_operator *op);
-void stateful_add_methods(struct lane *lane, lua_State *L);
+/* ---- collections.c: lists, maps and timers of `stateful` ---- */
+
+int32_t collections_bind(struct state_operator *op, struct weir_error *error);
+void collections_free(struct state_operator *op);
+int32_t collections_lane_create(struct lane *lane, struct weir_error *error);
+void collections_lane_destroy(struct lane *lane);
+void collections_add_methods(struct lane *lane, lua_State *L);
+/* Removes what has expired by the time of the batch. */
+int32_t collections_expire(struct lane *lane, struct weir_error *error);
+/* Timers due by now: their slots in the table of timers, in order; freed by the caller. */
+int32_t collections_due(struct lane *lane, int64_t now, uint32_t **slots, uint32_t *n,
+                        struct weir_error *error);
+/* Takes a due timer: 1 and its key in lane->key_list (row 0) and name in call.timing_out; 0 where it
+ * has been set anew or dropped meanwhile. */
+int32_t collections_take_timer(struct lane *lane, uint32_t slot, int64_t now, int *taken,
+                               const char **name, struct weir_error *error);
 
 extern const struct weir_operator update_state_by_key_operator, map_with_state_operator,
     group_state_operator, stateful_operator;

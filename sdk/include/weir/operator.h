@@ -115,7 +115,7 @@ struct weir_operator_plan {
                                         rows because of one (complete mode) */
 #define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones, in
                                         a job of any output mode (limit) */
-#define WEIR_PLAN_FIRST_ALL 64u      /* all key groups run in the first batch of the checkpoint, also
+#define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
                                         without rows (state to begin with) */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */

@@ -88,7 +88,7 @@ def stateful(body):
 
 
 TRANSFORMS = {
-    "count_calls_clear_at_3": Function(stateful("""  local n = (S.value.get() or 0) + 1
+    "count_calls_clear_at_3": Function(stateful("""  local n = (S.exists() and S.get().n or 0) + 1
   if n >= 3 then S.value.remove() return {} end
   S.value.update(n)
   return %s
@@ -97,13 +97,13 @@ TRANSFORMS = {
     S.value.remove()
     return %s
   end
-  local n = (S.value.get() or 0) + 1
+  local n = (S.exists() and S.get().n or 0) + 1
   if n == 1 and (KEY == 'a' or KEY == 'c') then S.timer('t', ctx.time + 5000000) end
   if n >= 3 then S.value.remove() return {} end
   S.value.update(n)
   return %s
 """ % (row("'-1'"), row(TEXT)))),
-    "count_rows_three_timers": Function(stateful("""  local n = S.value.get() or 0
+    "count_rows_three_timers": Function(stateful("""  local n = S.exists() and S.get().n or 0
   if S.timing_out() then
     if S.timing_out() == 't3' then S.value.remove() end
     return %s
