@@ -2,8 +2,8 @@
  * advance.c - the end of a batch of an aggregation: which groups leave, and which go for good.
  *
  * Groups of a batch all leave. Of durable ones: in append mode those that the watermark W(n) made
- * final, and they are removed; in update mode those that changed, and then final ones are removed without
- * a word; in complete mode all, and none is removed.
+ * final, and they are removed; in update mode those that changed, and then final ones are removed
+ * without a word; in complete mode all, and none is removed.
  */
 #include "plugins/operator_aggregate/lane.h"
 

@@ -3,8 +3,8 @@
  *
  * `update` gives the groups that changed in the batch, once each, as a stream of upserts by the
  * grouping columns; `complete` gives the whole table in every batch; `append` gives a group once
- * it can't change any more, which only event time tells. Without `by` and `window` there is one group; it
- * is given in every batch that runs.
+ * it can't change any more, which only event time tells. Without `by` and `window` there is one
+ * group; it is given in every batch that runs.
  */
 #include "plugins/operator_aggregate/faces.h"
 
@@ -36,7 +36,8 @@ static int32_t check_form(const struct weir_input *input, struct weir_error *err
 {
     if (input->form == WEIR_FORM_APPEND) return WEIR_OK;
     return weir_fail(error, WEIR_CONFIG,
-                     "rows of \"%s\" replace earlier ones, which can't be taken out of the groups again: "
+                     "rows of \"%s\" replace earlier ones, which can't be taken out of the "
+                     "groups again: "
                      "let it give final rows only (output_mode append)",
                      input->name ? input->name : "its input");
 }

@@ -9,8 +9,8 @@
  *                      raw: the arguments of the calls, call by call; then, where late rows are
  *                      an output, the whole input
  *
- * A table has the first n_keys as its key and the same state columns as its record. Both are named by
- * position, because results may be renamed while the state stays.
+ * A table has the first n_keys as its key and the same state columns as its record. Both are named
+ * by position, because results may be renamed while the state stays.
  */
 #include "plugins/operator_aggregate/aggregation.h"
 
@@ -261,8 +261,8 @@ static const struct ArrowSchema *exchange_type(const struct aggregation *a, uint
     return i < a->n_args ? a->expr->schema(a->args[i]) : input->children[i - a->n_args];
 }
 
-static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSchema *input, int raw,
-                               struct ArrowSchema *out, struct weir_error *error)
+static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSchema *input,
+                               int raw, struct ArrowSchema *out, struct weir_error *error)
 {
     uint32_t n = a->n_keys + (raw ? a->n_args + a->n_input : a->n_columns);
     int32_t result = a->data->schema_struct(n, out, error);

@@ -1,8 +1,8 @@
 /*
  * by.c - the grouping columns of an aggregation, and the key that they make.
  *
- * A key is flat. Of a grouping column that is a struct (a window) every field is a column of the key,
- * all null where the struct is; the output puts them together again.
+ * A key is flat. Of a grouping column that is a struct (a window) every field is a column of the
+ * key, all null where the struct is; the output puts them together again.
  */
 #include "plugins/operator_aggregate/aggregation.h"
 
@@ -25,7 +25,8 @@ static int is_flat_struct(const struct ArrowSchema *type)
 static int32_t refuse_type(const char *option, const char *what, struct weir_error *error)
 {
     return weir_fail_option(error, option, -1,
-                            "\"%s\" is a list, or a struct of more than plain values: rows are grouped "
+                            "\"%s\" is a list, or a struct of more than plain values: rows are "
+                            "grouped "
                             "by plain values",
                             what);
 }

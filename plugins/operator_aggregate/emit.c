@@ -207,7 +207,8 @@ static int32_t finish_calls(const struct aggregation *a, struct lane *lane, cons
         struct weir_cells cells = { .size = sizeof cells };
         lane_cells(a, lane, c, &cells);
         result = c->function->finish(a->host, c->bound, &cells, part->slots, part->from, part->n,
-                                     lane->failed, lane->reason, &lane->arrays[groups_of(a) + i], error);
+                                     lane->failed, lane->reason,
+                                     &lane->arrays[groups_of(a) + i], error);
         if (result == WEIR_OK && a->panes && part->slots)
             panes_residue(a, lane, i, part->slots, part->n, &lane->arrays[groups_of(a) + i]);
         if (result == WEIR_OK && memchr(lane->failed, 1, part->n))

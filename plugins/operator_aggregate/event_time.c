@@ -1,10 +1,10 @@
 /*
  * event_time.c - what time has to do with the groups of `aggregate`, fixed in bind.
  *
- * Options `window` and `session` add a column of time to the key; a grouping column may be the event
- * time itself, or a window of it (TIME_KEY). Where that time is the one of a watermark, the watermark
- * bounds the state (`bounded`), unless all groups are given in every batch: what is late is dropped, and a
- * group that can't change any more goes.
+ * Options `window` and `session` add a column of time to the key; a grouping column may be the
+ * event time itself, or a window of it (TIME_KEY). Where that time is the one of a watermark, the
+ * watermark bounds the state (`bounded`), unless all groups are given in every batch: what is late
+ * is dropped, and a group that can't change any more goes.
  *
  * Sliding windows. Before the exchange a row is added to its slice (time_windows.h), one addition
  * instead of length/slide. Behind it
@@ -13,10 +13,10 @@
  *     update, complete  each partial is added to all windows of its slice: they are given all the
  *                       time, and would have to be put together for that again and again
  *
- * Aggregates that depend on the order of rows can't be taken apart in slices, whose rows mix in time.
- * With one of them every row is added to each of its windows, in order, before the exchange.
- * Rows that cross uncombined (for the output of late rows) carry their time, and are treated behind
- * it as rows and partials else are.
+ * Aggregates that depend on the order of rows can't be taken apart in slices, whose rows mix in
+ * time. With one of them every row is added to each of its windows, in order, before the exchange.
+ * Rows that cross uncombined (for the output of late rows) carry their time, and are treated
+ * behind it as rows and partials else are.
  */
 #include "plugins/operator_aggregate/aggregation.h"
 
@@ -71,7 +71,8 @@ static int32_t check_windows(const struct time_windows *w, struct weir_error *er
                                 "it must be more than nothing, and at most 10,000 years");
     if (w->slide <= 0 || w->slide > w->length)
         return weir_fail_option(error, "window.slide", -1,
-                                "it must be more than nothing and at most `length`: with a longer one "
+                                "it must be more than nothing and at most `length`: with a "
+                                "longer one "
                                 "there were times in no window");
     if (w->start < 0 || w->start >= w->slide)
         return weir_fail_option(error, "window.start", -1, "it must be less than `slide`");
@@ -139,7 +140,8 @@ static int32_t read_session(struct aggregation *a, const struct ArrowSchema *inp
     struct weir_value value;
     a->time.kind = TIME_SESSION;
     int32_t result = need(a, "session.on", "the column with the time", error);
-    if (result == WEIR_OK) result = need(a, "session.gap", "how long a silence ends a session", error);
+    if (result == WEIR_OK)
+        result = need(a, "session.gap", "how long a silence ends a session", error);
     if (result == WEIR_OK) result = find_on(a, "session.on", input, error);
     if (result == WEIR_OK) result = read_gap(a, input, error);
     if (result != WEIR_OK || (option_get(a->host, a->context, "by", &value) && value.count))
@@ -193,7 +195,8 @@ static int32_t find_time_key(struct aggregation *a, const struct weir_input *inp
         if (a->time.kind == TIME_KEY ||
             (a->time.bounded && a->time.on != by->input && a->time.kind != TIME_NONE))
             return weir_fail_option(error, "by", -1,
-                                    "there would be two event times, of which each says otherwise when a "
+                                    "there would be two event times, of which each says "
+                                    "otherwise when a "
                                     "group is final: group by one");
         if (a->time.kind != TIME_NONE) continue;
         a->time.kind = TIME_KEY;
@@ -209,10 +212,12 @@ static int32_t refuse_append(const struct aggregation *a, const struct weir_inpu
     const char *on = a->time.kind == TIME_NONE ? NULL : input->schema->children[a->time.on]->name;
     if (!on)
         return weir_fail_option(error, "output_mode", -1,
-                                "append gives a group once it is final, and without a window over a "
+                                "append gives a group once it is final, and without a window "
+                                "over a "
                                 "watermarked column none ever is: take update or complete");
     return weir_fail_option(error, "output_mode", -1,
-                            "append gives a window once it is final, which only a watermark on \"%s\" "
+                            "append gives a window once it is final, which only a watermark on "
+                            "\"%s\" "
                             "tells: give the stream one, or take %s",
                             on, a->time.kind == TIME_SESSION ? "complete" : "update or complete");
 }
@@ -253,7 +258,8 @@ int32_t aggregation_time_settle(struct aggregation *a, const struct weir_input *
     if (a->form == WEIR_FORM_APPEND && !a->time.bounded) return refuse_append(a, input, error);
     if (a->form == WEIR_FORM_UPSERT && a->time.kind == TIME_SESSION)
         return weir_fail_option(error, "output_mode", -1,
-                                "a session that grows becomes another one, which update can't say: take "
+                                "a session that grows becomes another one, which update can't "
+                                "say: take "
                                 "append (with a watermark on its column) or complete");
     if (a->form == WEIR_FORM_REPLACE) a->time.bounded = 0;
     result = check_late(a, error);

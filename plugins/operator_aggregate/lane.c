@@ -14,8 +14,8 @@
  * segments, so the first arrival of a group among partials is that among rows, and aggregates that
  * depend on the order see the rows in order.
  *
- * Time. A window or session is more columns of the key; what that means is in event_time.c, how rows
- * get there in place.c.
+ * Time. A window or session is more columns of the key; what that means is in event_time.c, how
+ * rows get there in place.c.
  *
  * Distinct calls. A partial state can't tell which arguments it has seen, so if one call is
  * distinct, rows cross the exchange uncombined: grouping columns and arguments, which are updated

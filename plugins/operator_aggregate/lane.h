@@ -76,7 +76,8 @@ int32_t lane_flush(const struct aggregation *a, struct lane *lane, struct weir_e
 /* Rows of a chunk across the exchange, combined where that pays. */
 int32_t lane_cross(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
                    struct weir_rows *rows, struct weir_error *error);
-/* Hands key and arguments of n rows over as they are, and the input where late rows are an output. */
+/* Hands key and arguments of n rows over as they are, and the input where late rows are an output.
+ * */
 int32_t lane_emit_raw(const struct aggregation *a, struct lane *lane, uint32_t output,
                       const struct weir_chunk *chunk, const uint32_t *rows, uint32_t n,
                       struct weir_error *error);
@@ -89,7 +90,8 @@ int lane_is_raw(const struct aggregation *a, const struct weir_chunk *chunk);
 int32_t lane_time_columns(const struct aggregation *a, struct lane *lane,
                           const struct weir_chunk *chunk, struct weir_rows *rows,
                           struct weir_error *error);
-/* Behind the exchange: rows that are late leave `rows`, counted, and go to the output of late rows. */
+/* Behind the exchange: rows that are late leave `rows`, counted, and go to the output of late
+ * rows. */
 int32_t lane_drop_late(const struct aggregation *a, struct lane *lane,
                        const struct weir_chunk *chunk, struct weir_rows *rows,
                        struct weir_error *error);
@@ -124,7 +126,8 @@ int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
 int32_t lane_emit_slots(const struct aggregation *a, struct lane *lane, const uint32_t *slots,
                         uint32_t n, struct weir_error *error);
-/* A struct column of n fields, which are moved into it; null where `nullable` and all of them are. */
+/* A struct column of n fields, which are moved into it; null where `nullable` and all of them are.
+ * */
 int32_t struct_array(const struct weir_host *host, struct ArrowArray *fields, uint32_t n,
                      uint32_t rows, int nullable, struct ArrowArray *out, struct weir_error *error);
 

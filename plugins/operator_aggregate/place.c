@@ -1,9 +1,9 @@
 /*
  * place.c - rows into time: in which windows or sessions they are, and which of them are late.
  *
- * Late is judged behind the exchange, by the watermark W(n-1) of this operator: a group whose time is at
- * or before it was given (or evicted) in an earlier batch. What is counted is groups, after the
- * combine side: one per row that crosses the exchange and window of it.
+ * Late is judged behind the exchange, by the watermark W(n-1) of this operator: a group whose time
+ * is at or before it was given (or evicted) in an earlier batch. What is counted is groups, after
+ * the combine side: one per row that crosses the exchange and window of it.
  */
 #include "plugins/operator_aggregate/lane.h"
 

@@ -1,20 +1,20 @@
 /*
  * sessions.c - sessions of a batch merged with stored ones.
  *
- * Every row is a session of its own, [time, time + gap), before the exchange; equal ones are one partial.
- * Behind it the partials of a batch wait in the table of the batch. At its end they are sorted by key
- * and start and walked along together with the stored sessions of that key:
+ * Every row is a session of its own, [time, time + gap), before the exchange; equal ones are one
+ * partial. Behind it the partials of a batch wait in the table of the batch. At its end they are
+ * sorted by key and start and walked along together with the stored sessions of that key:
  *
- *     the next of both by start begins before or at the end of the current session → it is part of it
- *     else                                                                        → it begins another
+ *     the next of both begins before or at the end of the current session → it is part of it
+ *     else                                                                → it begins another
  *
- * Stored sessions of a key neither overlap nor touch and hang on it by start (weir.state/1 rows), so
- * one walk finds all that become one. A session that begins with a stored one goes on in its record; one that
- * begins earlier gets a new record, since records are sorted by start. Other stored ones that
- * it swallowed are merged into it and removed.
+ * Stored sessions of a key neither overlap nor touch and hang on it by start (weir.state/1 rows),
+ * so one walk finds all that become one. A session that begins with a stored one goes on in its
+ * record; one that begins earlier gets a new record, since records are sorted by start. Other
+ * stored ones that it swallowed are merged into it and removed.
  *
- * Order. Into a session go first what was stored, by start, then the partials in order of arrival: as
- * rows came, whatever the batches were (but for stored sessions that a later row joined).
+ * Order. Into a session go first what was stored, by start, then the partials in order of arrival:
+ * as rows came, whatever the batches were (but for stored sessions that a later row joined).
  */
 #include "plugins/operator_aggregate/lane.h"
 

@@ -1,10 +1,10 @@
 /*
  * slices.c - sliding windows put together from the slices that state is kept by.
  *
- * When W(n) closes windows, all slices of the group are looked through: most of them are in one that
- * closes, for state reaches back no further than the last open window. Each pair (closing window,
- * slice in it) merges the slice into a table of the batch, whose groups then leave by window, and within a
- * window by slot of their first slice.
+ * When W(n) closes windows, all slices of the group are looked through: most of them are in one
+ * that closes, for state reaches back no further than the last open window. Each pair (closing
+ * window, slice in it) merges the slice into a table of the batch, whose groups then leave by
+ * window, and within a window by slot of their first slice.
  *
  * A slice is removed when the last window that it is in has closed: its timer, see advance.c.
  */
@@ -78,8 +78,8 @@ static int32_t pair_all(const struct aggregation *a, struct lane *lane, int64_t 
 }
 
 /* The groups (grouping columns, window) of n pairs into lane->slots. */
-static int32_t find_windows(const struct aggregation *a, struct lane *lane, const struct pair *pairs,
-                            uint32_t n, struct weir_error *error)
+static int32_t find_windows(const struct aggregation *a, struct lane *lane,
+                            const struct pair *pairs, uint32_t n, struct weir_error *error)
 {
     struct ArrowArray *starts = &lane->expanded[a->n_flat];
     int32_t result = a->data->column(WEIR_TYPE_TIMESTAMP, n, 0, 0, starts, error);
@@ -97,8 +97,8 @@ static int32_t find_windows(const struct aggregation *a, struct lane *lane, cons
     return result;
 }
 
-static int32_t merge_slices(const struct aggregation *a, struct lane *lane, const struct pair *pairs,
-                            uint32_t n, struct weir_error *error)
+static int32_t merge_slices(const struct aggregation *a, struct lane *lane,
+                            const struct pair *pairs, uint32_t n, struct weir_error *error)
 {
     int32_t result = find_windows(a, lane, pairs, n, error);
     uint32_t made = 0;

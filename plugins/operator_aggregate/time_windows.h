@@ -1,8 +1,9 @@
 /*
  * time_windows.h - which windows of time a time lies in, and the slices that windows are made of.
  *
- * Windows are [start + k·slide, start + k·slide + length) for all whole k, with 0 < slide <= length.
- * A time x = t - start lies in those with floor((x - length) / slide) < k <= floor(x / slide).
+ * Windows are [start + k·slide, start + k·slide + length) for all whole k, with 0 < slide <=
+ * length. A time x = t - start lies in those with floor((x - length) / slide) < k <= floor(x /
+ * slide).
  *
  * The starts and ends of all windows cut time into *slices*: one per slide where slide divides
  * length, else two, of length mod slide and the rest (Krishnamurthy, Wu, Franklin: On-the-fly

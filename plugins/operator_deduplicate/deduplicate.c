@@ -1,10 +1,10 @@
 /*
  * deduplicate.c - the operator `deduplicate`: the first row of each key passes, later ones don't.
  *
- * Keys are state. They are forgotten by the watermark where that is right for ever: if the event time is
- * part of the key, a row that came later would be late itself. Else only `within_watermark` bounds
- * the state: a key is kept for as long as the watermark's delay after its first row, which is
- * how late a duplicate may come.
+ * Keys are state. They are forgotten by the watermark where that is right for ever: if the event
+ * time is part of the key, a row that came later would be late itself. Else only
+ * `within_watermark` bounds the state: a key is kept for as long as the watermark's delay after
+ * its first row, which is how late a duplicate may come.
  */
 #include "plugins/operator_deduplicate/deduplicate.h"
 
@@ -67,7 +67,8 @@ static int32_t place(struct deduplicate *d, struct key_part *part, const char *n
     if (is_flat_struct(type)) part->fields = (uint32_t)type->n_children;
     else if (!is_flat(type))
         return weir_fail_option(error, "by", -1,
-                                "\"%s\" is a list, or a struct of more than plain values: name by `by` "
+                                "\"%s\" is a list, or a struct of more than plain values: name "
+                                "by `by` "
                                 "the columns that tell rows apart",
                                 name);
     d->n_keys += part->fields ? part->fields : 1;
@@ -165,8 +166,10 @@ static struct time_place time_of_part(const struct deduplicate *d, const struct 
 static int32_t refuse_several(struct weir_error *error)
 {
     return weir_fail_option(error, "by", -1,
-                            "the input has several event times, of which each says otherwise when a row "
-                            "is late: name exactly one of them in `by`, or leave the others out by a "
+                            "the input has several event times, of which each says otherwise "
+                            "when a row "
+                            "is late: name exactly one of them in `by`, or leave the others out "
+                            "by a "
                             "select");
 }
 
@@ -200,7 +203,8 @@ static int32_t settle_time(struct deduplicate *d, const struct weir_input *input
     d->evicts = d->within || d->time_in_key;
     if (!d->within || d->time.column >= 0) return WEIR_OK;
     return weir_fail_option(error, "within_watermark", -1,
-                            "the stream has no watermark: give it one (`watermark`), or leave this out");
+                            "the stream has no watermark: give it one (`watermark`), or leave "
+                            "this out");
 }
 
 /* ---- state and plan ---- */
@@ -299,7 +303,8 @@ static int32_t deduplicate_bind(void *self, const struct weir_operator_bind *in,
     d->n_input = (uint32_t)input->schema->n_children;
     if (input->form != WEIR_FORM_APPEND)
         return weir_fail(error, WEIR_CONFIG,
-                         "rows of \"%s\" replace earlier ones, so a later row is no duplicate: let it give "
+                         "rows of \"%s\" replace earlier ones, so a later row is no duplicate: "
+                         "let it give "
                          "final rows only (output_mode append)",
                          input->name ? input->name : "its input");
     int32_t result = read_parts(d, input->schema, error);

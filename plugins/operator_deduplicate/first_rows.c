@@ -6,9 +6,9 @@
  * if its key is not in state. Rows of one chunk that have the same new key get the same slot; the
  * first of them passes, which a bit per slot tells.
  *
- * A key is forgotten when the watermark W(n) reaches its timer, after the rows of batch n: its event time, if
- * that is part of the key; within the watermark the time of the row that passed and the delay. A
- * duplicate moves no timer.
+ * A key is forgotten when the watermark W(n) reaches its timer, after the rows of batch n: its
+ * event time, if that is part of the key; within the watermark the time of the row that passed and
+ * the delay. A duplicate moves no timer.
  */
 #include "plugins/operator_deduplicate/deduplicate.h"
 
@@ -75,7 +75,8 @@ static void count(const struct deduplicate *d, struct lane *lane, const char *na
 }
 
 /* The event time of a row (of a window its end), in the columns of the exchange. 0: it has none. */
-static int time_of(const struct deduplicate *d, const struct lane *lane, uint32_t row, int64_t *time)
+static int time_of(const struct deduplicate *d, const struct lane *lane, uint32_t row,
+                   int64_t *time)
 {
     const struct ArrowArray *column = lane->columns[d->time.column];
     if (weir_is_null(column, row)) return 0;

@@ -31,13 +31,14 @@ static void put(struct weir_buffer *buffer, const void *bytes, uint64_t n)
 
 /* ---- what the job does ---- */
 
-static void keep_rows(struct rig *rig, const struct weir_chunk *chunk)
+static void keep_rows(struct rig *rig, uint32_t output, const struct weir_chunk *chunk)
 {
     struct weir_buffer text = { 0 };
     rig->n_rows += chunk->selected;
     for (uint32_t i = 0; i < chunk->selected && !rig->quiet; i++) {
         uint32_t row = weir_row(chunk, i);
         text.length = 0;
+        if (output) put(&rig->rows, "late ", 5);
         assert(rows_json(chunk->schema, chunk->array, &row, 1, &text) == WEIR_OK);
         put(&rig->rows, text.data + 1, text.length - 2); /* without the outer brackets */
         put(&rig->rows, "\n", 1);
@@ -111,7 +112,7 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
         keep_exchanged(rig, chunk, 0);
         return WEIR_OK;
     }
-    keep_rows(rig, chunk);
+    keep_rows(rig, emission->output, chunk);
     chunk_release(chunk);
     return WEIR_OK;
 }
@@ -157,6 +158,12 @@ static const struct context_ops ops = { .emit = on_emit,
 void rig_starve(rig_entry_fn entry, rig_entry_fn functions, const char *name, const char *options,
                 const char *ddl, const char *rows)
 {
+    rig_starve_timed(entry, functions, name, options, ddl, 0, rows);
+}
+
+void rig_starve_timed(rig_entry_fn entry, rig_entry_fn functions, const char *name,
+                      const char *options, const char *ddl, uint64_t time_columns, const char *rows)
+{
     struct rig rig;
     uint64_t calls = 1;
     for (uint64_t call = 1; call <= calls; call++)
@@ -166,6 +173,9 @@ void rig_starve(rig_entry_fn entry, rig_entry_fn functions, const char *name, co
             rig.quiet = 1;
             rig.fail_call = call;
             rig.fail_at = at;
+            rig.time_columns = time_columns;
+            rig.late_us = WEIR_WATERMARK_NONE;
+            rig.evict_us = INT64_MAX / 4;
             int32_t result = rig_open(&rig, entry, name, options, ddl, NULL);
             if (result == WEIR_OK) result = rig_feed(&rig, rows);
             if (result != WEIR_OK && result != WEIR_FATAL)
@@ -234,7 +244,7 @@ static int32_t bind(struct rig *rig)
     int32_t result;
     CALL(rig, result, rig->table->bind(rig->self, &in, &rig->plan, &rig->error));
     if (result != WEIR_OK) return result;
-    assert(rig->plan.n_outputs == 1);
+    assert(rig->plan.n_outputs == 1 || rig->plan.n_outputs == 2);
     return schema_check(&rig->plan.streams[0].schema, &rig->error);
 }
 
@@ -267,7 +277,10 @@ int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const ch
                                       .key_columns = rig->key_columns,
                                       .n_key_columns = rig->n_key_columns,
                                       .name = names[rig->n_inputs], .schema = schema, .slide = 1,
-                                      .time_column = -1 };
+                                      .time_column = -1, .delay_us = rig->delay_us,
+                                      .time_columns = rig->time_columns,
+                                      .watermarked = rig->time_columns != 0 };
+        if (rig->time_columns) input->time_column = __builtin_ctzll(rig->time_columns);
     }
     va_end(ddls);
     int32_t result;
@@ -329,6 +342,10 @@ static int32_t lane_begin(struct rig *rig, void *lane, uint32_t group, int behin
                                 .time_us = (int64_t)rig->batch * 1000000,
                                 .late_us = WEIR_WATERMARK_NONE, .evict_us = WEIR_WATERMARK_NONE,
                                 .absent = rig->absent, .first = rig->batch == 0 };
+    if (rig->time_columns) {
+        begin.late_us = rig->late_us;
+        if (behind) begin.evict_us = rig->evict_us;
+    }
     if (behind && store_tables(rig->context.tables))
         begin.state = store_group(rig->context.tables, group);
     return rig->table->begin ? rig->table->begin(rig->self, lane, &begin, &rig->error) : WEIR_OK;
@@ -458,7 +475,8 @@ static uint64_t *hash_chunk(const struct rig *rig, const struct weir_chunk *chun
 static int group_runs(const struct rig *rig, uint32_t g, uint64_t *const *hashes)
 {
     if (rig->plan.distribution[0].kind != WEIR_DISTRIBUTE_HASHED) return 1;
-    if ((rig->plan.flags & WEIR_PLAN_ALL_GROUPS) && store_group_live(rig->context.tables, g))
+    if (((rig->plan.flags & WEIR_PLAN_ALL_GROUPS) || rig->time_columns) &&
+        store_group_live(rig->context.tables, g))
         return 1;
     for (uint32_t k = 0; k < rig->n_exchanged; k++)
         for (uint32_t i = 0; i < rig->exchanged[k]->selected; i++)

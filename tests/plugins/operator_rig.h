@@ -41,6 +41,8 @@ struct rig {
     uint32_t form;  /* of the inputs; 0: append */
     const uint32_t *key_columns;
     uint32_t n_key_columns;
+    uint64_t time_columns; /* bits: event time, of all inputs; then late_us and evict_us hold */
+    int64_t delay_us, late_us, evict_us;
     /* in the fail_call-th call of the operator (1: create) the fail_at-th allocation fails */
     uint64_t fail_call, fail_at, calls;
     uint64_t batch;
@@ -55,7 +57,8 @@ struct rig {
 /* The operator `name` of a module, with options as JSON members ("\"a\": 1"), over inputs with
  * these columns (DDL, NULL at the end). The class of create or bind; CONFIG where an option was
  * wrong. rig_close is due in any case. A rig is zeroed memory before, but for what the test sets:
- * functions, output_mode, form and keys, fail, fail_call, fail_at, quiet. */
+ * functions, output_mode, form and keys, times, fail, fail_call, fail_at, quiet. Rows of a second
+ * output come with "late " before them. */
 int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const char *options, ...);
 void rig_close(struct rig *rig);
 
@@ -75,6 +78,11 @@ static inline int32_t rig_feed(struct rig *rig, const char *rows)
  * neither a success nor WEIR_FATAL; leaks are for the sanitizer to find. */
 void rig_starve(rig_entry_fn entry, rig_entry_fn functions, const char *name, const char *options,
                 const char *ddl, const char *rows);
+
+/* Likewise with event time: everything is final by the end of the batch. */
+void rig_starve_timed(rig_entry_fn entry, rig_entry_fn functions, const char *name,
+                      const char *options, const char *ddl, uint64_t time_columns,
+                      const char *rows);
 
 const char *rig_rows(struct rig *rig);   /* as emitted, lines */
 const char *rig_sorted(struct rig *rig); /* lines in order: whatever the groups are */
