@@ -1,5 +1,5 @@
 /*
- * count_face.c - `count`: per batch the operator of count.c, with `over` an aggregation over windows.
+ * count_face.c - `count`: the operator of count.c, or with `over` an aggregation over windows.
  *
  * Which of the two it is is known when the instance is made; its functions then hand on.
  */

@@ -21,10 +21,11 @@ static int32_t group_create(const struct weir_host *host, struct weir_context *c
     g->data = host->get_interface(WEIR_DATA_ID);
     g->expr = host->get_interface(WEIR_EXPR_ID);
     g->combine = host->get_interface(WEIR_COMBINE_ID);
+    g->state = host->get_interface(WEIR_STATE_ID);
     *self = g;
-    if (g->data && g->expr && g->combine) return WEIR_OK;
+    if (g->data && g->expr && g->combine && g->state) return WEIR_OK;
     return weir_fail(error, WEIR_UNSUPPORTED, "this host lacks one of " WEIR_DATA_ID ", "
-                                              WEIR_EXPR_ID ", " WEIR_COMBINE_ID);
+                                              WEIR_EXPR_ID ", " WEIR_COMBINE_ID ", " WEIR_STATE_ID);
 }
 
 static void group_destroy(void *self)
@@ -285,7 +286,8 @@ static int32_t group_by_key_bind(void *self, const struct weir_operator_bind *in
     g->n_inputs = 1;
     int32_t result = bind_by(g, in, error);
     if (result == WEIR_OK) result = bind_lists(g, in, "values", error);
-    return result == WEIR_OK ? group_plan(g, in, out, error) : result;
+    if (result == WEIR_OK) result = group_plan(g, in, out, error);
+    return result == WEIR_OK ? group_windows(g, in, out, error) : result;
 }
 
 static int32_t cogroup_bind(void *self, const struct weir_operator_bind *in,

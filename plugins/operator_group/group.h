@@ -7,7 +7,7 @@
 
 #include <weir/plugin.h>
 
-#include "plugins/share/option.h"
+#include "plugins/share/over.h"
 
 #define BY_MAX 16u     /* columns of a distribution */
 #define INPUTS_MAX 16u
@@ -32,13 +32,22 @@ struct group {
     const struct weir_data *data;
     const struct weir_expr_table *expr;
     const struct weir_combine_table *combine;
+    const struct weir_state_table *state;
     uint32_t n_by, n_inputs;
     uint32_t most_columns;          /* of an exchange */
     uint32_t plain;                 /* 1: the items are the values of one column, not structs */
+    uint32_t windowed;              /* 1: over windows of batches */
+    struct over over;
+    uint32_t table;                 /* of weir.state/1 */
     struct ArrowSchema key;         /* struct of the key columns, under their names */
     struct ArrowSchema lists;       /* struct of one list per input */
     struct group_input inputs[INPUTS_MAX];
 };
+
+/* Reads `over` (or its members flat) and declares the table; behind the plan. Does nothing where the
+ * instance has no window. */
+int32_t group_windows(struct group *g, const struct weir_operator_bind *in,
+                      struct weir_operator_plan *out, struct weir_error *error);
 
 /* The functions of weir_operator, `self` being a struct group. */
 int32_t group_lane_create(void *self, struct weir_context *context, void **lane,

@@ -7,35 +7,9 @@
  * together; it is stable, so they keep the order in which they came, and those of an input stay
  * behind those of the input before.
  */
-#include "plugins/operator_group/group.h"
+#include "plugins/operator_group/lane.h"
 
 #include "plugins/share/cell.h"
-
-/* A chunk that is kept until the batch ends. */
-struct kept {
-    const struct weir_chunk *chunk;
-    uint32_t input;
-};
-
-struct place {
-    uint32_t kept, row;
-};
-
-struct group_lane {
-    struct weir_context *context;
-    struct weir_combine *keys;    /* of the batch; made on first use */
-    struct weir_builder *builder; /* of the lists */
-    struct kept *kept;
-    struct place *places;         /* of the rows, in order of arrival */
-    struct place *sorted;
-    uint32_t *row_slots;          /* of the rows */
-    uint32_t *ends;               /* by slot: where its rows end in `sorted` */
-    uint32_t n_kept, room_kept, n_rows, room_rows;
-    struct ArrowArray evaluated[BY_MAX];
-    const struct ArrowArray *inputs[BY_MAX];
-    struct weir_output_column *out;
-    uint32_t rows[WEIR_CHUNK_MAX_ROWS];
-};
 
 int32_t group_lane_create(void *self, struct weir_context *context, void **lane,
                           struct weir_error *error)
@@ -49,6 +23,7 @@ int32_t group_lane_create(void *self, struct weir_context *context, void **lane,
     l->context = context;
     l->out = (struct weir_output_column *)(void *)(l + 1);
     *lane = l;
+    if (g->windowed) return column_init(&l->list, g->host, g->lists.children[0], 0, error);
     return g->data->builder_create(&g->lists, &l->builder, error);
 }
 
@@ -66,6 +41,8 @@ void group_lane_destroy(void *self, void *lane)
     drop_rows(g, l);
     g->combine->destroy(l->keys);
     g->data->builder_destroy(l->builder);
+    column_free(&l->list);
+    g->host->free(l->packed.data);
     g->host->free(l->kept);
     g->host->free(l->places);
     g->host->free(l->sorted);
@@ -78,8 +55,8 @@ int32_t group_begin(void *self, void *lane, const struct weir_begin *in, struct 
 {
     const struct group *g = self;
     struct group_lane *l = lane;
-    (void)in;
     (void)error;
+    l->begin = *in;
     drop_rows(g, l);
     if (l->keys && g->combine->count(l->keys) > 0) g->combine->clear(l->keys);
     return WEIR_OK;
@@ -109,6 +86,7 @@ int32_t group_combine(void *self, void *lane, uint32_t input, const struct weir_
     struct group_lane *l = lane;
     struct weir_rows rows = { sizeof rows, chunk->selected, NULL };
     int32_t result = WEIR_OK;
+    if (g->windowed && !over_holds(&g->over, &l->begin)) return WEIR_OK;
     for (uint32_t k = 0; k < g->n_by && result == WEIR_OK; k++)
         result = eval_key(g, l, input, k, chunk, &rows, error);
     if (result == WEIR_OK && rows.n > 0) {
@@ -284,7 +262,8 @@ int32_t group_advance(void *self, void *lane, struct weir_error *error)
     uint32_t keys = l->keys ? g->combine->count(l->keys) : 0, from = 0;
     uint64_t bytes = 0;
     int32_t result = keys ? sort_rows(g, l, keys, error) : WEIR_OK;
-    for (uint32_t s = 0; s < keys && result == WEIR_OK; s++) {
+    if (result == WEIR_OK && g->windowed) result = lane_advance_windows(g, l, keys, error);
+    for (uint32_t s = g->windowed ? keys : 0; s < keys && result == WEIR_OK; s++) {
         result = append_key(g, l, s, &bytes, error);
         if (result != WEIR_OK || (s + 1 < keys && s + 1 - from < TARGET_ROWS &&
                                   bytes < TARGET_BYTES))

@@ -36,7 +36,8 @@ static int32_t pack_column(const struct weir_host *host, const struct ArrowSchem
     const uint8_t nulls = array->buffers[0] != NULL;
     const int32_t *offsets = array->n_buffers > 1 ? array->buffers[1] : NULL;
     int32_t result = put(host, out, &nulls, 1);
-    if (result == WEIR_OK && nulls) result = put(host, out, array->buffers[0], ((uint64_t)n + 7) / 8);
+    if (result == WEIR_OK && nulls)
+        result = put(host, out, array->buffers[0], ((uint64_t)n + 7) / 8);
     if (result != WEIR_OK) return result;
     switch (weir_type_of(type)) {
     case WEIR_TYPE_BOOL: return put(host, out, array->buffers[1], ((uint64_t)n + 7) / 8);
