@@ -90,7 +90,7 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     int exchange = emission->output == WEIR_OUTPUT_EXCHANGE || uncombined;
     const struct ArrowSchema *schema =
         uncombined ? &rig->plan.uncombined
-        : exchange ? &rig->plan.distribution[0].exchange
+        : exchange ? &rig->plan.distribution[rig->combining].exchange
                    : &rig->plan.streams[emission->output].schema;
     assert(emission->n_columns == (uint64_t)schema->n_children);
     assert(emission->rows <= WEIR_CHUNK_MAX_ROWS);
@@ -109,7 +109,7 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     if (uncombined) rig->n_uncombined += rows;
     if (rows > rig->most_rows) rig->most_rows = rows;
     if (exchange) {
-        keep_exchanged(rig, chunk, 0);
+        keep_exchanged(rig, chunk, rig->combining);
         return WEIR_OK;
     }
     keep_rows(rig, emission->output, chunk);
@@ -238,7 +238,8 @@ static int32_t read_options(struct rig *rig, const char *options)
 static int32_t bind(struct rig *rig)
 {
     struct weir_operator_bind in = { .size = sizeof in, .n_inputs = rig->n_inputs,
-                                     .inputs = rig->described, .output_mode = rig->output_mode };
+                                     .inputs = rig->described, .trigger_us = 1000000,
+                                     .output_mode = rig->output_mode };
     rig->plan.size = sizeof rig->plan;
     for (int k = 0; k < 4; k++) rig->plan.streams[k].time_column = -1;
     int32_t result;
@@ -341,7 +342,8 @@ static int32_t lane_begin(struct rig *rig, void *lane, uint32_t group, int behin
     struct weir_begin begin = { .size = sizeof begin, .partition = group, .batch = rig->batch,
                                 .time_us = (int64_t)rig->batch * 1000000,
                                 .late_us = WEIR_WATERMARK_NONE, .evict_us = WEIR_WATERMARK_NONE,
-                                .absent = rig->absent, .first = rig->batch == 0 };
+                                .absent = rig->absent, .first = rig->batch == 0,
+                                .zero_us = -1000000, .trigger_us = 1000000 };
     if (rig->time_columns) {
         begin.late_us = rig->late_us;
         if (behind) begin.evict_us = rig->evict_us;
@@ -420,6 +422,7 @@ static int32_t run_input(struct rig *rig, uint32_t input, const struct ArrowArra
     uint32_t n = (uint32_t)rows->length, segments = cut.segments ? cut.segments : 1;
     int32_t result = lane_open(rig, 0);
     void *lane = rig->lanes[0];
+    rig->combining = input;
     for (uint32_t s = 0; s < segments && result == WEIR_OK; s++) {
         result = lane_begin(rig, lane, s, 0);
         if (result == WEIR_OK)

@@ -436,11 +436,84 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
         { "aggregate", "\"by\": [\"k || 'x' as kx\"], \"values\": [\"sum(n) as s\"]" },
         { "count_by_value", "\"column\": \"k\"" },
         { "count", "" },
+        { "count", "\"over\": {\"length\": \"2s\"}" },
+        { "reduce_by_key", "\"by\": [\"k\"], \"values\": [\"max(n) as s\"], "
+                           "\"over\": {\"length\": \"2s\"}" },
+        { "reduce_by_key_and_window", "\"by\": [\"k\"], \"values\": [\"sum(n) as s\"], "
+                                      "\"length\": \"2s\", \"inverse\": true, \"keep\": \"s > 1\"" },
     };
     (void)state;
     for (uint32_t c = 0; c < sizeof cases / sizeof *cases; c++)
         rig_starve(entry_operator_aggregate, entry_function_builtin, cases[c][0], cases[c][1],
                    "k string, n int64", "[[\"a\", 1], [\"b\", 2], [\"a\", null]]");
+}
+
+/* ---- windows over batches ---- */
+
+/* 40 batches of rows made of a seed; the sums of a window by its two ways are the same: kept up by
+ * subtraction, or (max can't be undone) merged anew. */
+static char *windows_of(const char *values, const char *over, struct rig_cut cut)
+{
+    static const char keys[] = "abcdefg";
+    char options[200], rows[600];
+    uint32_t x = 12345;
+    char *out;
+    snprintf(options, sizeof options, "\"by\": [\"k\"], \"values\": {%s}, \"over\": {%s}", values,
+             over);
+    OPEN("reduce_by_key", options, "k string, v int64");
+    for (uint32_t b = 0; b < 40; b++) {
+        const char *list[4] = { rows };
+        uint32_t n = (x >> 8) % 9;
+        char *to = rows;
+        *to++ = '[';
+        for (uint32_t i = 0; i < n; i++) {
+            x = x * 1664525u + 1013904223u;
+            to += sprintf(to, "%s[\"%c\",%d]", i ? "," : "", keys[(x >> 20) % 7],
+                          (int)((x >> 10) % 100) - 50);
+        }
+        x = x * 1664525u + 1013904223u;
+        strcpy(to, "]");
+        assert_int_equal(rig_batch(&rig, list, cut), WEIR_OK);
+    }
+    out = strdup(rig_sorted(&rig));
+    close_again();
+    return out;
+}
+
+static void windows_are_the_same_by_subtraction_and_by_merging(void **state)
+{
+    static const char *const overs[] = { "\"length\": \"1s\"", "\"length\": \"5s\"",
+                                         "\"length\": \"6s\", \"slide\": \"4s\"",
+                                         "\"length\": \"2s\", \"slide\": \"5s\"" };
+    const struct rig_cut cuts[] = { { 0, 1, 0 }, { 1, 3, 1 } };
+    (void)state;
+    for (uint32_t i = 0; i < sizeof overs / sizeof *overs; i++) {
+        char *undone = windows_of("\"s\": \"sum(v)\", \"n\": \"count(*)\"", overs[i], cuts[0]);
+        char *cut = windows_of("\"s\": \"sum(v)\", \"n\": \"count(*)\"", overs[i], cuts[1]);
+        char *merged = windows_of(
+            "\"s\": \"case when max(v) is null then null else sum(v) end\", \"n\": \"count(*)\"",
+            overs[i], cuts[1]);
+        assert_true(strlen(undone) > 100);
+        assert_string_equal(undone, cut);
+        assert_string_equal(undone, merged);
+        free(undone);
+        free(cut);
+        free(merged);
+    }
+}
+
+static void state_of_windows_does_not_grow_with_the_batches(void **state)
+{
+    (void)state;
+    OPEN("reduce_by_key", "\"by\": [\"k\"], \"values\": {\"m\": \"max(v)\", \"s\": \"sum(v)\"}, "
+                          "\"over\": {\"length\": \"4s\"}", "k int64, v int64");
+    for (int b = 0; b < 50; b++) assert_int_equal(rig_feed(&rig, "[[1, 1], [2, 2]]"), WEIR_OK);
+    rig_forget(&rig);
+    assert_int_equal(rig_feed(&rig, "[]"), WEIR_OK);
+    assert_string_equal(rig_sorted(&rig), "[1,1,3]\n[2,2,6]\n");
+    for (int b = 0; b < 3; b++) assert_int_equal(rig_feed(&rig, "[]"), WEIR_OK);
+    for (uint32_t g = 0; g < STORE_GROUPS; g++)
+        assert_false(store_group_live(rig.context.tables, g));
 }
 
 /* ---- rows that hardly repeat ---- */
@@ -537,6 +610,8 @@ int main(void)
         TEST(aggregates_over_batches_do_not_depend_on_the_cut),
         TEST(aggregate_refuses_append_and_distinct),
         TEST(the_state_says_what_it_was_made_from),
+        TEST(windows_are_the_same_by_subtraction_and_by_merging),
+        TEST(state_of_windows_does_not_grow_with_the_batches),
         TEST(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
