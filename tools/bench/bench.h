@@ -6,7 +6,7 @@
  *   data.c       seeded inputs as files, and the results that they must have
  *   parts.c      components: sources of typed rows, the sink that looks
  *   workloads.c  the table of workloads that are a job over an input
- *   sockets.c, latency.c, restart.c, footprint.c   those that are more
+ *   sliding.c, sockets.c, latency.c, restart.c, footprint.c   those that are more
  *   compare.py   the same bytes through other engines
  *
  * A result's checksum is the sum, over its last row per key, of row_hash; so it knows neither order nor batches,
@@ -93,7 +93,10 @@ typedef uint64_t bench_expect_fn(uint64_t records);
 
 bench_generate_fn grep_generate, words_generate, zipf_generate, ysb_generate, ysb_odd_generate,
     events_generate, keyed_generate, keyed_big_generate;
-bench_expect_fn grep_expect, words_expect, zipf_expect, ysb_expect, keyed_expect, keyed_big_expect;
+bench_expect_fn grep_expect, words_expect, zipf_expect, ysb_expect, events_expect, keyed_expect,
+    keyed_big_expect;
+/* Rows of ad and campaign as JSON, without the brackets around all of them; -1: no room. */
+int ysb_ads(char *out, size_t size);
 
 /* Row i of the keyed inputs: the key of one of `distinct`, and the value. */
 static inline int64_t bench_key(uint64_t row, uint64_t distinct)
@@ -174,6 +177,7 @@ struct workload {
 extern const struct workload workloads[];
 extern const uint32_t n_workloads;
 
+int bench_sliding(const struct bench_options *, const char *, uint64_t, struct bench_result *);
 int bench_socket_count(const struct bench_options *, const char *, uint64_t, struct bench_result *);
 int bench_socket_file(const struct bench_options *, const char *, uint64_t, struct bench_result *);
 int bench_latency(const struct bench_options *, const char *, uint64_t, struct bench_result *);

@@ -291,6 +291,19 @@ static char *put_member(char *to, const struct event *e, int k, int odd)
     return to;
 }
 
+int ysb_ads(char *out, size_t size)
+{
+    char *to = out;
+    if (size < YSB_ADS * 96u) return -1;
+    for (uint64_t ad = 0; ad < YSB_ADS; ad++) {
+        to = put_uuid(put_text(to, ad ? ",[\"" : "[\""), UUID_AD, ad);
+        to = put_uuid(put_text(to, "\",\""), UUID_CAMPAIGN, ad % YSB_CAMPAIGNS);
+        to = put_text(to, "\"]");
+    }
+    *to = 0;
+    return 0;
+}
+
 /* The campaigns of the ads, as csv without header: ad_id,campaign_id. */
 static int ads_generate(const char *directory)
 {
@@ -381,6 +394,27 @@ int events_generate(const char *directory, uint64_t records, uint64_t *bytes)
         if (fwrite(line, (size_t)(to - line), 1, file) != 1) break;
     }
     return finish(file, bytes);
+}
+
+/* Rows are campaign, start of the window in us, count. */
+uint64_t events_expect(uint64_t records)
+{
+    const int64_t first = YSB_START_MS / 10000;
+    uint64_t windows = records / 10000 / 10000 + 2, checksum = 0;
+    uint64_t *counts = calloc(windows * YSB_CAMPAIGNS, sizeof *counts);
+    if (!counts) return 0;
+    for (uint64_t i = 0; i < records; i++)
+        if (bench_event_type(i) == 0)
+            counts[(uint64_t)(bench_event_ms(i) / 10000 - first) * YSB_CAMPAIGNS +
+                   (uint64_t)bench_event_ad(i) % YSB_CAMPAIGNS]++;
+    for (uint64_t k = 0; k < windows * YSB_CAMPAIGNS; k++) {
+        int64_t start = (first + (int64_t)(k / YSB_CAMPAIGNS)) * 10000000;
+        if (!counts[k]) continue;
+        uint64_t row = bench_cell_int(BENCH_ROW, (int64_t)(k % YSB_CAMPAIGNS));
+        checksum += bench_cell_int(bench_cell_int(row, start), (int64_t)counts[k]);
+    }
+    free(counts);
+    return checksum;
 }
 
 /* ---- keys: key,value ---- */

@@ -4,7 +4,7 @@
  */
 #include "tools/bench/bench.h"
 
-static char text[4096];
+static char text[256 << 10];
 
 #define JOB(...)                                                                                   \
     do {                                                                                           \
@@ -35,21 +35,40 @@ static const char *words_job(const char *directory, const char *checkpoint, uint
         bench_checkpoint_member(checkpoint), directory);
 }
 
-/* Views by campaign and 10 s of event time. */
+/* Views by campaign and 10 s of event time. The campaigns of the ads stand in the job. */
 static const char *ysb_job(const char *directory, const char *checkpoint, uint64_t records)
 {
+    static char ads[192 << 10];
     (void)records;
+    if (ysb_ads(ads, sizeof ads) != 0) return "";
     JOB("{\"name\": \"ysb\", \"trigger\": \"available_now\",%s"
         " \"sources\": {\"in\": {\"plugin\": \"file\", \"path\": \"%s/events.json\", \"format\": \"json\","
         "   \"columns\": \"user_id string, page_id string, ad_id string, ad_type string, "
         "event_type string, event_time string, ip_address string\"}},"
         " \"operators\": {\"views\": {\"plugin\": \"filter\", \"from\": \"in\","
         "                             \"where\": \"event_type = 'view'\"},"
-        "  \"ads\": {\"plugin\": \"aggregate\", \"from\": \"views\","
-        "   \"by\": [\"ad_id\", \"cast(event_time as bigint) div 10000 as w\"],"
+        "  \"known\": {\"plugin\": \"lookup\", \"from\": \"views\", \"on\": \"ad_id = table.ad\","
+        "   \"columns\": [\"table.campaign as campaign\", \"views.event_time as event_time\"],"
+        "   \"table\": {\"columns\": \"ad string, campaign string\", \"rows\": [%s]}},"
+        "  \"counts\": {\"plugin\": \"aggregate\", \"from\": \"known\","
+        "   \"by\": [\"campaign\", \"cast(event_time as bigint) div 10000 * 10000000 as start\"],"
         "   \"values\": {\"n\": \"count(*)\"}, \"output_mode\": \"update\"}},"
-        " \"sinks\": {\"out\": {\"plugin\": \"bench\", \"from\": \"ads\"}}}",
-        bench_checkpoint_member(checkpoint), directory);
+        " \"sinks\": {\"out\": {\"plugin\": \"bench\", \"from\": \"counts\"}}}",
+        bench_checkpoint_member(checkpoint), directory, ads);
+}
+
+static const char *events_job(const char *directory, const char *checkpoint, uint64_t records)
+{
+    (void)directory;
+    bench_source = (struct bench_source){ .rows = records, .partitions = 2 };
+    JOB("{\"name\": \"ysb\", \"trigger\": \"available_now\",%s"
+        " \"sources\": {\"in\": {\"plugin\": \"bench_events\"}},"
+        " \"operators\": {\"views\": {\"plugin\": \"filter\", \"from\": \"in\", \"where\": \"event = 0\"},"
+        "  \"counts\": {\"plugin\": \"aggregate\", \"from\": \"views\","
+        "   \"by\": [\"ad %% 100 as campaign\", \"unix_millis(time) div 10000 * 10000000 as start\"],"
+        "   \"values\": {\"n\": \"count(*)\"}, \"output_mode\": \"update\"}},"
+        " \"sinks\": {\"out\": {\"plugin\": \"bench\", \"from\": \"counts\"}}}",
+        bench_checkpoint_member(checkpoint));
 }
 
 static const char *csv_job(const char *directory, const char *checkpoint, uint64_t records)
@@ -97,15 +116,19 @@ const struct workload workloads[] = {
     { "wordcount-zipf", "1 M words of 3 to 12 letters, Zipf s = 1: counts, update mode", 40000000, 0,
       zipf_generate, words_job, zipf_expect, NULL },
     { "ysb-json", "YSB events as JSON: views by campaign and 10 s of event time", 4000000, 0,
-      ysb_generate, ysb_job, NULL, NULL },
+      ysb_generate, ysb_job, ysb_expect, NULL },
     { "ysb-json-odd", "the same with shuffled members, escapes, 1 % odd records", 4000000, 0,
-      ysb_odd_generate, ysb_job, NULL, NULL },
+      ysb_odd_generate, ysb_job, ysb_expect, NULL },
+    { "ysb-columns", "YSB events as typed columns: views by campaign and 10 s", 50000000, 0, NULL,
+      events_job, events_expect, NULL },
     { "keyed-csv", "count and sum over 1e6 keys from CSV, update mode", 20000000, 0, keyed_generate,
       csv_job, keyed_expect, NULL },
     { "keyed-1e6", "typed keys: count and sum over 1e6 keys, update mode, every batch checkpointed",
       100000000, 1, NULL, keyed_job, keyed_expect, NULL },
     { "keyed-1e7", "the same over 1e7 keys", 100000000, 1, NULL, keyed_big_job, keyed_big_expect,
       NULL },
+    { "sliding", "sum over a window of 60 slides, 1e3 keys, by the inverse; 1 M records a slide",
+      100000000, 0, NULL, NULL, NULL, bench_sliding },
     { "socket-count", "4 senders, lines of 100 B in writes of 16 KiB: counted per batch", 20000000,
       0, NULL, NULL, NULL, bench_socket_count },
     { "socket-file", "4 senders, lines of 200 B in writes of 16 KiB: into files, exactly once",
