@@ -10,6 +10,9 @@
  *   4. the record is compared, and where it differs, or nothing was found, the key looked up once
  *      more in full, and made.
  *
+ * Keys that are one column of 8 bytes without nulls take the same steps without images: they are
+ * compared where they lie.
+ *
  * So the misses of a block overlap. Step 3 and 4 are written once and compiled for each way of
  * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may
  * have made it.
@@ -199,6 +202,11 @@ ALWAYS uint64_t hash_of_cell(uint64_t seed, const struct cell *cell, uint64_t he
     return fold(cell->low ^ seed ^ FOLD_A, cell->high ^ head ^ (seed * FOLD_A) ^ FOLD_B);
 }
 
+ALWAYS uint64_t hash_of_word(uint64_t seed, uint64_t word, uint64_t head)
+{
+    return fold(word ^ seed ^ FOLD_A, head ^ (seed * FOLD_A) ^ FOLD_B);
+}
+
 /* Hashes of n images of a key of one column; `head` of an image says whether it is null. */
 static void hash_images(const struct table *t, const uint8_t *images, uint32_t n, uint64_t *hashes)
 {
@@ -206,8 +214,7 @@ static void hash_images(const struct table *t, const uint8_t *images, uint32_t n
     uint32_t i;
     if (t->shape->key_kind == KEY_WORD) {
         for (i = 0; i < n; i++, images += KEY_AT + 8)
-            hashes[i] = fold(load_u64(images + KEY_AT) ^ seed ^ FOLD_A,
-                             load_u64(images) ^ (seed * FOLD_A) ^ FOLD_B);
+            hashes[i] = hash_of_word(seed, load_u64(images + KEY_AT), load_u64(images));
         return;
     }
     for (i = 0; i < n; i++, images += KEY_AT + CELL_BYTES)
@@ -250,10 +257,89 @@ static int32_t run(struct table *t,
     return WEIR_OK;
 }
 
+/* ---- keys that are words ---- */
+
+#define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for */
+
+/* A word whose first entry was not it. */
+static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t word, uint32_t n,
+                               uint32_t *slot)
+{
+    _Alignas(8) uint8_t image[KEY_AT + 8] = { 0 };
+    memcpy(image + KEY_AT, &word, 8);
+    *slot = find(KEY_WORD, t, tag, image);
+    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, n, slot);
+    if (*slot != WEIR_NO_SLOT && (what & MARK))
+        slab_mark(&t->keys, *slot, slab_record(&t->keys, *slot));
+    return WEIR_OK;
+}
+
+/* A block of words that lie in words[rows[i]]; their hashes are there. */
+ALWAYS int32_t pass_words(int what, struct table *t, uint32_t n, const uint64_t *words,
+                          const uint32_t *rows, const uint64_t *hash, uint32_t *slots)
+{
+    const int small = t->index.mask < SMALL_INDEX;
+    uint32_t i;
+    if ((what & MARK) && slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
+    if (!small) {
+        for (i = 0; i < n; i++)
+            __builtin_prefetch(&t->index.entries[(uint32_t)hash[i] & t->index.mask]);
+        for (i = 0; i < n; i++) {
+            const uint32_t tag = (uint32_t)hash[i];
+            slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
+            if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
+        }
+    }
+    for (i = 0; i < n; i++) {
+        const uint64_t word = words[rows ? rows[i] : i];
+        const uint32_t tag = (uint32_t)hash[i];
+        if (small) slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
+        uint8_t *record = slots[i] == WEIR_NO_SLOT ? NULL : slab_record(&t->keys, slots[i]);
+        if (__builtin_expect(!record || load_u64(record + KEY_AT) != word || record[KEY_NULLS], 0)) {
+            if (word_again(what, t, tag, word, n, &slots[i])) return WEIR_FATAL;
+        } else if (what & MARK) {
+            slab_mark(&t->keys, slots[i], record);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* All keys of a call, where they are one column of 8 bytes without nulls: neither images nor lists of
+ * rows are made. */
+ALWAYS int32_t run_words(int what, struct table *t, const struct ArrowArray *const *keys,
+                         const uint64_t *hash, const uint32_t *selection, uint32_t n,
+                         uint32_t *slots)
+{
+    const uint64_t *words = keys[0]->buffers[1], seed = t->seed;
+    uint64_t hashes[BLOCK];
+    uint32_t from, i;
+    if (!t->batch_only && n && hash && !hash_fits(t, keys, hash, selection)) hash = NULL;
+    for (from = 0; from < n; from += BLOCK) {
+        const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
+        const uint32_t *rows = selection ? selection + from : NULL;
+        const uint64_t *block = rows ? words : words + from;
+        if (t->batch_only)
+            for (i = 0; i < m; i++) hashes[i] = hash_of_word(seed, block[rows ? rows[i] : i], 0);
+        else if (hash)
+            for (i = 0; i < m; i++) hashes[i] = hash[rows ? rows[i] : from + i];
+        else
+            for (i = 0; i < m; i++) hashes[i] = hash_fixed(seed, 0, 0, block[rows ? rows[i] : i]);
+        if (pass_words(what, t, m, block, rows, hashes, slots + from)) return WEIR_FATAL;
+    }
+    return WEIR_OK;
+}
+
+static int are_words(const struct table *t, const struct ArrowArray *const *keys)
+{
+    return t->shape->key_kind == KEY_WORD && !keys[0]->buffers[0] &&
+           t->shape->keys[0].type != WEIR_TYPE_FLOAT64;
+}
+
 void table_lookup(struct table *t, const struct ArrowArray *const *keys, const uint64_t *hash,
                   const uint32_t *selection, uint32_t n, uint32_t *slots)
 {
     if (t->index.used == 0) memset(slots, 0xff, n * sizeof *slots);
+    else if (are_words(t, keys)) run_words(0, t, keys, hash, selection, n, slots);
     else run(t, pass_read, keys, hash, selection, n, slots);
 }
 
@@ -263,5 +349,8 @@ int32_t table_insert(struct table *t, const struct ArrowArray *const *keys, cons
     /* The records of a rows table's keys have nothing that could change. */
     const int mark = !t->batch_only && t->shape->kind == WEIR_TABLE;
     if (n && index_room(&t->index, &t->memory, 1)) return WEIR_FATAL;
+    if (are_words(t, keys))
+        return mark ? run_words(MAKE | MARK, t, keys, hash, selection, n, slots)
+                    : run_words(MAKE, t, keys, hash, selection, n, slots);
     return run(t, mark ? pass_write : pass_make, keys, hash, selection, n, slots);
 }
