@@ -1,5 +1,5 @@
 /*
- * record.c - payloads of JOB, PLAN, STATE and DONE, version 1.
+ * record.c - payloads of JOB, PLAN, STATE, DONE and DROP, version 1.
  *
  * Primitives:
  *
@@ -25,6 +25,7 @@
  *            piece:     text table, u group (0 to 255), flag base, flag apart,
  *                       then extent if apart, else bytes
  *   DONE   text sink
+ *   DROP   text name
  *
  * Decoding trusts nothing: each length and count is compared with the bytes that are left, where
  * every element takes at least its smallest form. So the arena is never larger than a fixed
@@ -216,6 +217,14 @@ int32_t record_done_encode(const struct record_done *done, struct weir_buffer *o
     struct writer w = {out, WEIR_OK};
 
     write_text(&w, done->sink);
+    return w.class;
+}
+
+int32_t record_drop_encode(const struct record_drop *drop, struct weir_buffer *out)
+{
+    struct writer w = {out, WEIR_OK};
+
+    write_text(&w, drop->name);
     return w.class;
 }
 
@@ -537,6 +546,16 @@ int32_t record_done_decode(struct weir_bytes payload, struct record_done *out,
     memset(out, 0, sizeof *out);
     out->sink = read_text(&c);
     return read_end(&c, "DONE", out, sizeof *out, error);
+}
+
+int32_t record_drop_decode(struct weir_bytes payload, struct record_drop *out,
+                           struct record_arena **arena, struct weir_error *error)
+{
+    struct cursor c = cursor_of(payload, arena);
+
+    memset(out, 0, sizeof *out);
+    out->name = read_text(&c);
+    return read_end(&c, "DROP", out, sizeof *out, error);
 }
 
 void record_free(struct record_arena *arena)

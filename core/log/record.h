@@ -1,5 +1,5 @@
 /*
- * record.h - payloads of JOB, PLAN, STATE and DONE: structs, encoding, decoding. Version 1 of
+ * record.h - payloads of JOB, PLAN, STATE, DONE and DROP: structs, encoding, decoding. Version 1 of
  * each stands in record.c beside the code, with golden files. Numbers are little-endian varints,
  * text is length-prefixed.
  *
@@ -10,7 +10,7 @@
 
 #include "core/log/log.h"
 
-#define RECORD_VERSION 1u /* of all four payloads, for log_append */
+#define RECORD_VERSION 1u /* of all payloads, for log_append */
 
 struct record_module { const char *name; const char *hash; }; /* sha256 hex */
 struct record_table { const char *name; const char *signature; }; /* "instance/table" */
@@ -77,12 +77,14 @@ struct record_state {
 };
 
 struct record_done { const char *sink; };
+struct record_drop { const char *name; }; /* of an instance, or of a table as "instance/table" */
 
 struct record_arena;
 int32_t record_job_encode(const struct record_job *job, struct weir_buffer *out);
 int32_t record_plan_encode(const struct record_plan *plan, struct weir_buffer *out);
 int32_t record_state_encode(const struct record_state *state, struct weir_buffer *out);
 int32_t record_done_encode(const struct record_done *done, struct weir_buffer *out);
+int32_t record_drop_encode(const struct record_drop *drop, struct weir_buffer *out);
 /* DATA for anything malformed; *arena owns what `out` points to beside the payload. */
 int32_t record_job_decode(struct weir_bytes payload, struct record_job *out,
                           struct record_arena **arena, struct weir_error *error);
@@ -91,6 +93,8 @@ int32_t record_plan_decode(struct weir_bytes payload, struct record_plan *out,
 int32_t record_state_decode(struct weir_bytes payload, struct record_state *out,
                             struct record_arena **arena, struct weir_error *error);
 int32_t record_done_decode(struct weir_bytes payload, struct record_done *out,
+                           struct record_arena **arena, struct weir_error *error);
+int32_t record_drop_decode(struct weir_bytes payload, struct record_drop *out,
                            struct record_arena **arena, struct weir_error *error);
 void record_free(struct record_arena *arena);
 

@@ -266,6 +266,10 @@ static int32_t batch_failed(struct run *run, struct batch *batch)
 {
     weir_fail(&batch->error, WEIR_FATAL, "the batch failed without a reason");
     run_fail(run, batch->where, &batch->error);
+    if (run->checkpoint && batch->error.error_class == WEIR_DATA)
+        journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)batch->id,
+                    "the batch is planned and runs again at the next start, under the job as it is now; "
+                    "--replan runs it under a mended job");
     return batch->error.error_class;
 }
 

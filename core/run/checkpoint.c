@@ -578,3 +578,30 @@ int32_t checkpoint_done(struct run *run, struct batch *batch)
     if (!run->checkpoint || !any) return WEIR_OK;
     return log_run(run, &work);
 }
+
+/* ---- DROP ---- */
+
+static int32_t drop_work(struct log_work *work, struct weir_error *error)
+{
+    struct checkpoint *cp = work->run->checkpoint;
+    const struct run_options *options = work->run->options;
+    for (; work->appended < (int)options->n_drop; work->appended++) {
+        struct weir_buffer payload = { 0 };
+        struct record_drop drop = { options->drop[work->appended] };
+        int32_t result = record_drop_encode(&drop, &payload);
+        if (result == WEIR_OK)
+            result = log_append(cp->log, LOG_DROP, 1, cp->next_batch,
+                                (struct weir_bytes){ payload.data, payload.length }, error);
+        mem_free(payload.data);
+        if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    }
+    return log_sync(cp->log, error);
+}
+
+int32_t checkpoint_drop(struct run *run)
+{
+    struct log_work work = { .fn = drop_work };
+    if (run->only_pending || run->options->n_drop == 0) return WEIR_OK;
+    run->checkpoint->job_changed = 1;
+    return log_run(run, &work);
+}

@@ -8,9 +8,10 @@
 
 struct checkpoint;
 
-/* Opens the checkpoint of a job and reads it. CONFIG, RETRY, DATA, FATAL as log_open. [control] */
+/* Opens the checkpoint of a job and reads it; `seed` is the hash seed of a new one. CONFIG, RETRY, DATA, FATAL as
+ * log_open; *out also then, for checkpoint_close. [control] */
 int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const struct job *job,
-                        struct checkpoint **out, struct weir_error *error);
+                        uint64_t seed, struct checkpoint **out, struct weir_error *error);
 void checkpoint_close(struct checkpoint *cp);
 uint64_t checkpoint_seed(const struct checkpoint *cp);
 int64_t checkpoint_zero(const struct checkpoint *cp); /* INT64_MIN: not known yet */
@@ -28,6 +29,9 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
 /* The pending batch: its plan (owned by cp) with spools loaded into the readers. */
 const struct record_plan *checkpoint_pending(struct checkpoint *cp, uint64_t *batch);
 int32_t checkpoint_load_spools(struct checkpoint *cp, struct run *run, struct weir_error *error);
+
+/* Notes in the log what the user dropped, so that the next start knows. As checkpoint_plan. */
+int32_t checkpoint_drop(struct run *run);
 
 /* Each makes its record durable (DONE: with the next sync). They wait inside; a full disk makes them wait until there
  * is room. Failures are left in run_fail. */

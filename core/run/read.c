@@ -279,6 +279,8 @@ static int32_t list_partitions(struct run *run, struct source *source, int64_t t
     struct weir_partitions list = { .size = sizeof list, .batch_time_us = time_us,
                                     .names = (struct weir_names *)(void *)source,
                                     .add = partition_add };
+    if (run->job->trigger == TRIGGER_ONCE || run->job->trigger == TRIGGER_AVAILABLE_NOW)
+        list.flags |= WEIR_PARTITIONS_LAST;
     if (source->listed && run->job->trigger == TRIGGER_AVAILABLE_NOW) return WEIR_OK;
     source->n_known = 0;
     for (uint32_t k = 0; k < source->n_readers; k++) {

@@ -287,6 +287,41 @@ static int32_t take_done(struct checkpoint *cp, const struct log_record *record,
     return result;
 }
 
+static int is_of(const char *table, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(table, name, n) == 0 && (table[n] == '/' || table[n] == 0);
+}
+
+/* What was dropped by name is not there any more. */
+static int32_t take_drop(struct checkpoint *cp, const struct log_record *record,
+                         struct weir_error *error)
+{
+    struct record_drop drop;
+    struct record_arena *arena = NULL;
+    uint32_t kept = 0, tables = 0;
+    int32_t result = record_drop_decode(record->payload, &drop, &arena, error);
+    if (result != WEIR_OK) return result;
+    for (uint32_t i = 0; i < cp->n_pieces; i++) {
+        if (is_of(cp->pieces[i].table, drop.name))
+            stored_fini(&cp->pieces[i]);
+        else
+            cp->pieces[kept++] = cp->pieces[i];
+    }
+    cp->n_pieces = kept;
+    for (uint32_t i = 0; i < cp->n_tables; i++) {
+        if (is_of(cp->tables[i].name, drop.name)) {
+            free((void *)(uintptr_t)cp->tables[i].name);
+            free((void *)(uintptr_t)cp->tables[i].signature);
+        } else {
+            cp->tables[tables++] = cp->tables[i];
+        }
+    }
+    cp->n_tables = tables;
+    record_free(arena);
+    return WEIR_OK;
+}
+
 static int32_t take_record(void *arg, const struct log_record *record, struct weir_error *error)
 {
     struct checkpoint *cp = arg;
@@ -295,6 +330,7 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
     case LOG_PLAN: return take_plan(cp, record, error);
     case LOG_STATE: return take_state(cp, record, error);
     case LOG_DONE: return take_done(cp, record, error);
+    case LOG_DROP: return take_drop(cp, record, error);
     default:
         return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir does "
                          "not know: it was written by a newer one", record->type);
@@ -304,7 +340,7 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
 /* ---- open and close ---- */
 
 int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const struct job *job,
-                        struct checkpoint **out, struct weir_error *error)
+                        uint64_t seed, struct checkpoint **out, struct weir_error *error)
 {
     struct log_report report = { 0 };
     struct checkpoint *cp = calloc(1, sizeof *cp);
@@ -320,8 +356,7 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     cp->dead_age_us = job->dead_age_us;
     cp->job_text = json_dumps(job->canonical, JSON_COMPACT);
     if (!cp->job_text) return weir_fail(error, WEIR_FATAL, "out of memory");
-    /* drawn before the log is opened, so that a test which fixes chance fixes the seed at every start */
-    sys_random(sys, &cp->seed, sizeof cp->seed);
+    cp->seed = seed;
     struct log_options options = { .directory = job->checkpoint, .job_name = job->name };
 #ifdef WEIR_SMALL_LOG /* crash sweeps */
     options.segment_bytes = 1024;
@@ -461,11 +496,9 @@ static struct cp_group *group_by_name(struct checkpoint *cp, const char *name, u
 
 static int dropped(const struct run *run, const char *table)
 {
-    for (uint32_t i = 0; i < run->options->n_drop; i++) {
-        size_t n = strlen(run->options->drop[i]);
-        if (strncmp(table, run->options->drop[i], n) == 0 && (table[n] == '/' || table[n] == 0))
-            return 1;
-    }
+    if (run->only_pending) return 0;
+    for (uint32_t i = 0; i < run->options->n_drop; i++)
+        if (is_of(table, run->options->drop[i])) return 1;
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * what recovery owes (commits, the pending batch) → the loop. End: the same backwards, also from a start
  * that failed half way.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,12 +16,14 @@
 #include "core/run/memory.h"
 #include "core/run/rate.h"
 #include "core/run/read.h"
+#include "core/run/replan.h"
 #include "core/run/run.h"
 #include "core/run/stage.h"
 #include "core/run/trigger.h"
 #include "core/sys/planted.h"
 
 #define BATCH_BYTES (256ull << 20)
+#define FULL_RETRY_US 1000000
 
 void run_fail(struct run *run, const char *where, const struct weir_error *error)
 {
@@ -167,6 +170,11 @@ static int never(void *arg)
     return 0;
 }
 
+static int is_stopping(void *arg)
+{
+    return ((struct run *)arg)->stopping;
+}
+
 static int32_t open_sources(struct run *run, struct weir_error *error)
 {
     for (uint32_t i = 0; i < run->n_sources; i++)
@@ -237,6 +245,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
+    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run);
     if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
@@ -329,6 +338,7 @@ static int exit_of_open(int32_t result)
 static int run_once(struct run *run, struct report *report, int only_pending)
 {
     struct weir_error error = WEIR_ERROR_INIT;
+    run->only_pending = only_pending;
     run->plan = plan_create(run->job, run->registry, run->sys, run->journal, run->hash_seed, 0,
                             report);
     if (!run->plan) return 78;
@@ -344,26 +354,43 @@ static int run_once(struct run *run, struct report *report, int only_pending)
     return run->failed ? run->exit_status : 0;
 }
 
-/* A batch that was planned under another job is finished under that job first. */
-static int finish_with_logged_job(struct run *run, struct report *report)
+/* Runs what is owed under the logged job, and closes the checkpoint behind it. */
+static int run_logged(struct run *run, struct job *old, struct report *report)
 {
-    const char *text = checkpoint_other_job(run->checkpoint, checkpoint_text(run->checkpoint));
-    if (!text || run->options->replan) return 0;
-    struct job *old = job_from_text(run->sys, text, report);
-    if (!old) return 78;
     const struct job *new_job = run->job;
     old->memory_limit = new_job->memory_limit; /* the batch may have been too large for the old one */
     journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
-                "the job has changed while a batch was pending: the batch is finished as it was "
-                "planned");
+                "a batch is pending from before: it is finished first, as it was planned");
     run->job = old;
     int status = run_once(run, report, 1);
     run->job = new_job;
+    if (status == 78 && report->errors)
+        journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
+                    "the job as it was when it planned the pending batch can't start: put back what it "
+                    "lacks, or run the batch under the job as it is now with --replan");
+    checkpoint_close(run->checkpoint);
+    run->checkpoint = NULL;
+    return status;
+}
+
+/* A batch that was planned under another job is finished under that job first, unless the user wants it otherwise;
+ * before state is dropped, a pending batch is finished with it. */
+static int finish_with_logged_job(struct run *run, struct report *report)
+{
+    const struct run_options *options = run->options;
+    const char *text = checkpoint_other_job(run->checkpoint, checkpoint_text(run->checkpoint));
+    int pending = checkpoint_has_pending(run->checkpoint), status = 0;
+    if (!text && pending && options->n_drop) text = checkpoint_text(run->checkpoint);
+    if (!text) return 0;
+    struct job *old = job_from_text(run->sys, text, report);
+    if (!old) return 78;
+    if (pending && options->replan)
+        status = replan_allowed(run, old) ? 0 : run->exit_status;
+    else
+        status = run_logged(run, old, report);
     free(old->checkpoint);
     old->checkpoint = NULL;
     job_free(old);
-    checkpoint_close(run->checkpoint);
-    run->checkpoint = NULL;
     return status;
 }
 
@@ -386,16 +413,35 @@ static void run_reset(struct run *run)
     run->watermark_us = run->previous_watermark_us = WEIR_WATERMARK_NONE;
 }
 
+static int is_full(const struct weir_error *error)
+{
+    return error->error_class == WEIR_RETRY && (error->code == ENOSPC || error->code == EDQUOT);
+}
+
+/* A disk that is full pauses the start, as it would pause a running job. */
 static int open_checkpoint(struct run *run)
 {
-    struct weir_error error = WEIR_ERROR_INIT;
-    int32_t result = checkpoint_open(run->sys, run->journal, run->job, &run->checkpoint, &error);
-    if (result == WEIR_OK) {
-        run->hash_seed = checkpoint_seed(run->checkpoint);
-        return 0;
+    uint64_t seed; /* drawn once, so that a test which fixes chance fixes it however often it is tried */
+    sys_random(run->sys, &seed, sizeof seed);
+    for (int tries = 0;; tries++) {
+        struct weir_error error = WEIR_ERROR_INIT;
+        int32_t result =
+            checkpoint_open(run->sys, run->journal, run->job, seed, &run->checkpoint, &error);
+        if (result == WEIR_OK) {
+            run->hash_seed = checkpoint_seed(run->checkpoint);
+            return 0;
+        }
+        if (!is_full(&error) || run->stopping) {
+            run_fail(run, "checkpoint", &error);
+            return run->exit_status = exit_of_open(result);
+        }
+        if (tries == 0)
+            journal_add(run->journal, WEIR_LOG_WARN, NULL, -1,
+                        "the checkpoint can't be opened; the job waits: %s", error.text);
+        checkpoint_close(run->checkpoint);
+        run->checkpoint = NULL;
+        run_await(run, is_stopping, run, sys_mono(run->sys) + FULL_RETRY_US);
     }
-    run_fail(run, "checkpoint", &error);
-    return run->exit_status = exit_of_open(result);
 }
 
 int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,

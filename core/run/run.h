@@ -16,6 +16,7 @@
  *   spooled.c     rows that are logged with STATE and delivered from the log
  *   checkpoint.c  PLAN, STATE, DONE, JOB; positions; recovery; retention
  *   reject.c      bad rows and dead letters
+ *   replan.c      a pending batch under another job
  *   run.c         start and end
  *
  * Threads. The coordinator owns everything but: a segment while its task runs (that worker), a pipe and its
@@ -352,7 +353,8 @@ struct run_options {
     uint32_t workers;        /* 0: the job's, else the cores */
     uint64_t max_batches;    /* 0: no limit; then stops as after SIGTERM */
     uint32_t target_rows;    /* chunk size in tests; 0: default */
-    int replan;
+    int replan;              /* a pending batch runs under this job, not under the one that planned it */
+    int replan_anyway;       /* also where sinks may see rows twice */
     const char *const *drop; uint32_t n_drop; /* instances whose state is dropped */
     struct run_hooks hooks;
 };
@@ -396,6 +398,7 @@ struct run {
     int stopping;            /* 1: drain, 2: now */
     int failed;
     int opened_all;          /* every sink is open */
+    int only_pending;        /* it ends after the pending batch; no state is dropped before that */
     int exit_status;
     struct weir_error error;
     char error_where[128];

@@ -258,6 +258,8 @@ static int32_t file_partitions(void *self, struct weir_partitions *list, struct 
     for (i = 0; i < source->n_order && status == WEIR_OK; i++)
         if (!source->order_list[i]->gone && !source->order_list[i]->skipped)
             status = list->add(list->names, source->order_list[i]->name);
+    if (status == WEIR_OK && source->n_files == 0 && list->flags & WEIR_PARTITIONS_LAST)
+        status = listing_expects(source, error);
     if (status == WEIR_OK && source->n_files == 0 && !source->missing) {
         source->missing = 1;
         source->host->log(source->context, WEIR_LOG_INFO, "there are no files yet");

@@ -88,6 +88,8 @@ struct source {
 /* The file of a name, made if `make`; NULL without memory, or where there is none. Under the lock. */
 struct file *file_get(struct source *source, const char *name, int make);
 /* Finds the files that there are and sorts them into order_list. Under the lock. */
+/* For a job that does not wait: a path that is no pattern has to be there, unless files are taken away. OK; CONFIG. */
+int32_t listing_expects(struct source *source, struct weir_error *error);
 int32_t listing_make(struct source *source, int64_t until_us, struct weir_error *error);
 /* Makes durable which names are in the directory of `path`. OK where that has gone. */
 int32_t listing_settle(struct source *source, const char *path, struct weir_error *error);

@@ -370,6 +370,18 @@ int32_t listing_make(struct source *source, int64_t until_us, struct weir_error 
     return WEIR_OK;
 }
 
+int32_t listing_expects(struct source *source, struct weir_error *error)
+{
+    struct walk walk = { source, 0, error };
+    struct weir_io_stat stat;
+    if (is_pattern(source->path, strlen(source->path)) || source->on_done != DONE_KEEP)
+        return WEIR_OK;
+    int32_t status = look(&walk, source->path, &stat);
+    if (status != WEIR_UNSUPPORTED) return status;
+    return weir_fail(error, WEIR_CONFIG, "'%s' does not exist, and a job that takes what is there now "
+                     "does not wait for it", source->path);
+}
+
 int listing_find_inode(struct source *source, const char *name, uint64_t inode, char *out,
                        size_t size)
 {

@@ -440,7 +440,7 @@ static int32_t add_name(struct weir_names *names, const char *name)
 int32_t fake_partitions(struct fake *fake, int64_t batch_time_us)
 {
     const struct weir_source *source = fake->component->table;
-    struct weir_partitions list = { sizeof list, 0, batch_time_us, (struct weir_names *)fake,
+    struct weir_partitions list = { sizeof list, fake->listing, batch_time_us, (struct weir_names *)fake,
                                     add_name };
     fake->names.length = 0;
     return source->partitions(fake->self, &list, &fake->error);

@@ -24,6 +24,7 @@ struct fake {
     struct weir_buffer bytes;   /* of a bytes source: what it gave */
     struct weir_buffer head;
     struct weir_buffer counters; /* "name=delta\n" each */
+    uint32_t listing;            /* WEIR_PARTITIONS_… of the next listings */
     struct weir_buffer names;    /* partitions of the last listing, "name\n" each */
     uint64_t n_rows, n_rejects, n_emits;
     int quiet;            /* rows are counted only */

@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 #include <zstd.h>
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+#endif
 
 #include "tests/plugins/entries/entries.h"
 #include "tests/plugins/fake_host.h"
@@ -503,6 +506,36 @@ static void compressed_files_are_frames_behind_each_other(void **state)
     fake_destroy(&fake);
 }
 
+#ifdef HAVE_ZLIB
+static void gzip_files_are_members_behind_each_other(void **state)
+{
+    struct fake fake;
+    char text[64];
+    size_t n, got = 0;
+    (void)state;
+    start(&fake, "\"path\": \"/out\", \"compression\": \"gzip\", \"roll\": {\"size\": \"50\"}",
+          "a string", 0);
+    batch(&fake, 0, "[[\"one\"]]");
+    batch(&fake, 1, "[[\"two\"]]");
+    batch(&fake, 2, "[[\"three\"]]");
+    const uint8_t *bytes = sim_disk_file(disk, "/out/" P(0, 0) ".gz", &n);
+    assert_non_null(bytes);
+    z_stream z = { .next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)n };
+    assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+    while (z.avail_in) {
+        z.next_out = (Bytef *)text + got;
+        z.avail_out = (uInt)(sizeof text - got);
+        assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+        got = sizeof text - z.avail_out;
+        assert_int_equal(inflateReset(&z), Z_OK);
+    }
+    inflateEnd(&z);
+    assert_int_equal(got, strlen("one\ntwo\nthree\n"));
+    assert_memory_equal(text, "one\ntwo\nthree\n", got);
+    fake_destroy(&fake);
+}
+#endif
+
 static void changes_have_to_be_asked_for(void **state)
 {
     struct fake fake;
@@ -580,6 +613,9 @@ int main(void)
         TEST(a_long_manifest_is_read_window_by_window),
         TEST(a_file_that_is_there_already_is_not_replaced),
         TEST(compressed_files_are_frames_behind_each_other),
+#ifdef HAVE_ZLIB
+        TEST(gzip_files_are_members_behind_each_other),
+#endif
         TEST(changes_have_to_be_asked_for),
         TEST(wrong_options_are_refused),
         TEST(many_directories_are_written_with_few_handles),

@@ -529,6 +529,27 @@ static void old_files_are_left_out_and_counted(void **state)
     fake_destroy(&fake);
 }
 
+static void a_job_that_does_not_wait_wants_its_path(void **state)
+{
+    static const struct {
+        const char *options;
+        uint32_t listing;
+        int32_t status;
+    } cases[] = { { "\"path\": \"/absent\"", 0, WEIR_OK },
+                  { "\"path\": \"/absent\"", WEIR_PARTITIONS_LAST, WEIR_CONFIG },
+                  { "\"path\": \"/absent/*\"", WEIR_PARTITIONS_LAST, WEIR_OK },
+                  { "\"path\": \"/absent\", \"on_done\": \"delete\"", WEIR_PARTITIONS_LAST, WEIR_OK } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake fake;
+        begin(&fake, entry_format_text, cases[i].options);
+        fake.listing = cases[i].listing;
+        assert_int_equal(fake_partitions(&fake, 0), cases[i].status);
+        if (cases[i].status) assert_non_null(strstr(fake.error.text, "/absent' does not exist"));
+        fake_destroy(&fake);
+    }
+}
+
 static void wrong_options_are_refused(void **state)
 {
     static const char *const options[] = {
@@ -569,6 +590,7 @@ int main(void)
         TEST(a_directory_with_a_manifest_is_read_by_it),
         TEST(files_that_were_read_are_deleted_or_archived),
         TEST(old_files_are_left_out_and_counted),
+        TEST(a_job_that_does_not_wait_wants_its_path),
         TEST(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

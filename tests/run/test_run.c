@@ -31,6 +31,30 @@ static const char three_partitions[] =
 
 static const char *job_text = one_partition;
 
+/* Rows that show only what a two-phase sink commits. */
+#define TWO_PHASE                                                                                  \
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","                    \
+    " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 300, \"step\": 9,"                  \
+    "                      \"max_records\": 60}},"                                                 \
+    " \"operators\": {\"d\": {\"plugin\": \"toy_double\", \"from\": \"n\"},"                           \
+    "                 \"s\": {\"plugin\": \"toy_sum\", \"from\": \"d\"}},"                             \
+    " \"sinks\": {\"plain\": {\"plugin\": \"toy_sink\", \"from\": \"d\"},"
+static const char two_phase[] = TWO_PHASE " \"sums\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}}";
+static const char two_phase_changed[] =
+    TWO_PHASE " \"sums\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}, \"catch_up\": \"2h\"}";
+static const char without_state[] =
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+    " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 300, \"step\": 9,"
+    "                      \"max_records\": 60}},"
+    " \"operators\": {\"d\": {\"plugin\": \"toy_double\", \"from\": \"n\"}},"
+    " \"sinks\": {\"plain\": {\"plugin\": \"toy_sink\", \"from\": \"d\"},"
+    " \"sums\": {\"plugin\": \"toy_sink\", \"from\": \"d\"}}}";
+
+static struct run_options settings; /* of the next lives */
+static struct weir_sys *running;
+static void (*before)(struct weir_sys *sys, struct sim_disk *disk);
+static char said[8192]; /* by the journal of the last life */
+
 static struct weir_sys *outside;
 static struct registry *registry;
 
@@ -55,19 +79,30 @@ static int teardown(void **state)
     return 0;
 }
 
+static void note(void *arg, const char *line, uint64_t length)
+{
+    size_t n = strlen(said);
+    (void)arg;
+    snprintf(said + n, sizeof said - n, "%.*s\n", (int)length, line);
+}
+
 /* One life of the engine on the disk; the exit status, or -1 if it was killed. */
 static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t kill_at,
                 uint64_t *calls)
 {
     struct report report = { 0 };
-    struct run_options options = { .workers = workers };
+    struct run_options options = settings;
+    options.workers = workers;
     struct run_summary summary = { 0 };
     struct weir_sys *sys = sim_create(disk, 1700000000000000, seed);
     int io_error;
     struct job *job = job_read(sys, "job.json", job_text, &report, &io_error);
     assert_non_null(job);
+    running = sys;
+    if (before) before(sys, disk);
+    said[0] = 0;
     sim_kill_at(sys, kill_at);
-    struct journal *journal = kill_at ? NULL : journal_create(sys, 0, WEIR_LOG_WARN, NULL, NULL);
+    struct journal *journal = kill_at ? NULL : journal_create(sys, 0, WEIR_LOG_WARN, note, NULL);
     int status = run_job(sys, job, registry, journal, &options, &report, &summary);
     if (journal) journal_destroy(journal);
     for (uint32_t i = 0; i < report.n; i++) print_message("%s\n", report.findings[i].text);
@@ -160,6 +195,115 @@ static void a_kill_at_any_call_loses_and_doubles_nothing(void **state)
     free(want);
 }
 
+static void kill_now(void *arg, uint64_t batch)
+{
+    (void)arg;
+    if (batch == 2) sim_kill_at(running, sim_calls(running) + 1);
+}
+
+/* A disk on which batch 2 of `job` is planned and not finished. */
+static struct sim_disk *pending_disk(const char *job)
+{
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    job_text = job;
+    settings = (struct run_options){ .hooks = { .plan_done = kill_now } };
+    assert_int_equal(life(disk, 3, 1, UINT64_MAX, NULL), -1);
+    settings = (struct run_options){ 0 };
+    return disk;
+}
+
+static void a_pending_batch_is_replanned_where_nothing_was_seen(void **state)
+{
+    (void)state;
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = two_phase_changed;
+    settings.replan = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    assert_string_equal(said, "");
+    sim_disk_destroy(disk);
+    settings = (struct run_options){ 0 };
+}
+
+static void replanning_names_the_sinks_that_may_see_rows_twice(void **state)
+{
+    (void)state;
+    struct sim_disk *disk = pending_disk(one_partition);
+    job_text = two_phase_changed;
+    settings.replan = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 78);
+    assert_non_null(strstr(said, "\"again\" may have seen rows"));
+    assert_null(strstr(said, "plain"));
+    settings.replan_anyway = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    assert_non_null(strstr(said, "\"again\" may see rows of it twice"));
+    sim_disk_destroy(disk);
+    settings = (struct run_options){ 0 };
+}
+
+static void dropped_state_stays_dropped(void **state)
+{
+    static const char *const names[] = { "s" };
+    (void)state;
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = without_state;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 78);
+    assert_non_null(strstr(said, "--drop s"));
+    settings.drop = names;
+    settings.n_drop = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    settings = (struct run_options){ 0 };
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    job_text = two_phase; /* s comes again, with nothing in it */
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    sim_disk_destroy(disk);
+}
+
+static void a_pending_batch_has_its_state_though_it_is_to_be_dropped(void **state)
+{
+    static const char *const names[] = { "s" };
+    (void)state;
+    job_text = two_phase;
+    char *want = undisturbed(1, 3);
+    struct sim_disk *disk = pending_disk(two_phase);
+    settings = (struct run_options){ .drop = names, .n_drop = 1 };
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    settings = (struct run_options){ 0 };
+    char *sums = toy_text("sums");
+    const char *in_want = strstr(want, "--\n") + 3;
+    size_t same = 0, lines = 0;
+    for (; sums[same] && sums[same] == in_want[same]; same++) lines += sums[same] == '\n';
+    assert_int_equal(lines, 3); /* a line a batch: the last two begin anew */
+    free(sums);
+    free(want);
+    sim_disk_destroy(disk);
+}
+
+static void make_room(void *arg)
+{
+    sim_disk_limit(arg, UINT64_MAX);
+}
+
+static void arm_room(struct weir_sys *sys, struct sim_disk *disk)
+{
+    sim_at(sys, sys_mono(sys) + 5000000, make_room, disk);
+}
+
+static void a_disk_that_is_full_at_the_start_is_waited_for(void **state)
+{
+    (void)state;
+    job_text = one_partition;
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    sim_disk_limit(disk, 1);
+    before = arm_room;
+    int status = life(disk, 3, 1, 0, NULL);
+    before = NULL;
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(said, "the job waits"));
+    sim_disk_destroy(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +311,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_rows_are_the_same_with_other_workers_and_orders_of_tasks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kill_at_any_call_loses_and_doubles_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_pending_batch_is_replanned_where_nothing_was_seen, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(replanning_names_the_sinks_that_may_see_rows_twice, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(dropped_state_stays_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

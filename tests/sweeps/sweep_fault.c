@@ -202,7 +202,7 @@ static void arm(struct weir_sys *sys, void *arg)
     armed = 1;
 }
 
-#define TRY_AGAIN 75 /* a job that finds no room for a checkpoint does not start */
+#define TRY_AGAIN 75 /* a job that was stopped before there was room for its checkpoint */
 
 static int must_be_whole(enum kind kind)
 {
@@ -258,7 +258,8 @@ static int fault_life(struct sweep *sweep, enum kind kind, uint64_t point)
     else if (mem_in_use() != in_use)
         snprintf(sweep->why, sizeof sweep->why, "%" PRIu64 " bytes were not given back",
                  mem_in_use() - in_use);
-    else if (life.status != 0 && must_be_whole(kind) && !(kind == FULL && life.status == TRY_AGAIN))
+    else if (life.status != 0 && must_be_whole(kind) &&
+             !(kind == FULL && life.status == TRY_AGAIN && sweep->job->stopped))
         snprintf(sweep->why, sizeof sweep->why, "it should go on, and ends with status %d", life.status);
     else if (life.status == 0 && !fault.signals && !sweep->job->stopped &&
              sweep_judge(sweep, fault.disk) != 0)

@@ -374,7 +374,7 @@ static void print_sinks(const json_t *sinks, const json_t *uncommitted)
                number_at(s, "rows"));
     }
     json_array_foreach(uncommitted, i, s) {
-        if (i == 0) puts("not committed yet");
+        if (i == 0) puts("not finished yet");
         fputs("  ", stdout);
         text_puts(stdout, text_at(s, "sink"));
         printf("  batch %lld, %lld bytes\n", number_at(s, "batch"), number_at(s, "bytes"));

@@ -18,7 +18,8 @@ void job_args_usage(FILE *to, const char *command)
             "  --plugin-path DIR     where plugins are searched first; may be repeated\n"
             "  --max-batches N       stop after N batches\n"
             "  --drop NAME           drop the state of an instance; may be repeated\n"
-            "  --replan              run a pending batch under the job as it is now\n"
+            "  --replan              run a pending batch under the job as it is now; refused where sinks\n"
+            "                        may see rows twice, unless --yes is there, too\n"
             "  --summary FILE        write what was done as JSON at the end\n"
             "  --log text|json       form of the log on stderr\n"
             "  --log-level LEVEL     error, warn, info or debug\n\n"
@@ -129,6 +130,10 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
         }
         if (strcmp(word, "--replan") == 0) {
             args->options.replan = 1;
+            continue;
+        }
+        if (strcmp(word, "--yes") == 0) {
+            args->options.replan_anyway = 1;
             continue;
         }
         if (i + 1 == argc) return bad("wants a value", word);

@@ -206,10 +206,12 @@ static int32_t take_sink(struct look *look, const struct record_sink *sink, uint
     *to = (struct look_sink){ keep_text(look, sink->name), sink->outcome, batch, sink->rows };
     if (!to->name) return WEIR_FATAL;
     look->n_sinks++;
-    if (sink->outcome != SINK_COMMITTABLE) return WEIR_OK;
+    uint64_t owed = sink->committable.length;
+    if (sink->outcome != SINK_COMMITTABLE && sink->outcome != SINK_SPOOLED) return WEIR_OK;
+    for (uint32_t i = 0; i < sink->n_output; i++) owed += sink->output[i].length;
     struct look_committable *open = ADD(look, committables);
     if (!open) return WEIR_FATAL;
-    *open = (struct look_committable){ to->name, batch, sink->committable.length, 0 };
+    *open = (struct look_committable){ to->name, batch, owed, 0 };
     look->n_committables++;
     return WEIR_OK;
 }
@@ -251,6 +253,25 @@ static int32_t take_done(struct look *look, const struct log_record *record,
     return class;
 }
 
+/* What was dropped by name is not there any more. */
+static int32_t take_drop(struct look *look, const struct log_record *record,
+                         struct weir_error *error)
+{
+    struct record_drop drop;
+    struct record_arena *arena = NULL;
+    uint32_t kept = 0;
+    int32_t class = record_drop_decode(record->payload, &drop, &arena, error);
+    for (uint32_t i = 0; class == WEIR_OK && i < look->n_pieces; i++) {
+        const char *table = look->pieces[i].table;
+        size_t n = strlen(drop.name);
+        if (strncmp(table, drop.name, n) != 0 || (table[n] != '/' && table[n] != 0))
+            look->pieces[kept++] = look->pieces[i];
+    }
+    if (class == WEIR_OK) look->n_pieces = kept;
+    record_free(arena);
+    return class;
+}
+
 static int32_t take_record(void *arg, const struct log_record *record, struct weir_error *error)
 {
     int32_t class;
@@ -262,7 +283,7 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
     case LOG_PLAN: class = take_plan(arg, record, error); break;
     case LOG_STATE: class = take_state(arg, record, error); break;
     case LOG_DONE: class = take_done(arg, record, error); break;
-    case LOG_DROP: class = WEIR_OK; break;
+    case LOG_DROP: class = take_drop(arg, record, error); break;
     default:
         return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir "
                          "does not know: it was written by a newer one", record->type);
@@ -351,6 +372,20 @@ static int committable_order(const void *a, const void *b)
     return order ? order : (int)x->done - (int)y->done;
 }
 
+/* What a DONE closed is no longer open: it is finished. */
+static void settle_sinks(struct look *look)
+{
+    for (uint32_t i = 0; i < look->n_sinks; i++) {
+        struct look_sink *sink = &look->sinks[i];
+        int open = 0;
+        for (uint32_t k = 0; k < look->n_committables; k++)
+            open |= look->committables[k].batch == sink->batch &&
+                    strcmp(look->committables[k].sink, sink->name) == 0;
+        if (!open && (sink->outcome == SINK_COMMITTABLE || sink->outcome == SINK_SPOOLED))
+            sink->outcome = SINK_FINISHED;
+    }
+}
+
 static void choose_sinks(struct look *look)
 {
     struct look_sink *s = look->sinks;
@@ -368,6 +403,7 @@ static void choose_sinks(struct look *look)
         if (!c[i].done && !done) c[kept++] = c[i];
     }
     look->n_committables = kept;
+    settle_sinks(look);
 }
 
 /* ---- open and close ---- */

@@ -73,9 +73,11 @@ struct weir_next_result {
 
 struct weir_names; /* a list that the source fills by weir_source_partitions.add */
 
+#define WEIR_PARTITIONS_LAST 1u /* the job ends with what is there now: nothing to wait for */
+
 struct weir_partitions {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t flags; /* WEIR_PARTITIONS_… */
     int64_t batch_time_us;
     struct weir_names *names;
     /* Purpose: adds a partition name; the order of reading is the order of adding.
