@@ -18,7 +18,7 @@
  *   PLAN   s time_us, s late_us, text absent[], move[] moves, move[] forgotten
  *            move: text source, text partition, bytes from, bytes until, u rows, u bytes,
  *                  flag ended, extent[] spool
- *   STATE  s watermark_us, watermark[], sink[], piece[], flag has_map,
+ *   STATE  s watermark_us, s late_us, watermark[], sink[], piece[], flag has_map,
  *          move[] map (none without has_map), u dead letters, extent[] dead
  *            watermark: text node, s us
  *            sink:      text name, u outcome (1 to 4), u rows, bytes committable, extent[] output
@@ -187,6 +187,7 @@ int32_t record_state_encode(const struct record_state *state, struct weir_buffer
     uint32_t i;
 
     write_s(&w, state->watermark_us);
+    write_s(&w, state->late_us);
     write_u(&w, state->n_watermarks);
     for (i = 0; i < state->n_watermarks; i++) {
         write_text(&w, state->watermarks[i].node);
@@ -521,6 +522,7 @@ int32_t record_state_decode(struct weir_bytes payload, struct record_state *out,
 
     memset(out, 0, sizeof *out);
     out->watermark_us = read_s(&c);
+    out->late_us = read_s(&c);
     out->n_watermarks = read_array(&c, 2, sizeof *out->watermarks, &memory);
     out->watermarks = memory;
     for (i = 0; i < out->n_watermarks && !c.why; i++) {

@@ -67,6 +67,7 @@ struct record_watermark { const char *node; int64_t us; };
 
 struct record_state {
     int64_t watermark_us;                 /* W(n+1), global */
+    int64_t late_us;                      /* W(n), which rows of batch n+1 are late by */
     uint32_t n_watermarks; struct record_watermark *watermarks;
     uint32_t n_sinks; struct record_sink *sinks;
     uint32_t n_pieces; struct record_piece *pieces;

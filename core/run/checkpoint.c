@@ -399,6 +399,7 @@ static int32_t append_state(struct state_work *s, struct weir_error *error)
     struct batch *batch = s->work.batch;
     struct weir_buffer payload = { 0 };
     struct record_state state = { .watermark_us = run->next_watermark_us,
+                                  .late_us = batch->evict_us,
                                   .dead_letters = rejects_count(batch->rejects),
                                   .n_dead = (uint32_t)s->wrote_dead,
                                   .dead = &s->dead_extent,

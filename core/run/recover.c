@@ -255,7 +255,7 @@ static int32_t take_state(struct checkpoint *cp, const struct log_record *record
     if (result == WEIR_OK) result = take_sinks(cp, &state, record->batch);
     for (uint32_t i = 0; result == WEIR_OK && i < state.n_dead; i++)
         cp_note_dead(cp, &state.dead[i], cp->last_time_us);
-    cp->previous_watermark_us = cp->watermark_us;
+    cp->previous_watermark_us = state.late_us;
     cp->watermark_us = state.watermark_us;
     cp->next_batch = record->batch + 1;
     cp->any_batch = 1;

@@ -63,6 +63,7 @@ static struct record_piece pieces[] = {
 };
 static const struct record_state state = {
     .watermark_us = INT64_MIN,
+    .late_us = -7,
     .n_watermarks = 2,
     .watermarks = watermarks,
     .n_sinks = 2,
@@ -147,6 +148,7 @@ static void a_decoded_state_has_its_fields(void **unused)
     (void)unused;
     assert_int_equal(record_state_encode(&state, &b), WEIR_OK);
     assert_int_equal(record_state_decode(bytes_of(&b), &s, &arena, NULL), WEIR_OK);
+    assert_int_equal(s.late_us, -7);
     assert_true(s.watermark_us == INT64_MIN && s.watermarks[1].us == INT64_MAX);
     assert_string_equal(s.sinks[0].name, "out");
     assert_int_equal(s.sinks[0].committable.length, 5);

@@ -257,7 +257,7 @@ static const char file_churn_file[] =
     " \"operators\": {\"c\": {\"plugin\": \"churn\", \"from\": \"in\"}},"
     " \"sinks\": {\"out\": {\"plugin\": \"file\", \"from\": \"c\", \"path\": \"out\", \"format\": \"csv\"}}}";
 
-const struct sweep_job sweep_jobs[] = {
+static const struct sweep_job engine_jobs[] = {
     { .name = "file-filter-file", .text = file_filter_file, .outputs = { "out" },
       .fill = fill_numbers },
     /* one worker: with more of them `order` is not kept strictly in the first batch of a life */
@@ -278,11 +278,19 @@ const struct sweep_job sweep_jobs[] = {
     { .name = "stdin-dice-seen", .text = stdin_dice_seen, .outputs = { "seen" }, .seen = 1,
       .script = script_stdin, .source = "in", .judge = judge_dice },
 };
-const uint32_t n_sweep_jobs = sizeof sweep_jobs / sizeof *sweep_jobs;
+#define N_ENGINE_JOBS (sizeof engine_jobs / sizeof *engine_jobs)
+
+const struct sweep_job *sweep_job_at(uint32_t i)
+{
+    if (i < N_ENGINE_JOBS) return &engine_jobs[i];
+    i -= N_ENGINE_JOBS;
+    return i < n_sweep_state_jobs ? &sweep_state_jobs[i] : NULL;
+}
 
 const struct sweep_job *sweep_job_find(const char *name)
 {
-    for (uint32_t i = 0; i < n_sweep_jobs; i++)
-        if (strcmp(sweep_jobs[i].name, name) == 0) return &sweep_jobs[i];
+    const struct sweep_job *job;
+    for (uint32_t i = 0; (job = sweep_job_at(i)); i++)
+        if (strcmp(job->name, name) == 0) return job;
     return NULL;
 }

@@ -230,7 +230,7 @@ void output_cut(struct output *out, uint64_t until)
     while (out->n && out->batches[out->n - 1].batch >= until) free(out->batches[--out->n].text);
 }
 
-void output_fini(struct output *out)
+void output_free(struct output *out)
 {
     for (uint32_t i = 0; i < out->n; i++) free(out->batches[i].text);
     free(out->batches);

@@ -34,7 +34,7 @@ int output_read(const struct sim_disk *disk, const char *directory, int settled,
 /* The same for the sink `seen` (parts.c): a file per batch, one with a `!` where rows were others. */
 int seen_read(const struct sim_disk *disk, const char *directory, struct output *out,
               char why[ORACLE_TEXT]);
-void output_fini(struct output *out);
+void output_free(struct output *out);
 /* Forgets batches from `until` on. */
 void output_cut(struct output *out, uint64_t until);
 /* All bytes in order; malloc'ed. */

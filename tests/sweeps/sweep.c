@@ -11,6 +11,12 @@
 
 ENTRY(entry_operator_basic);
 ENTRY(entry_operator_aggregate);
+ENTRY(entry_operator_deduplicate);
+ENTRY(entry_operator_group);
+ENTRY(entry_operator_join);
+ENTRY(entry_operator_order);
+ENTRY(entry_operator_window);
+ENTRY(entry_operator_state);
 ENTRY(entry_function_builtin);
 
 #define START_US INT64_C(1700000000000000)
@@ -49,6 +55,10 @@ static struct registry *modules(void)
     static const struct weir_plugin *(*const entries[])(const struct weir_host *,
                                                         struct weir_error *) = {
         entry_format_text, entry_format_csv, entry_operator_basic, entry_operator_aggregate,
+        entry_operator_deduplicate, entry_operator_group, entry_operator_join, entry_operator_order, entry_operator_window,
+#ifdef SWEEP_LUA
+        entry_operator_state,
+#endif
         entry_function_builtin, entry_source_file, entry_source_socket, entry_source_stdin,
         entry_sink_file
     };
@@ -109,7 +119,7 @@ void sweep_life(struct sweep *sweep, struct sim_disk *disk, struct life *life)
 
 static void free_outputs(struct output outputs[SWEEP_OUTPUTS])
 {
-    for (uint32_t i = 0; i < SWEEP_OUTPUTS; i++) output_fini(&outputs[i]);
+    for (uint32_t i = 0; i < SWEEP_OUTPUTS; i++) output_free(&outputs[i]);
 }
 
 static int read_output(struct sweep *sweep, const struct sim_disk *disk, uint32_t i, int whole,

@@ -39,8 +39,9 @@ struct sweep_job {
 };
 
 extern const struct weir_plugin sweep_parts; /* parts.c */
-extern const struct sweep_job sweep_jobs[];
-extern const uint32_t n_sweep_jobs;
+extern const struct sweep_job sweep_state_jobs[]; /* states.c */
+extern const uint32_t n_sweep_state_jobs;
+const struct sweep_job *sweep_job_at(uint32_t i); /* NULL past the last one */
 const struct sweep_job *sweep_job_find(const char *name);
 
 struct sweep {

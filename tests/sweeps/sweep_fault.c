@@ -296,11 +296,11 @@ int main(int argc, char **argv)
 {
     int status = 0;
     watch_crashes();
-    for (uint32_t i = 0; i < n_sweep_jobs; i++) {
+    for (uint32_t i = 0; sweep_job_at(i); i++) {
         struct sweep sweep;
         uint64_t io = sweep_level() > SWEEP_SAMPLE ? 1 : 7;
-        if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
-        if (sweep_begin(&sweep, &sweep_jobs[i], sweep_seed()) != 0) {
+        if (argc > 1 && strcmp(argv[1], sweep_job_at(i)->name) != 0) continue;
+        if (sweep_begin(&sweep, sweep_job_at(i), sweep_seed()) != 0) {
             printf("sweep fault %s: %s\n", sweep.job->name, sweep.why);
             return 1;
         }

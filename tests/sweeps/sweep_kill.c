@@ -21,11 +21,11 @@ int main(int argc, char **argv)
     int status = 0;
     if (sweep_level() > SWEEP_SAMPLE) plan.stride = plan.pair_stride = 1;
     if (sweep_level() == SWEEP_FULL) plan.pair_every = 1;
-    for (uint32_t i = 0; i < n_sweep_jobs; i++) {
+    for (uint32_t i = 0; sweep_job_at(i); i++) {
         struct sweep sweep;
         uint64_t pairs = 0;
-        if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
-        int result = sweep_begin(&sweep, &sweep_jobs[i], sweep_seed());
+        if (argc > 1 && strcmp(argv[1], sweep_job_at(i)->name) != 0) continue;
+        int result = sweep_begin(&sweep, sweep_job_at(i), sweep_seed());
         if (result == 0 && argc > 2)
             result = kill_again(&sweep, strtoull(argv[2], NULL, 10),
                                 argc > 3 ? strtoull(argv[3], NULL, 10) : 0);

@@ -25,10 +25,10 @@ int main(int argc, char **argv)
     int status = 0;
     if (sweep_level() == SWEEP_WIDE) plan = (struct loss_plan){ 8, 60, 20, 10 };
     if (sweep_level() == SWEEP_FULL) plan = (struct loss_plan){ 40, 20, 3, 10 };
-    for (uint32_t i = 0; i < n_sweep_jobs; i++) {
+    for (uint32_t i = 0; sweep_job_at(i); i++) {
         struct sweep sweep;
-        if (argc > 1 && strcmp(argv[1], sweep_jobs[i].name) != 0) continue;
-        int result = sweep_begin(&sweep, &sweep_jobs[i], sweep_seed());
+        if (argc > 1 && strcmp(argv[1], sweep_job_at(i)->name) != 0) continue;
+        int result = sweep_begin(&sweep, sweep_job_at(i), sweep_seed());
         if (result == 0 && argc > 2 && strcmp(argv[2], "kill") == 0)
             result = loss_after_kill(&sweep, number(argc, argv, 3), number(argc, argv, 4),
                                      number(argc, argv, 5));

@@ -228,7 +228,7 @@ static int finish_real(struct process_sweep *sweep)
     }
     int result = read_real(&got, sweep->why);
     if (result == 0) result = output_same(&sweep->want, &got, sweep->why);
-    output_fini(&got);
+    output_free(&got);
     return result;
 }
 
@@ -272,7 +272,7 @@ static int sweep_real(const struct sweep_job *job, char **point)
         printf("sweep process %s: %" PRIu64 " points of %" PRIu64 " system calls: %s\n", job->name,
                sweep.points, sweep.calls, sweep.failed ? "FAILED" : "0 lost, 0 doubled");
     fflush(stdout);
-    output_fini(&sweep.want);
+    output_free(&sweep.want);
     return result != 0 || sweep.failed;
 }
 
