@@ -304,7 +304,7 @@ class Distinct:
     def batch(self, rows, late, evict):
         out = []
         for k, v, t in rows:
-            if self.kind != "key" and t is not None and t <= late:
+            if t is not None and t <= late:
                 continue
             key = (k, t) if self.kind == "time" else k
             if key in self.state:
