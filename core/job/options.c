@@ -206,8 +206,9 @@ static void read_object(struct build *b, const char *name, const char *path, con
             snprintf(way, m + k, "%s%s%s", path, m ? "." : "", key);
             int in_format = n == 0 && m > 0;
             struct option_value *value = find(b->options, in_format && strcmp(key, "type") == 0
-                                                              ? "format" : option);
-            if (!m && strcmp(key, "format") == 0 && value && json_is_object(json))
+                                                              ? path : option);
+            int is_format = strcmp(option, "format") == 0 || strcmp(option, "table.format") == 0;
+            if (!in_format && is_format && value && json_is_object(json))
                 read_object(b, "", way, json);
             else if (value)
                 read_value(b, value, way, json);

@@ -45,6 +45,8 @@ struct format_use {
     uint32_t one_to_one;
 };
 
+struct table_format;
+
 struct weir_context {
     const struct context_ops *ops; /* NULL: only a check */
     void *owner;                   /* of run/ */
@@ -53,6 +55,7 @@ struct weir_context {
     struct weir_sys *sys;
     struct journal *journal;
     const struct expr_env *env;
+    struct table_format *table_format; /* operators that read a table from a file; else NULL */
     struct store_operator *tables; /* operators; NULL: no state may be declared */
     struct format_use *format;     /* operators with a format; else NULL */
     uint32_t blocking;             /* 1: on a sink thread, streams wait */

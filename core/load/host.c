@@ -11,6 +11,7 @@
 #include "core/data/chunk.h"
 #include "core/load/decoder.h"
 #include "core/load/services.h"
+#include "core/load/table_format.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1.0"
@@ -136,6 +137,8 @@ static const struct weir_formats formats_1 = {
     .decoder_create = decoder_create,
     .decoder_destroy = decoder_destroy,
     .decode = decoder_decode,
+    .table_bind = table_format_bind,
+    .table_read = table_format_read,
 };
 
 /* ---- weir.state/1: that of core/state, with the `declare` that knows the context ---- */

@@ -5,6 +5,7 @@
 #include "core/plan/bind.h"
 
 #include "core/data/array.h"
+#include "core/load/table_format.h"
 #include "core/state/hash.h"
 
 #include <stdlib.h>
@@ -61,9 +62,26 @@ static const struct weir_option *component_option(const struct weir_component *c
     return NULL;
 }
 
+/* Does the operator read a table from a file, in a format of its own? */
+static int reads_table(const struct plan_node *node)
+{
+    const json_t *table = json_object_get(node->instance->options, "table");
+    return node->kind == JOB_OPERATOR && component_option(node->component, "table.format") &&
+           json_object_get(table, "path") != NULL;
+}
+
+static const char *table_format_name(const struct plan_node *node)
+{
+    const json_t *value =
+        json_object_get(json_object_get(node->instance->options, "table"), "format");
+    if (json_is_object(value)) value = json_object_get(value, "type");
+    return json_string_value(value);
+}
+
 /* The name of the format that the instance asks for, before its options are checked. */
 static const char *format_name(const struct plan_node *node)
 {
+    if (reads_table(node)) return table_format_name(node);
     const json_t *value = json_object_get(node->instance->options, "format");
     if (json_is_object(value)) value = json_object_get(value, "type");
     if (json_is_string(value)) return json_string_value(value);
@@ -112,7 +130,8 @@ static int open_format(struct plan *plan, struct plan_node *node, struct report 
     if (registry_open(plan->registry, WEIR_KIND_FORMAT, name, &node->format, &error) == WEIR_OK)
         return 1;
     char path[256];
-    snprintf(path, sizeof path, "%s.format", node->instance->path);
+    snprintf(path, sizeof path, "%s.%s", node->instance->path,
+             reads_table(node) ? "table.format" : "format");
     report_add(report, REPORT_ERROR, job_place(plan->job, path, -1), path, "%s", error.text);
     return 0;
 }
@@ -172,6 +191,15 @@ static int create_instance(struct plan *plan, struct plan_node *node, struct rep
         node->format_use.self = node->format_self;
         node->context.format = &node->format_use;
     }
+    if (result == WEIR_OK && node->format && reads_table(node)) {
+        node->table_format = calloc(1, sizeof *node->table_format);
+        if (!node->table_format) result = weir_fail(&error, WEIR_FATAL, "out of memory");
+    }
+    if (result == WEIR_OK && node->table_format) {
+        node->table_format->table = format_of(node);
+        node->table_format->self = node->format_self;
+        node->context.table_format = node->table_format;
+    }
     return result == WEIR_OK ? 1 : refuse(plan, node, &error, report);
 }
 
@@ -187,7 +215,7 @@ int node_open(struct plan *plan, struct plan_node *node, struct report *report)
         }
     }
     if (node->instance) {
-        if (takes_format(node->component) && !open_format(plan, node, report)) return 0;
+        if ((takes_format(node->component) || reads_table(node)) && !open_format(plan, node, report)) return 0;
         if (!check_options(plan, node, report)) return 0;
     }
     context_init(plan, node, &node->context);
@@ -526,6 +554,8 @@ void node_free(struct plan_node *node)
     schema_release(&node->uncombined);
     schema_release(&node->bound.uncombined);
     schema_release(&node->raw);
+    if (node->table_format) schema_release(&node->table_format->schema);
+    free(node->table_format);
     options_free(node->options);
     free(node->pipe.steps);
     free(node->ports);

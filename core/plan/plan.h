@@ -82,6 +82,7 @@ struct plan_node {
     struct weir_context format_context;
     void *format_self;
     struct format_use format_use; /* operators: the format as they decode by it */
+    struct table_format *table_format; /* operators: of the file that they read as a table */
     int encode_bound; /* the sink has bound the format to a schema of its own */
     struct ArrowSchema raw; /* of a bytes source, before decode */
     int32_t bytes_column, head_column;

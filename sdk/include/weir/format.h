@@ -216,6 +216,23 @@ struct weir_formats {
      * On failure: the operator returns the class. */
     int32_t (*decode)(struct weir_decoder *decoder, const struct weir_records *records,
                       const struct weir_decoded *out, struct weir_error *error);
+
+    /* Purpose: the columns of a table that the operator reads from a file: the format that its option
+     *   "table.format" names, with `declared` columns (NULL: the format's own).
+     * Thread and state: [control], inside bind; no I/O.
+     * Ownership: `declared` is borrowed, *out moved to the caller.
+     * Returns: as weir_format.bind_decode; UNSUPPORTED where the job names no format.
+     * On failure: bind returns the class. */
+    int32_t (*table_bind)(struct weir_context *context, const struct ArrowSchema *declared,
+                          struct ArrowSchema *out, struct weir_error *error);
+
+    /* Purpose: the rows of a whole file. A record that is bad is an error that names its line.
+     * Thread and state: [worker]; one thread at a time.
+     * Ownership: the bytes are borrowed, 64 readable ones follow; *out is moved to the caller.
+     * Returns: OK; DATA; FATAL.
+     * On failure: *out is released. */
+    int32_t (*table_read)(struct weir_context *lane, struct weir_bytes bytes,
+                          struct ArrowArray *out, struct weir_error *error);
 };
 
 #ifdef __cplusplus
