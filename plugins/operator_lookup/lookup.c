@@ -1,7 +1,9 @@
 /*
  * lookup.c - the operator `lookup`: rows of a stream, each with the rows of a table that match.
  *
- * There is no exchange: the table is made once, on first use, and every lane reads it. Where no key
+ * There is no exchange: the table is made once, on first use, and every lane reads it. With `refresh`
+ * the file is looked at again, by batch time, and the table made anew where it has changed; lanes go
+ * on with the one that they began the batch with. Where no key
  * is twice in the table (the usual case), columns of the stream pass by reference and only those
  * of the table are gathered; else rows come out as pairs, as those of a join do.
  */
@@ -33,6 +35,11 @@ static int32_t lookup_create(const struct weir_host *host, struct weir_context *
     op->join.host = host;
     if (pthread_mutex_init(&op->lock, NULL) != 0) return no_memory(error);
     op->has_lock = 1;
+    op->io = host->get_interface(WEIR_IO_ID);
+    op->formats = host->get_interface(WEIR_FORMAT_ID);
+    if (!op->io || !op->formats)
+        return weir_fail(error, WEIR_UNSUPPORTED,
+                         "this host lacks " WEIR_IO_ID " or " WEIR_FORMAT_ID);
     return join_init(&op->join, host, context, error);
 }
 
@@ -81,15 +88,52 @@ static int32_t read_rows(struct lookup *op, struct weir_error *error)
     return result;
 }
 
+/* The columns of a file are what its format makes of those that are declared. */
+static int32_t bind_file(struct lookup *op, struct ArrowSchema *declared, struct weir_error *error)
+{
+    const struct join *join = &op->join;
+    struct weir_error inner = WEIR_ERROR_INIT;
+    int32_t result;
+    if (!option_text(join->host, join->context, "table.format", NULL))
+        return weir_fail_option(error, "table.path", -1, "name the format of the file: "
+                                "\"format\": \"csv\"");
+    result = op->formats->table_bind(join->context, declared->release ? declared : NULL,
+                                     &op->schema, &inner);
+    if (result == WEIR_OK) return result;
+    return result == WEIR_FATAL ? weir_fail(error, result, "%s", inner.text)
+                                : weir_fail_option(error, "table.columns", -1, "%s", inner.text);
+}
+
 static int32_t read_table(struct lookup *op, struct weir_error *error)
 {
     const struct join *join = &op->join;
     struct weir_error inner = WEIR_ERROR_INIT;
-    const char *ddl = option_text(join->host, join->context, "table.columns", "");
-    int32_t result = join->data->schema_parse(ddl, &op->schema, &inner);
+    struct weir_value rows = { .size = sizeof rows };
+    const char *ddl = option_text(join->host, join->context, "table.columns", NULL);
+    struct ArrowSchema declared = { 0 };
+    int32_t result = WEIR_OK;
+    const int has_rows = option_get(join->host, join->context, "table.rows", &rows);
+    op->path = option_text(join->host, join->context, "table.path", NULL);
+    op->refresh_us = option_integer(join->host, join->context, "refresh", 0);
+    if (!op->path == !has_rows)
+        return weir_fail_option(error, "table.columns", -1,
+                                "a table has either rows or the path of a file");
+    if (!op->path && op->refresh_us)
+        return weir_fail_option(error, "refresh", -1, "only a file can be read again");
+    if (ddl) result = join->data->schema_parse(ddl, &declared, &inner);
     if (result == WEIR_CONFIG)
         return weir_fail_option(error, "table.columns", inner.offset, "%s", inner.text);
-    return result == WEIR_OK ? read_rows(op, error) : weir_fail(error, result, "%s", inner.text);
+    if (result != WEIR_OK) return weir_fail(error, result, "%s", inner.text);
+    if (op->path) {
+        result = bind_file(op, &declared, error);
+    } else if (ddl) {
+        op->schema = declared;
+        return read_rows(op, error);
+    } else {
+        result = weir_fail_option(error, "table.rows", -1, "rows need `columns` beside them");
+    }
+    if (declared.release) declared.release(&declared);
+    return result;
 }
 
 static void plan_times(const struct lookup *op, const struct weir_input *input,
@@ -134,24 +178,12 @@ static int32_t lookup_bind(void *self, const struct weir_operator_bind *in,
     out->streams[0].slide = input->slide;
     plan_times(op, input, out);
     out->flags = WEIR_PLAN_READS_KNOWN;
-    if (op->join.nondeterministic) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
+    if (op->join.nondeterministic || op->refresh_us) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
     out->reads[0] = join_reads(&op->join, 0);
     return WEIR_OK;
 }
 
 /* ---- lanes ---- */
-
-static void lookup_lane_destroy(void *self, void *lane)
-{
-    const struct lookup *op = self;
-    struct lane *l = lane;
-    if (!l) return;
-    if (l->pairs) join_pairs_fini(l->pairs);
-    op->join.host->free(l->pairs);
-    op->join.host->free(l->out);
-    op->join.host->free(l->arrays);
-    op->join.host->free(l);
-}
 
 static int32_t lookup_lane_create(void *self, struct weir_context *context, void **lane,
                                   struct weir_error *error)
@@ -180,25 +212,99 @@ static int32_t copy_rows(struct lookup *op, struct ArrowArray *out, struct weir_
     return op->join.data->concat(&op->schema, arrays, NULL, counts, 1, out, error);
 }
 
+/* ---- the table, under the lock ---- */
+
+static int32_t load(struct lookup *op, struct lane *l, const struct weir_io_stat *stat,
+                    struct weir_error *error)
+{
+    struct ArrowArray rows;
+    struct table *table;
+    int32_t result = op->path ? file_rows(op, l->context, stat, &rows, error)
+                              : copy_rows(op, &rows, error);
+    if (result == WEIR_OK) result = table_make(&op->join, l->context, &rows, &table, error);
+    if (result != WEIR_OK) return result;
+    if (op->table && op->table->users == 0) table_free(op->table);
+    op->table = table; /* the lanes that use the old one free it */
+    if (stat) op->stat = *stat;
+    return WEIR_OK;
+}
+
+static int same_file(const struct weir_io_stat *a, const struct weir_io_stat *b)
+{
+    return a->length == b->length && a->mtime_us == b->mtime_us && a->inode == b->inode &&
+           a->device == b->device;
+}
+
+/* A file that can't be read again leaves the table as it was. */
+static int32_t reload(struct lookup *op, struct lane *l, struct weir_error *error)
+{
+    struct weir_error inner = WEIR_ERROR_INIT;
+    struct weir_io_stat stat;
+    char line[600];
+    int32_t result = file_stat(op, l->context, &stat, &inner);
+    if (result == WEIR_OK && !same_file(&stat, &op->stat)) result = load(op, l, &stat, &inner);
+    if (result == WEIR_OK) return WEIR_OK;
+    if (result == WEIR_FATAL) return weir_fail(error, result, "%s", inner.text);
+    snprintf(line, sizeof line, "the table stays as it was: %s", inner.text);
+    op->join.host->log(l->context, WEIR_LOG_WARN, line);
+    return WEIR_OK;
+}
+
+static int32_t first_load(struct lookup *op, struct lane *l, struct weir_error *error)
+{
+    struct weir_io_stat stat;
+    int32_t result;
+    if (!op->path) return load(op, l, NULL, error);
+    result = file_stat(op, l->context, &stat, error);
+    return result == WEIR_OK ? load(op, l, &stat, error) : result;
+}
+
+/* The lane has no more to do with its table. */
+static void leave(struct lookup *op, struct lane *l)
+{
+    if (!l->table) return;
+    if (--l->table->users == 0 && l->table != op->table) table_free(l->table);
+    l->table = NULL;
+}
+
 /* The first lane that needs the table makes it; the others wait. */
 static int32_t lookup_begin(void *self, void *lane, const struct weir_begin *in,
                             struct weir_error *error)
 {
     struct lookup *op = self;
     struct lane *l = lane;
-    struct ArrowArray rows;
     int32_t result = WEIR_OK;
-    (void)in;
-    if (l->table) return WEIR_OK;
+    if (l->table && !op->refresh_us) return WEIR_OK;
     pthread_mutex_lock(&op->lock);
     if (!op->table) {
-        result = copy_rows(op, &rows, error);
-        if (result == WEIR_OK)
-            result = table_make(&op->join, l->context, &rows, &op->table, error);
+        result = first_load(op, l, error);
+        op->looked_us = in->time_us;
+    } else if (op->refresh_us && in->time_us - op->looked_us >= op->refresh_us) {
+        result = reload(op, l, error);
+        op->looked_us = in->time_us;
     }
-    l->table = op->table;
+    leave(op, l);
+    if (result == WEIR_OK) {
+        l->table = op->table;
+        l->table->users++;
+    }
     pthread_mutex_unlock(&op->lock);
     return result;
+}
+
+static void lookup_lane_destroy(void *self, void *lane)
+{
+    struct lookup *op = self;
+    struct lane *l = lane;
+    if (!l) return;
+    pthread_mutex_lock(&op->lock);
+    leave(op, l);
+    pthread_mutex_unlock(&op->lock);
+    if (l->pairs) join_pairs_fini(l->pairs);
+    op->join.host->free(l->pairs);
+    op->join.host->free(l->out);
+    op->join.host->free(l->arrays);
+    op->join.host->free(l);
 }
 
 /* ---- rows ---- */

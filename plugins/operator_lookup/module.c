@@ -4,9 +4,14 @@
 #include "plugins/operator_lookup/op.h"
 
 static const struct weir_option lookup_options[] = {
-    WEIR_OPTION(WEIR_OPTION_COLUMNS, WEIR_OPTION_REQUIRED, "table.columns", NULL, NULL,
-                "columns of the table"),
+    WEIR_OPTION(WEIR_OPTION_COLUMNS, 0, "table.columns", NULL, NULL, "columns of the table"),
     WEIR_OPTION(WEIR_OPTION_ROWS, 0, "table.rows", NULL, NULL, "its rows, [[…], …]"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "table.path", NULL, NULL, "or a file that has them"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "table.format", NULL, NULL,
+                "format of the file, a name or {\"type\": \"csv\", \"header\": true}"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "refresh", NULL, NULL,
+                "how often the file is looked at; where it has changed it is read again; not given: "
+                "it is read once"),
     WEIR_OPTION(WEIR_OPTION_EXPR, WEIR_OPTION_REQUIRED, "on", NULL, NULL,
                 "when a row of the table matches: equalities and conditions; table.column is one of "
                 "the table"),

@@ -282,6 +282,11 @@ int32_t rig_open(struct rig *rig, rig_entry_fn entry, const char *name, const ch
                                       .time_columns = rig->time_columns,
                                       .watermarked = rig->time_columns != 0 };
         if (rig->time_columns) input->time_column = __builtin_ctzll(rig->time_columns);
+        if (rig->input_times[rig->n_inputs]) {
+            input->time_columns = rig->input_times[rig->n_inputs];
+            input->time_column = __builtin_ctzll(input->time_columns);
+            input->watermarked = 1;
+        }
     }
     va_end(ddls);
     int32_t result;

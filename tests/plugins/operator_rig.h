@@ -41,6 +41,7 @@ struct rig {
     uint32_t form;  /* of the inputs; 0: append */
     const uint32_t *key_columns;
     uint32_t n_key_columns;
+    uint64_t input_times[4]; /* instead of time_columns, of each input its own */
     uint64_t time_columns; /* bits: event time, of all inputs; then late_us and evict_us hold */
     int64_t delay_us, late_us, evict_us;
     /* in the fail_call-th call of the operator (1: create) the fail_at-th allocation fails */
