@@ -486,6 +486,7 @@ static int group_runs(const struct rig *rig, uint32_t g, uint64_t *const *hashes
     if (((rig->plan.flags & WEIR_PLAN_ALL_GROUPS) || rig->time_columns) &&
         store_group_live(rig->context.tables, g))
         return 1;
+    if (store_group_due(rig->context.tables, g, 0) <= (int64_t)rig->batch * 1000000) return 1;
     for (uint32_t k = 0; k < rig->n_exchanged; k++)
         for (uint32_t i = 0; i < rig->exchanged[k]->selected; i++)
             if (hash_group(hashes[k][weir_row(rig->exchanged[k], i)]) == g) return 1;

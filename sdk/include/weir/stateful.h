@@ -16,6 +16,22 @@
  *
  * The first `n_key` columns of `inputs` are the key; rows of a key come in order. State is zero for a new key, is written
  * with the batch and survives restarts and other numbers of workers.
+ *
+ * With WEIR_STATEFUL_WITH there may be more calls than those for rows (struct weir_stateful_more):
+ * one for each key at the end of a batch, also without rows, and one for each key whose timer is due.
+ * In these there is no row: the key is read by weir_stateful_key_int and weir_stateful_key_text.
+ *
+ *     static int32_t gone(struct weir_stateful_row *r, struct weir_error *error)
+ *     {
+ *         weir_row_put_text(&r->row, 0, weir_stateful_key_text(r, 0));
+ *         weir_row_put_int(&r->row, 1, -1);
+ *         return weir_row_emit(&r->row, error) == WEIR_OK ? weir_stateful_remove(r) : WEIR_FATAL;
+ *     }
+ *     static const struct weir_stateful_more timeouts = { sizeof timeouts, 0, WEIR_CLOCK_BATCH, 0,
+ *                                                         NULL, gone };
+ *     WEIR_STATEFUL_WITH(totals_table, totals, timeouts)    // update calls weir_stateful_timer(r, at)
+ *
+ * examples/state has an operator of each kind.
  */
 #ifndef WEIR_STATEFUL_H
 #define WEIR_STATEFUL_H
@@ -36,12 +52,32 @@ struct weir_stateful {
     uint32_t version;              /* of the meaning of the state */
 };
 
+#define WEIR_STATEFUL_EVERY_KEY 1u  /* `end` for all keys, in every tick of a ticking job */
+#define WEIR_STATEFUL_ROW_KEYS 2u   /* `end` for the keys that had rows */
+
+#define WEIR_CLOCK_NONE 0u
+#define WEIR_CLOCK_BATCH 1u         /* timers go by the time of the batch */
+#define WEIR_CLOCK_WATERMARK 2u     /* by the watermark of the input, which must have one */
+
+struct weir_stateful_more {
+    uint32_t size;
+    uint32_t flags;                 /* WEIR_STATEFUL_… */
+    uint32_t clock;                 /* WEIR_CLOCK_… */
+    uint32_t reserved;
+    /* After the rows of the batch, for a key; weir_stateful_rows tells how many it had. */
+    int32_t (*end)(struct weir_stateful_row *row, struct weir_error *error);
+    /* After these, for a key whose timer is at or before now, in order of (time, slot). The timer is
+     * cleared before. */
+    int32_t (*timeout)(struct weir_stateful_row *row, struct weir_error *error);
+};
+
 struct weir_stateful_self {
     struct weir_row_self row; /* first: the row functions see it */
     const struct weir_stateful *spec;
     const struct weir_state_table *table;
     struct ArrowSchema key, state;
     uint32_t number;
+    const struct weir_stateful_more *more; /* NULL: rows only */
 };
 
 struct weir_stateful_row {
@@ -51,7 +87,58 @@ struct weir_stateful_row {
     uint32_t *slots;
     uint32_t capacity;
     uint32_t slot;
+    uint64_t batch;
+    int64_t watermark_us;      /* W(n), or WEIR_WATERMARK_NONE */
+    int64_t not_before;        /* of timers set while one fires; else INT64_MIN */
+    struct ArrowArray keys[WEIR_ROW_COLUMNS]; /* of the slot, in end and timeout; else released */
 };
+
+/* Columns behind those of the author: batch and number of rows of the last batch with rows, timer. */
+static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_t c)
+{
+    struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
+    struct weir_view view =
+        s->table->column(r->state, s->number, (uint32_t)s->state.n_children + c);
+    return view.base + (uint64_t)r->slot * view.stride;
+}
+
+/* Rows that the key had in this batch so far. With WEIR_STATEFUL_WITH. */
+static inline int64_t weir_stateful_rows(struct weir_stateful_row *r)
+{
+    if (*(int64_t *)(void *)weir_stateful_hidden(r, 0) != (int64_t)r->batch + 1) return 0;
+    return *(int64_t *)(void *)weir_stateful_hidden(r, 1);
+}
+
+/* Sets the timer of the key (INT64_MAX: none); it fires when `at_us` is at or before now. One that is
+ * set while a timer fires does so in a later batch. */
+static inline int32_t weir_stateful_timer(struct weir_stateful_row *r, int64_t at_us)
+{
+    struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
+    return s->table->set_timer(r->state, s->number, (uint32_t)s->state.n_children + 2, r->slot,
+                               at_us < r->not_before ? r->not_before : at_us);
+}
+
+/* Key column c, in end and timeout. */
+static inline int weir_stateful_key_null(const struct weir_stateful_row *r, uint32_t c)
+{
+    return weir_is_null(&r->keys[c], 0);
+}
+
+static inline int64_t weir_stateful_key_int(const struct weir_stateful_row *r, uint32_t c)
+{
+    const struct weir_stateful_self *s = (const struct weir_stateful_self *)(const void *)r->row.self;
+    switch (weir_type_of(s->key.children[c])) {
+    case WEIR_TYPE_BOOL: return weir_get_bool(&r->keys[c], 0);
+    case WEIR_TYPE_INT32:
+    case WEIR_TYPE_DATE: return weir_get_int32(&r->keys[c], 0);
+    default: return weir_get_int64(&r->keys[c], 0);
+    }
+}
+
+static inline struct weir_bytes weir_stateful_key_text(const struct weir_stateful_row *r, uint32_t c)
+{
+    return weir_get_bytes(&r->keys[c], 0);
+}
 
 /* Cell c of the key's record; int64 and timestamp, or float64. Valid inside `update`. */
 static inline int64_t *weir_stateful_int(struct weir_stateful_row *r, uint32_t c)
@@ -102,13 +189,35 @@ WEIR_UNUSED static void weir_stateful_destroy(void *self)
     weir_row_destroy(self);
 }
 
+WEIR_UNUSED static int32_t weir_stateful_bind_more(struct weir_stateful_self *s,
+                                                   const struct weir_operator_bind *in,
+                                                   struct weir_operator_plan *out,
+                                                   struct weir_table_column *columns,
+                                                   struct weir_error *error)
+{
+    static const char *const names[] = { "last batch", "last rows", "timer" };
+    uint32_t c;
+    if (s->more->clock == WEIR_CLOCK_WATERMARK && !in->inputs[0].watermarked)
+        return weir_fail(error, WEIR_CONFIG, "the input has no watermark, and timers go by it");
+    for (c = 0; c < 3; c++) {
+        columns[c].name = names[c];
+        columns[c].type = c < 2 ? WEIR_TYPE_INT64 : WEIR_TYPE_TIMESTAMP;
+    }
+    columns[2].flags = WEIR_COLUMN_TIMER;
+    if (s->more->clock == WEIR_CLOCK_WATERMARK) columns[2].flags |= WEIR_COLUMN_EVENT_TIME;
+    else out->flags |= WEIR_PLAN_TIMELESS;
+    if (s->more->flags & WEIR_STATEFUL_EVERY_KEY)
+        out->flags |= WEIR_PLAN_TICKING | WEIR_PLAN_ALL_GROUPS;
+    return WEIR_OK;
+}
+
 WEIR_UNUSED static int32_t weir_stateful_bind(void *self, const struct weir_operator_bind *in,
                                               struct weir_operator_plan *out,
                                               struct weir_error *error)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)self;
     const struct weir_data *d = s->row.data_table;
-    struct weir_table_column columns[WEIR_ROW_COLUMNS];
+    struct weir_table_column columns[WEIR_ROW_COLUMNS + 3];
     struct weir_table_spec spec;
     uint32_t c;
     int32_t result = weir_row_bind(self, in, out, error);
@@ -134,6 +243,11 @@ WEIR_UNUSED static int32_t weir_stateful_bind(void *self, const struct weir_oper
     spec.key = &s->key;
     spec.n_distribution = s->spec->n_key;
     spec.n_columns = (uint32_t)s->state.n_children;
+    if (s->more) {
+        result = weir_stateful_bind_more(s, in, out, &columns[spec.n_columns], error);
+        if (result != WEIR_OK) return result;
+        spec.n_columns += 3;
+    }
     spec.columns = columns;
     spec.version = s->spec->version;
     spec.signature = "";
@@ -153,11 +267,20 @@ WEIR_UNUSED static int32_t weir_stateful_lane(void *self, struct weir_context *c
     return s->data_table->builder_create(&s->outputs, &r->row.builder, error);
 }
 
+WEIR_UNUSED static void weir_stateful_drop_keys(struct weir_row_self *s, struct weir_stateful_row *r)
+{
+    uint32_t c;
+    (void)s;
+    for (c = 0; c < WEIR_ROW_COLUMNS; c++)
+        if (r->keys[c].release) r->keys[c].release(&r->keys[c]);
+}
+
 WEIR_UNUSED static void weir_stateful_lane_end(void *self, void *lane)
 {
     struct weir_row_self *s = (struct weir_row_self *)self;
     struct weir_stateful_row *r = (struct weir_stateful_row *)lane;
     if (!r) return;
+    weir_stateful_drop_keys(s, r);
     s->host->free(r->slots);
     weir_row_lane_end(self, lane);
 }
@@ -166,6 +289,9 @@ WEIR_UNUSED static int32_t weir_stateful_begin(void *self, void *lane, const str
                                                struct weir_error *error)
 {
     ((struct weir_stateful_row *)lane)->state = in->state;
+    ((struct weir_stateful_row *)lane)->batch = in->batch;
+    ((struct weir_stateful_row *)lane)->watermark_us = in->evict_us;
+    ((struct weir_stateful_row *)lane)->not_before = INT64_MIN;
     return weir_row_begin(self, lane, in, error);
 }
 
@@ -192,6 +318,13 @@ WEIR_UNUSED static int32_t weir_stateful_slots(struct weir_stateful_self *s,
     return result;
 }
 
+WEIR_UNUSED static void weir_stateful_count(struct weir_stateful_row *r)
+{
+    int64_t rows = weir_stateful_rows(r);
+    *(int64_t *)(void *)weir_stateful_hidden(r, 0) = (int64_t)r->batch + 1;
+    *(int64_t *)(void *)weir_stateful_hidden(r, 1) = rows + 1;
+}
+
 WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_t input,
                                                  const struct weir_chunk *chunk,
                                                  struct weir_error *error)
@@ -208,6 +341,7 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
         weir_error_init(&bad);
         r->row.number = weir_row(chunk, i);
         r->slot = r->slots[i];
+        if (s->more) weir_stateful_count(r);
         result = s->spec->update(r, &bad);
         if (result == WEIR_DATA)
             result = s->row.host->reject(r->row.context, chunk, r->row.number,
@@ -217,6 +351,65 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
         if (result != WEIR_OK) return result;
     }
     return weir_row_flush(&r->row, error);
+}
+
+/* Calls `function` for the key of r->slot, whose record is announced for writing. */
+WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
+                                              struct weir_stateful_row *r,
+                                              int32_t (*function)(struct weir_stateful_row *,
+                                                                  struct weir_error *),
+                                              struct weir_error *error)
+{
+    uint32_t c;
+    int32_t result = s->table->touch(r->state, s->number, &r->slot, 1);
+    weir_stateful_drop_keys(&s->row, r);
+    for (c = 0; c < s->spec->n_key && result == WEIR_OK; c++)
+        result = s->table->keys(r->state, s->number, c, &r->slot, 1, &r->keys[c], error);
+    for (c = 0; c < (uint32_t)s->state.n_children && c < WEIR_ROW_COLUMNS; c++)
+        r->views[c] = s->table->column(r->state, s->number, c);
+    if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    return function(r, error);
+}
+
+WEIR_UNUSED static int32_t weir_stateful_ends(struct weir_stateful_self *s,
+                                              struct weir_stateful_row *r, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    if (!s->more->end) return WEIR_OK;
+    for (r->slot = s->table->next(r->state, s->number, 0);
+         r->slot != WEIR_NO_SLOT && result == WEIR_OK;
+         r->slot = s->table->next(r->state, s->number, r->slot + 1)) {
+        if (!(s->more->flags & WEIR_STATEFUL_EVERY_KEY) && weir_stateful_rows(r) == 0) continue;
+        result = weir_stateful_call(s, r, s->more->end, error);
+    }
+    return result;
+}
+
+WEIR_UNUSED static int32_t weir_stateful_timeouts(struct weir_stateful_self *s,
+                                                  struct weir_stateful_row *r,
+                                                  struct weir_error *error)
+{
+    uint32_t column = (uint32_t)s->state.n_children + 2;
+    int64_t now = s->more->clock == WEIR_CLOCK_WATERMARK ? r->watermark_us : r->row.time_us;
+    int32_t result = WEIR_OK;
+    if (!s->more->timeout || s->more->clock == WEIR_CLOCK_NONE || now == WEIR_WATERMARK_NONE)
+        return WEIR_OK;
+    r->not_before = now + 1;
+    while (result == WEIR_OK &&
+           s->table->due(r->state, s->number, column, now, &r->slot, 1) == 1) {
+        result = weir_stateful_timer(r, INT64_MAX);
+        if (result == WEIR_OK) result = weir_stateful_call(s, r, s->more->timeout, error);
+    }
+    return result;
+}
+
+WEIR_UNUSED static int32_t weir_stateful_advance(void *self, void *lane, struct weir_error *error)
+{
+    struct weir_stateful_self *s = (struct weir_stateful_self *)self;
+    struct weir_stateful_row *r = (struct weir_stateful_row *)lane;
+    int32_t result = weir_stateful_ends(s, r, error);
+    if (result == WEIR_OK) result = weir_stateful_timeouts(s, r, error);
+    return result == WEIR_OK ? weir_row_flush(&r->row, error) : result;
 }
 
 /* Defines `const struct weir_operator table` over a struct weir_stateful. */
@@ -230,6 +423,21 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
         (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_stateful_destroy,          \
         weir_stateful_bind, weir_stateful_lane, weir_stateful_lane_end, weir_stateful_begin,       \
         weir_stateful_process, 0, 0, 0, 0, 0, 0                                                    \
+    };
+
+/* The same with more calls: `extra` is a struct weir_stateful_more. */
+#define WEIR_STATEFUL_WITH(table, spec, extra)                                                     \
+    static int32_t table##_create(const struct weir_host *host, struct weir_context *context,      \
+                                  void **self, struct weir_error *error)                           \
+    {                                                                                              \
+        int32_t result = weir_stateful_create(&spec, host, context, self, error);                  \
+        if (*self) ((struct weir_stateful_self *)*self)->more = &extra;                            \
+        return result;                                                                             \
+    }                                                                                              \
+    const struct weir_operator table = {                                                           \
+        (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_stateful_destroy,          \
+        weir_stateful_bind, weir_stateful_lane, weir_stateful_lane_end, weir_stateful_begin,       \
+        weir_stateful_process, 0, weir_stateful_advance, 0, 0, 0, 0, 0                             \
     };
 
 #ifdef __cplusplus
