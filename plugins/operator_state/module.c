@@ -17,7 +17,11 @@
     WEIR_OPTION(WEIR_OPTION_ROWS, 0, "initial.rows", NULL, NULL,                                   \
                 "state to begin with, a row for each key; taken in the first batch only")
 
-static const struct weir_option update_options[] = { COMMON, STATE, INITIAL };
+static const struct weir_option update_options[] = {
+    COMMON, STATE, INITIAL,
+    WEIR_OPTION(WEIR_OPTION_EXPRS, 0, "values", NULL, NULL,
+                "instead of code: running totals, as aggregates with a name"),
+};
 
 static const struct weir_option mapped_options[] = {
     COMMON, STATE, RESULT, INITIAL,

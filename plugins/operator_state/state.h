@@ -6,6 +6,7 @@
 #define OPERATOR_STATE_STATE_H
 
 #include "plugins/lua/batch.h"
+#include "plugins/operator_state/faces.h"
 #include "plugins/operator_state/fields.h"
 #include "plugins/operator_state/grouping.h"
 
@@ -175,9 +176,6 @@ int32_t collections_due(struct lane *lane, int64_t now, uint32_t **slots, uint32
  * has been set anew or dropped meanwhile. */
 int32_t collections_take_timer(struct lane *lane, uint32_t slot, int64_t now, int *taken,
                                const char **name, struct weir_error *error);
-
-extern const struct weir_operator update_state_by_key_operator, map_with_state_operator,
-    group_state_operator, stateful_operator;
 
 #define STATE_FACE(name, create_fn, bind_fn, process_fn, advance_fn)                               \
     .size = sizeof name, .create = create_fn, .destroy = state_destroy, .bind = bind_fn,           \

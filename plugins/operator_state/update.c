@@ -1,5 +1,5 @@
 /*
- * update.c - the operator `update_state_by_key`: f(key, rows, state, ctx) gives the new state.
+ * update.c - the operator `update_state_by_key` with code: f(key, rows, state, ctx) gives the new state.
  *
  * In every batch every key is called, with rows or without; nil drops the key. Keys that have a
  * state come in the order of their slots, new ones behind them in the order of arrival, and so they
@@ -147,6 +147,6 @@ static int32_t advance(void *self, void *lane, struct weir_error *error)
     return result;
 }
 
-const struct weir_operator update_state_by_key_operator = {
-    STATE_FACE(update_state_by_key_operator, create, bind, state_collect, advance)
+const struct weir_operator update_by_code_operator = {
+    STATE_FACE(update_by_code_operator, create, bind, state_collect, advance)
 };
