@@ -144,6 +144,8 @@ extern const struct weir_plugin bench_plugin;
 /* ---- sockets ---- */
 
 int bench_free_port(void);
+/* What the senders of socket-count and socket-file send; 0 when all is sent. */
+int bench_send(int port, uint32_t width, uint64_t records);
 int bench_connect(int port); /* of this host; waits until somebody listens. -1: nobody did */
 
 /* ---- running ---- */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """weir-bench compare: the same bytes through other engines, results checked, ratios printed.
 
-Engines are Python packages (duckdb, chdb, polars); what is not installed is left out and named. Each engine runs in a
+Engines are Python packages (duckdb, chdb, polars), and rsyslogd for socket-file; what is not installed is left out and named. Each engine runs in a
 process of its own: once to warm up, then --runs times; weir runs as often, in a fresh process each time. Every
 engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin with typed rows (weir makes them as it
 goes, with checkpoints on; the others read them from Parquet and make nothing durable).
@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,8 @@ import time
 
 ENGINES = ["duckdb", "chdb", "polars"]
 WORKLOADS = ["grep", "wordcount", "wordcount-zipf", "ysb-json", "ysb-json-odd", "ysb-columns", "keyed-csv",
-             "keyed-1e6", "keyed-1e7"]
+             "keyed-1e6", "keyed-1e7", "socket-file"]
+RSYSLOGD = shutil.which("rsyslogd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 TYPED = {"keyed-1e6": "keyed", "keyed-1e7": "keyed", "ysb-columns": "events"}
 COLUMNS = {"keyed": {"k": "BIGINT", "v": "BIGINT"}, "events": {"ad": "BIGINT", "event": "INTEGER", "ms": "BIGINT"}}
 
@@ -180,7 +182,7 @@ def weir(args, name, directory, runs):
     words = [args.weir_bench, name, "--json", "--dir", args.dir] + args.passed
     if args.counts.get(name):
         words += ["--records", args.counts[name]]
-    if name not in TYPED:
+    if name not in TYPED and name != "socket-file":
         words += ["--input", directory]
     answers = [json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout) for _ in range(runs)]
     middle = sorted(answers, key=lambda a: a["wall_s"])[runs // 2]
@@ -201,6 +203,60 @@ def other(args, engine, name, directory, runs, records, checksum):
             records * 1e6, "peak_rss_mb": answer["peak_rss_mb"], "agrees": sums["checksum"] == checksum}
 
 
+RSYSLOG = """module(load="imptcp")
+template(name="raw" type="string" string="%rawmsg%\\n")
+input(type="imptcp" address="127.0.0.1" port="{port}" ruleset="lines")
+ruleset(name="lines" queue.type="FixedArray" queue.size="200000" queue.dequeueBatchSize="4096") {{
+  action(type="omfile" file="{out}" template="raw" asyncWriting="on" ioBufferSize="256k" flushOnTXEnd="off" flushInterval="1")
+}}
+"""
+
+
+def count_lines(path):
+    if not os.path.exists(path):
+        return 0
+    return int(subprocess.run(["wc", "-l", path], check=True, stdout=subprocess.PIPE).stdout.split()[0])
+
+
+def rsyslog_once(args, directory, records):
+    """rsyslogd from start to the last line in its file."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    out, conf = f"{directory}/out.log", f"{directory}/rsyslog.conf"
+    if os.path.exists(out):
+        os.unlink(out)
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(RSYSLOG.format(port=port, out=out))
+    daemon = subprocess.Popen([RSYSLOGD, "-n", "-f", conf, "-i", f"{directory}/rsyslog.pid"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        began = time.monotonic()
+        subprocess.run([args.weir_bench, "send", str(port), "200", "--records", str(records)], check=True)
+        for _ in range(600):
+            if os.path.exists(out) and os.path.getsize(out) >= records * 200:
+                break
+            time.sleep(0.02)
+        wall = time.monotonic() - began
+        with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as stat:
+            ticks = stat.read().rsplit(")", 1)[1].split()
+        used = (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+        with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+        return wall, used, peak, count_lines(out)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def rsyslog(args, directory, records):
+    runs = [rsyslog_once(args, directory, records) for _ in range(args.runs)]
+    return {"records_per_s": records / statistics.median(r[0] for r in runs),
+            "cpu_s_per_million": statistics.median(r[1] for r in runs) / records * 1e6,
+            "peak_rss_mb": max(r[2] for r in runs), "agrees": all(r[3] == records for r in runs)}
+
+
 def row(label, r, base):
     if "failed" in r:
         return f"  {label:8} failed: {' '.join(r['failed'])}"
@@ -217,8 +273,11 @@ def compare(args, name, engines):
     directory = tempfile.mkdtemp(prefix="weir-bench-compare-", dir=args.dir)
     more = ["--records", args.counts[name]] if args.counts.get(name) else []
     try:
-        subprocess.run([args.weir_bench, "generate", name, directory] + more, check=True)
-        if name in TYPED and engines:
+        if name != "socket-file":
+            subprocess.run([args.weir_bench, "generate", name, directory] + more, check=True)
+        if name == "socket-file":
+            engines = ["rsyslog"] if RSYSLOGD else []
+        elif name in TYPED and engines:
             make_parquet(name, directory)
         base = weir(args, name, directory, args.runs)
         base["cpu_s_per_million"] = base["cpu_s"] / base["records"] * 1e6
@@ -226,7 +285,10 @@ def compare(args, name, engines):
         print(row("weir", base, None), flush=True)
         results = {"weir": base}
         for engine in engines:
-            results[engine] = other(args, engine, name, directory, args.runs, base["records"], base["checksum"])
+            if engine == "rsyslog":
+                results[engine] = rsyslog(args, directory, base["records"])
+            else:
+                results[engine] = other(args, engine, name, directory, args.runs, base["records"], base["checksum"])
             print(row(engine, results[engine], base), flush=True)
         rates = [r["records_per_s"] for e, r in results.items() if e != "weir" and r.get("agrees")]
         if rates:
@@ -255,7 +317,7 @@ def main():
     args.counts = dict(text.split("=", 1) for text in args.records)
     args.passed = [word for path in args.plugin_path for word in ("--plugin-path", path)]
     engines = [e for e in ENGINES if importlib.util.find_spec(e)]
-    missing = [e for e in ENGINES if e not in engines]
+    missing = [e for e in ENGINES if e not in engines] + ([] if RSYSLOGD else ["rsyslogd"])
     if missing:
         print(f"weir-bench: not installed, so not compared: {', '.join(missing)}")
     agree = True

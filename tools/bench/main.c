@@ -32,6 +32,7 @@ static int usage(FILE *to)
                 "       weir-bench list\n"
                 "       weir-bench generate NAME DIR [--records N]\n"
                 "       weir-bench checksum FILE.csv\n"
+                "       weir-bench send PORT WIDTH --records N   (as the senders of socket-file)\n"
                 "       weir-bench compare [NAME …] [--runs N] [--dir DIR] [--records NAME=N …]\n\n");
     list(to);
     return to == stdout ? 0 : 64;
@@ -191,6 +192,8 @@ int main(int argc, char **argv)
     if (parse(argc, argv, &o, words, 3) != 0) return usage(stderr);
     if (strcmp(words[0], "list") == 0) return list(stdout);
     if (strcmp(words[0], "checksum") == 0 && words[1]) return checksum(words[1]);
+    if (strcmp(words[0], "send") == 0 && words[2])
+        return bench_send(atoi(words[1]), (uint32_t)atoi(words[2]), o.records);
     int generates = strcmp(words[0], "generate") == 0 && words[2];
     const struct workload *w = find(generates ? words[1] : words[0]);
     if (!w || (words[1] && !generates)) return usage(stderr);

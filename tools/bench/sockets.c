@@ -86,6 +86,18 @@ static void send_lines(int port, uint32_t width, uint64_t records, double *conne
     _exit(0);
 }
 
+int bench_send(int port, uint32_t width, uint64_t records)
+{
+    double connected;
+    int failed = 0, status;
+    pid_t pids[SENDERS];
+    for (uint32_t i = 0; i < SENDERS; i++)
+        if ((pids[i] = fork()) == 0) send_lines(port, width, records / SENDERS, &connected);
+    for (uint32_t i = 0; i < SENDERS; i++)
+        if (pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status != 0) failed = 1;
+    return failed;
+}
+
 static void stop_when_all(void *arg, const struct run *run, uint64_t batch)
 {
     struct times *times = arg;
