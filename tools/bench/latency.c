@@ -134,7 +134,7 @@ int bench_latency(const struct bench_options *o, const char *directory, uint64_t
     if (listener < 0 || pipe(pipes) != 0) return 71;
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", directory);
     snprintf(text, sizeof text,
-             "{\"name\": \"latency\", \"trigger\": \"1ms\",%s"
+             "{\"name\": \"latency\", \"trigger\": \"1ms\",%s \"backpressure\": {\"enabled\": false},"
              " \"sources\": {\"in\": {\"plugin\": \"socket\", \"listen\": true, \"host\": \"127.0.0.1\","
              "     \"port\": %d, \"format\": \"csv\", \"columns\": \"k int64\"}},"
              " \"operators\": {\"n\": {\"plugin\": \"aggregate\", \"from\": \"in\", \"by\": [\"k\"],"
