@@ -60,6 +60,7 @@ struct weir_context {
     struct format_use *format;     /* operators with a format; else NULL */
     uint32_t blocking;             /* 1: on a sink thread, streams wait */
     uint32_t null_on_error;        /* on_error is "null" */
+    int64_t started_us;            /* the job's first start; 0: it does not run */
     /* of the call under way */
     int64_t time_us;
     uint64_t batch;

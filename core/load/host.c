@@ -78,6 +78,12 @@ static int32_t host_reject_bytes(struct weir_context *lane, struct weir_bytes re
     return lane->ops->reject_bytes(lane, record, code, text, error);
 }
 
+static int64_t host_started_us(struct weir_context *context)
+{
+    if (context && context->started_us) return context->started_us;
+    return context && context->sys ? sys_now(context->sys) : 0;
+}
+
 static int64_t host_now_us(struct weir_context *context)
 {
     return context && context->sys ? sys_now(context->sys) : 0;
@@ -208,6 +214,7 @@ const struct weir_host weir_host_1 = {
     .reject = host_reject,
     .reject_bytes = host_reject_bytes,
     .now_us = host_now_us,
+    .started_us = host_started_us,
     .wake = host_wake,
     .wake_after = host_wake_after,
     .cancelled = host_cancelled,

@@ -13,7 +13,7 @@
  *
  * Payloads:
  *
- *   JOB    text job, u hash seed, s zero_us, text weir version, module[], table[]
+ *   JOB    text job, u hash seed, s zero_us, s started_us, text weir version, module[], table[]
  *            module: text name, text hash      table: text name, text signature
  *   PLAN   s time_us, s late_us, text absent[], move[] moves, move[] forgotten
  *            move: text source, text partition, bytes from, bytes until, u rows, u bytes,
@@ -138,6 +138,7 @@ int32_t record_job_encode(const struct record_job *job, struct weir_buffer *out)
     write_text(&w, job->text);
     write_u(&w, job->hash_seed);
     write_s(&w, job->zero_us);
+    write_s(&w, job->started_us);
     write_text(&w, job->weir_version);
     write_u(&w, job->n_modules);
     for (i = 0; i < job->n_modules; i++) {
@@ -439,6 +440,7 @@ int32_t record_job_decode(struct weir_bytes payload, struct record_job *out,
     out->text = read_text(&c);
     out->hash_seed = read_u(&c);
     out->zero_us = read_s(&c);
+    out->started_us = read_s(&c);
     out->weir_version = read_text(&c);
     out->n_modules = read_array(&c, 2, sizeof *out->modules, &memory);
     out->modules = memory;

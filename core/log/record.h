@@ -19,6 +19,7 @@ struct record_job {
     const char *text;       /* canonical job JSON, secrets as references */
     uint64_t hash_seed;
     int64_t zero_us;        /* origin of the grid; INT64_MIN: not a ticking job */
+    int64_t started_us;     /* the first start */
     const char *weir_version;
     uint32_t n_modules; struct record_module *modules;
     uint32_t n_tables; struct record_table *tables;

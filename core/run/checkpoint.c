@@ -94,6 +94,7 @@ static int32_t append_job(struct checkpoint *cp, struct run *run, struct weir_er
     struct record_module modules[64];
     struct record_table *tables = NULL;
     struct record_job job = { .text = cp->job_text, .hash_seed = cp->seed, .zero_us = cp->zero_us,
+                              .started_us = cp->started_us,
                               .weir_version = weir_host_1.version, .modules = modules };
     for (uint32_t i = 0; i < run->plan->n_nodes && job.n_modules < 64; i++) {
         const struct weir_component *component = run->plan->nodes[i]->component;

@@ -15,6 +15,8 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
 void checkpoint_close(struct checkpoint *cp);
 uint64_t checkpoint_seed(const struct checkpoint *cp);
 int64_t checkpoint_zero(const struct checkpoint *cp); /* INT64_MIN: not known yet */
+/* Wall time of the job's first start with this checkpoint. */
+int64_t checkpoint_started(const struct checkpoint *cp);
 void checkpoint_set_zero(struct checkpoint *cp, int64_t zero_us);
 /* The logged job if its text differs from `text`, and a batch is pending or a sink has not finished its rows; else
  * NULL. */

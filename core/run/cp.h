@@ -78,6 +78,7 @@ struct checkpoint {
     int job_changed;      /* JOB is to be written before the next PLAN */
     uint64_t seed;
     int64_t zero_us;
+    int64_t started_us; /* the first start */
     uint64_t job_sequence;
     uint64_t plan_sequence; /* of the last PLAN */
     uint64_t map_sequence;  /* of the PLAN whose STATE has the newest map of positions */

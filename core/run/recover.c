@@ -109,6 +109,7 @@ static int32_t take_job(struct checkpoint *cp, const struct log_record *record,
     cp->has_job = 1;
     cp->seed = job.hash_seed;
     cp->zero_us = job.zero_us;
+    cp->started_us = job.started_us;
     cp->job_sequence = record->sequence;
     record_free(arena);
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
@@ -350,6 +351,7 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     cp->journal = journal;
     cp->job = job;
     cp->zero_us = INT64_MIN;
+    cp->started_us = sys_now(sys); /* unless the log says otherwise */
     cp->output_file = UINT32_MAX;
     cp->watermark_us = cp->previous_watermark_us = WEIR_WATERMARK_NONE;
     cp->dead_size = job->dead_size;
@@ -418,6 +420,11 @@ uint64_t checkpoint_seed(const struct checkpoint *cp)
 int64_t checkpoint_zero(const struct checkpoint *cp)
 {
     return cp->zero_us;
+}
+
+int64_t checkpoint_started(const struct checkpoint *cp)
+{
+    return cp->started_us;
 }
 
 void checkpoint_set_zero(struct checkpoint *cp, int64_t zero_us)

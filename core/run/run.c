@@ -231,6 +231,14 @@ static int32_t finish_recovered(struct run *run)
     return WEIR_OK;
 }
 
+/* Instances are told when the job began, which was perhaps in an earlier life. */
+static void note_start(struct run *run)
+{
+    int64_t started = run->checkpoint ? checkpoint_started(run->checkpoint) : sys_now(run->sys);
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++)
+        run->plan->nodes[i]->context.started_us = started;
+}
+
 /* A job that has watermarks begins at 0, as an operator that has seen no event time counts. */
 static void start_watermarks(struct run *run)
 {
@@ -242,6 +250,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
 {
     int32_t result = make_rooms(run);
     trigger_start(run);
+    note_start(run);
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);

@@ -152,7 +152,7 @@ static int32_t file_open_source(void *self, struct weir_error *error)
 {
     struct source *source = self;
     (void)error;
-    source->start_us = source->host->now_us(source->context);
+    source->start_us = source->host->started_us(source->context);
     return WEIR_OK;
 }
 

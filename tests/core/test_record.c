@@ -21,6 +21,7 @@ static const struct record_job job = {
     .text = "{\"weir\":1,\"name\":\"words\"}",
     .hash_seed = UINT64_C(0x0123456789abcdef),
     .zero_us = INT64_MIN,
+    .started_us = 1700000000000000,
     .weir_version = "1.0.0",
     .n_modules = 2,
     .modules = modules,

@@ -225,6 +225,14 @@ struct weir_host {
      * Returns: 0 or 1.
      * On failure: can't fail. */
     int32_t (*cancelled)(struct weir_context *context);
+
+    /* Purpose: wall time of the job's first start: what its checkpoint remembers, else that of this
+     *   start. For sources that begin "now" and must mean the same after a restart.
+     * Thread and state: [any].
+     * Ownership: none.
+     * Returns: microseconds since the epoch.
+     * On failure: can't fail. */
+    int64_t (*started_us)(struct weir_context *context);
 };
 
 #ifdef __cplusplus
