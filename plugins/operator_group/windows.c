@@ -16,19 +16,6 @@
 /* ---- bind ---- */
 
 /* State fits only the same key and items. */
-static void type_text(const struct ArrowSchema *schema, char *out, size_t size)
-{
-    size_t n = strlen(out);
-    snprintf(out + n, size - n, "%s", schema->format);
-    for (int64_t c = 0; c < schema->n_children; c++) {
-        n = strlen(out);
-        snprintf(out + n, size - n, "%c", c ? ',' : '(');
-        type_text(schema->children[c], out, size);
-    }
-    n = strlen(out);
-    if (schema->n_children) snprintf(out + n, size - n, ")");
-}
-
 static int32_t declare(struct group *g, struct weir_error *error)
 {
     static const struct weir_table_column column = { "rows", WEIR_TYPE_BINARY, 0 };
@@ -38,7 +25,7 @@ static int32_t declare(struct group *g, struct weir_error *error)
         size_t n = strlen(signature);
         snprintf(signature + n, sizeof signature - n, "%s, ", value.text);
     }
-    type_text(g->lists.children[0], signature, sizeof signature);
+    pack_signature(g->lists.children[0], signature, sizeof signature);
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_ROWS, .name = "rows",
                                     .key = &g->key, .n_distribution = g->n_by, .n_columns = 1,
                                     .columns = &column, .version = 1, .signature = signature };

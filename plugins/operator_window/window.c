@@ -62,25 +62,11 @@ static void window_destroy(void *self)
 
 /* ---- bind ---- */
 
-/* State fits only rows of the same columns: their types, in order. */
-static void type_text(const struct ArrowSchema *schema, char *out, size_t size)
-{
-    size_t n = strlen(out);
-    snprintf(out + n, size - n, "%s", schema->format);
-    for (int64_t c = 0; c < schema->n_children; c++) {
-        n = strlen(out);
-        snprintf(out + n, size - n, "%c", c ? ',' : '(');
-        type_text(schema->children[c], out, size);
-    }
-    n = strlen(out);
-    if (schema->n_children) snprintf(out + n, size - n, ")");
-}
-
 static int32_t declare_rows(struct window *w, struct weir_error *error)
 {
     static const struct weir_table_column column = { "rows", WEIR_TYPE_BINARY, 0 };
     char signature[4096] = "";
-    type_text(&w->schema, signature, sizeof signature);
+    pack_signature(&w->schema, signature, sizeof signature);
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_ROWS, .name = "rows",
                                     .n_columns = 1, .columns = &column, .version = 1,
                                     .signature = signature };

@@ -13,6 +13,9 @@
  */
 #include "plugins/share/pack.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "plugins/share/option.h"
 
 struct reader {
@@ -186,4 +189,39 @@ int32_t unpack_rows(struct weir_bytes packed, struct column *columns, uint32_t n
     for (uint32_t c = 0; c < n_columns && good; c++) good = unpack_column(&in, &columns[c], n);
     if (good) return WEIR_OK;
     return weir_fail(error, WEIR_FATAL, "rows in state can't be read: out of memory or damaged");
+}
+
+/* ---- signatures ---- */
+
+struct signature {
+    char *out;
+    size_t size, n;
+    uint64_t hash; /* FNV-1a of all that was put */
+};
+
+static void put_text(struct signature *s, const char *text)
+{
+    for (; *text; text++) {
+        s->hash = (s->hash ^ (uint8_t)*text) * 0x100000001b3u;
+        if (s->n + 1 < s->size) s->out[s->n] = *text;
+        s->n++;
+    }
+}
+
+static void put_type(struct signature *s, const struct ArrowSchema *schema)
+{
+    put_text(s, schema->format);
+    for (int64_t c = 0; c < schema->n_children; c++) {
+        put_text(s, c ? "," : "(");
+        put_type(s, schema->children[c]);
+    }
+    if (schema->n_children) put_text(s, ")");
+}
+
+void pack_signature(const struct ArrowSchema *schema, char *out, size_t size)
+{
+    struct signature s = { out, size, strlen(out), 0xcbf29ce484222325u };
+    put_type(&s, schema);
+    out[s.n < size ? s.n : size - 1] = 0;
+    if (s.n >= size) snprintf(out + size - 18, 18, "#%016llx", (unsigned long long)s.hash);
 }

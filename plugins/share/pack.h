@@ -21,4 +21,8 @@ uint32_t packed_rows(struct weir_bytes packed);
 int32_t unpack_rows(struct weir_bytes packed, struct column *columns, uint32_t n_columns,
                     struct weir_error *error);
 
+/* Appends the types of a schema, in order and with their children, to the text in `out`: the
+ * signature of a table of packed rows. A text over `size` ends in a hash of the whole. */
+void pack_signature(const struct ArrowSchema *schema, char *out, size_t size);
+
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/data/array.h"
+#include "plugins/share/pack.h"
 #include "tests/plugins/operator_rig.h"
 
 const struct weir_plugin *entry_operator_window(const struct weir_host *, struct weir_error *);
@@ -114,9 +115,31 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
                "[[\"a\", [1, null], {\"b\": true}], [null, null, null]]");
 }
 
+/* A signature says the types; one that does not fit still differs where only the last type does. */
+static void signatures_tell_schemas_apart(void **state)
+{
+    const char *const ddl[] = { "a int64, b list<string>, c int64, d int64, e int64, f int64, g int32",
+                                "a int64, b list<string>, c int64, d int64, e int64, f int64, g int64" };
+    char whole[2][64] = { "v, ", "v, " }, cut[2][20] = { "", "" };
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct ArrowSchema schema;
+        struct weir_error error = WEIR_ERROR_INIT;
+        assert_int_equal(weir_data_1.schema_parse(ddl[k], &schema, &error), WEIR_OK);
+        pack_signature(&schema, whole[k], sizeof whole[k]);
+        pack_signature(&schema, cut[k], sizeof cut[k]);
+        schema.release(&schema);
+        assert_int_equal(strlen(cut[k]), sizeof cut[k] - 1);
+    }
+    assert_string_equal(whole[0], "v, +s(l,+l(u),l,l,l,l,i)");
+    assert_string_equal(whole[1], "v, +s(l,+l(u),l,l,l,l,l)");
+    assert_string_not_equal(cut[0], cut[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(signatures_tell_schemas_apart),
         cmocka_unit_test_setup_teardown(rows_of_all_types_come_again_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(windows_come_at_the_slide_in_order_of_time, setup, teardown),
         cmocka_unit_test_setup_teardown(small_batches_leave_in_one_chunk_and_large_ones_in_several,
