@@ -10,28 +10,6 @@
 #include <math.h>
 #include <xxhash.h>
 
-#define EVAL(name)                                                                                 \
-    static int32_t name##_eval(const struct weir_host *host, void *bound,                          \
-                               const struct weir_call *call, struct ArrowArray *out,               \
-                               struct weir_error *error)
-
-#define TEXT_EVAL(name)                                                                            \
-    EVAL(name)                                                                                     \
-    {                                                                                              \
-        struct text_writer w;                                                                      \
-        writer_begin(&w, host, bound, call);                                                       \
-        EACH_ROW                                                                                   \
-        {                                                                                          \
-            writer_row(&w, row);                                                                   \
-            name##_row(&w, bound, call, row);                                                      \
-        }                                                                                          \
-        return writer_end(&w, out, error);                                                         \
-    }
-
-#define ROW(name)                                                                                  \
-    static void name##_row(struct text_writer *w, const struct bound *b,                           \
-                           const struct weir_call *call, uint32_t row)
-
 static void add_hex(struct text_writer *w, const uint8_t *bytes, uint64_t n, const char *digits)
 {
     uint8_t *to = writer_room(w, 2 * n);

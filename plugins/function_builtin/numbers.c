@@ -48,11 +48,6 @@ static int any_float(const struct bound *b, uint32_t n)
     (void)host;                                                                                    \
     if (rc) return rc
 
-#define EVAL(name)                                                                                 \
-    static int32_t name##_eval(const struct weir_host *host, void *bound,                          \
-                               const struct weir_call *call, struct ArrowArray *out,               \
-                               struct weir_error *error)
-
 /* ---- one argument, type kept ---- */
 
 EVAL(abs)

@@ -10,29 +10,6 @@
 
 #include <utf8proc.h>
 
-#define EVAL(name)                                                                                 \
-    static int32_t name##_eval(const struct weir_host *host, void *bound,                          \
-                               const struct weir_call *call, struct ArrowArray *out,               \
-                               struct weir_error *error)
-
-/* A function that writes text row by row: ROW is a function of writer, bound, call and row. */
-#define TEXT_EVAL(name)                                                                            \
-    EVAL(name)                                                                                     \
-    {                                                                                              \
-        struct text_writer w;                                                                      \
-        writer_begin(&w, host, bound, call);                                                       \
-        EACH_ROW                                                                                   \
-        {                                                                                          \
-            writer_row(&w, row);                                                                   \
-            name##_row(&w, bound, call, row);                                                      \
-        }                                                                                         \
-        return writer_end(&w, out, error);                                                         \
-    }
-
-#define ROW(name)                                                                                  \
-    static void name##_row(struct text_writer *w, const struct bound *b,                           \
-                           const struct weir_call *call, uint32_t row)
-
 #define INT_EVAL(name)                                                                             \
     EVAL(name)                                                                                     \
     {                                                                                              \

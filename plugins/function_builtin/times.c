@@ -5,11 +5,6 @@
 
 #include <math.h>
 
-#define EVAL(name)                                                                                 \
-    static int32_t name##_eval(const struct weir_host *host, void *bound,                          \
-                               const struct weir_call *call, struct ArrowArray *out,               \
-                               struct weir_error *error)
-
 #define BIND(name)                                                                                 \
     static int32_t name##_bind(const struct weir_host *host, const struct weir_argument *args,     \
                                uint32_t n_args, struct ArrowSchema *schema, void **bound,          \

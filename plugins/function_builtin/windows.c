@@ -12,11 +12,6 @@
                                uint32_t n_args, struct ArrowSchema *schema, void **bound,          \
                                struct weir_error *error)
 
-#define EVAL(name)                                                                                 \
-    static int32_t name##_eval(const struct weir_host *host, void *bound,                          \
-                               const struct weir_call *call, struct ArrowArray *out,               \
-                               struct weir_error *error)
-
 /* ---- interval text: sign, then number and unit once or more ---- */
 
 static int64_t unit_of(const uint8_t *word, uint64_t n)
