@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "core/load/sha256.h"
+#include "base/sha256.h"
 #include "core/load/registry.h"
 
 #define MODULE_MAX_BYTES (256u << 20)

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "core/load/registry.h"
-#include "core/load/sha256.h"
+#include "base/sha256.h"
 
 /* By which a file is known again without reading it. Nanoseconds since the epoch. */
 struct file_key {

@@ -10,19 +10,6 @@ void free_typed(void *bound)
     free_bound(b);
 }
 
-int same_type(const struct ArrowSchema *a, const struct ArrowSchema *b)
-{
-    const uint32_t type = argument_type(a);
-    int64_t i;
-    if (type != argument_type(b) || a->n_children != b->n_children) return 0;
-    for (i = 0; i < a->n_children; i++) {
-        if (type == WEIR_TYPE_STRUCT && strcmp(a->children[i]->name, b->children[i]->name) != 0)
-            return 0;
-        if (!same_type(a->children[i], b->children[i])) return 0;
-    }
-    return 1;
-}
-
 int32_t list_schema(const struct weir_data *data, const struct ArrowSchema *item,
                     struct ArrowSchema *out, struct weir_error *error)
 {

@@ -7,6 +7,7 @@
 #include "functions.h"
 
 #include "plugins/share/order.h"
+#include "plugins/share/types.h"
 
 /* What bind leaves where a type with children is needed later; free_typed releases it. */
 struct typed_bound {
@@ -16,8 +17,6 @@ struct typed_bound {
 
 void free_typed(void *bound);
 
-/* Are two types equal? Names of struct fields count. */
-int same_type(const struct ArrowSchema *a, const struct ArrowSchema *b);
 /* A list of `item` (copied). OK, FATAL. */
 int32_t list_schema(const struct weir_data *data, const struct ArrowSchema *item,
                     struct ArrowSchema *out, struct weir_error *error);

@@ -235,3 +235,13 @@ void vm_destroy(struct vm *vm)
     if (vm->L) lua_close(vm->L);
     free(vm);
 }
+
+int32_t vm_try(struct script *script, const struct weir_host *host, struct weir_context *context,
+               int nested, struct weir_error *error)
+{
+    struct vm *vm = NULL;
+    int32_t result = script_read(script, host, context, nested, error);
+    if (result == WEIR_OK) result = vm_create(script, context, &vm, error);
+    vm_destroy(vm);
+    return result;
+}

@@ -34,6 +34,11 @@ int32_t vm_create(const struct script *script, struct weir_context *context, str
                   struct weir_error *error);
 void vm_destroy(struct vm *vm); /* NULL is allowed */
 
+/* In bind: reads the script's options (see script_read), and loads and runs its code once, so that
+ * the check of a job refuses what does not run. Errors as of the two. [control] */
+int32_t vm_try(struct script *script, const struct weir_host *host, struct weir_context *context,
+               int nested, struct weir_error *error);
+
 /* Runs body(L) with lua_touserdata(L, 1) == arg, at most `rows` times the script's instructions.
  * A body that ran out of memory is run once more, after a full collection, so that what other
  * calls left behind does not count: it must be able to begin again, or set `once`. OK; DATA with what went wrong

@@ -8,6 +8,8 @@
  */
 #include "plugins/operator_basic/basic.h"
 
+#include "plugins/share/types.h"
+
 struct union_op {
     struct basic basic;
     uint32_t n_inputs, n_columns;
@@ -29,18 +31,6 @@ static void union_destroy(void *self)
     op->basic.host->free(op->map);
     op->basic.host->free(op->types);
     op->basic.host->free(op);
-}
-
-static int same_type(const struct ArrowSchema *a, const struct ArrowSchema *b)
-{
-    if (strcmp(a->format, b->format) != 0 || a->n_children != b->n_children) return 0;
-    for (int64_t i = 0; i < a->n_children; i++) {
-        if (weir_type_of(a) == WEIR_TYPE_STRUCT &&
-            strcmp(a->children[i]->name, b->children[i]->name) != 0)
-            return 0;
-        if (!same_type(a->children[i], b->children[i])) return 0;
-    }
-    return 1;
 }
 
 static int is_number(uint32_t type)

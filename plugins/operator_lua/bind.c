@@ -12,6 +12,7 @@
 
 #include "plugins/share/names.h"
 #include "plugins/share/option.h"
+#include "plugins/share/types.h"
 
 static int32_t create(const struct weir_host *host, struct weir_context *context, void **self,
                       struct weir_error *error)
@@ -47,16 +48,6 @@ static enum mode read_mode(const struct lua_operator *op)
     return (enum mode)i;
 }
 
-/* The code is loaded once by the check. */
-static int32_t try_script(struct lua_operator *op, struct weir_error *error)
-{
-    struct vm *vm;
-    int32_t result = script_read(&op->script, op->host, op->context, 0, error);
-    if (result == WEIR_OK) result = vm_create(&op->script, op->context, &vm, error);
-    if (result == WEIR_OK) vm_destroy(vm);
-    return result;
-}
-
 static int32_t read_columns(struct lua_operator *op, struct weir_error *error)
 {
     const char *ddl = option_text(op->host, op->context, "columns", NULL);
@@ -73,17 +64,6 @@ static int32_t read_columns(struct lua_operator *op, struct weir_error *error)
     if (result == WEIR_CONFIG && error && !error->option[0])
         snprintf(error->option, sizeof error->option, "columns");
     return result;
-}
-
-static int same_type(const struct ArrowSchema *a, const struct ArrowSchema *b)
-{
-    if (strcmp(a->format, b->format) != 0 || a->n_children != b->n_children) return 0;
-    for (int64_t i = 0; i < a->n_children; i++)
-        if ((weir_type_of(a) == WEIR_TYPE_STRUCT &&
-             strcmp(a->children[i]->name, b->children[i]->name) != 0) ||
-            !same_type(a->children[i], b->children[i]))
-            return 0;
-    return 1;
 }
 
 /* Several inputs of a mode that has one stand for their union: the same columns, by name. */
@@ -161,7 +141,7 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     op->n_inputs = in->n_inputs;
     for (uint32_t k = 0; k < in->n_inputs; k++) op->inputs[k] = in->inputs[k].schema;
     op->mode = read_mode(op);
-    int32_t result = try_script(op, error);
+    int32_t result = vm_try(&op->script, op->host, op->context, 0, error);
     if (result == WEIR_OK) result = read_columns(op, error);
     if (result == WEIR_OK && op->mode != MODE_TRANSFORM) result = match_inputs(op, in, error);
     return result == WEIR_OK ? plan(op, in, out, error) : result;

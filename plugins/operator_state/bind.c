@@ -8,6 +8,7 @@
 
 #include "plugins/share/names.h"
 #include "plugins/share/option.h"
+#include "plugins/share/types.h"
 
 int32_t state_create(const struct weir_host *host, struct weir_context *context, void **self,
                      struct weir_error *error)
@@ -99,15 +100,6 @@ static int32_t read_by(struct state_operator *op, struct weir_error *error)
 
 /* ---- code and state ---- */
 
-static int32_t try_script(struct state_operator *op, struct weir_error *error)
-{
-    struct vm *vm;
-    int32_t result = script_read(&op->script, op->host, op->context, 1, error);
-    if (result == WEIR_OK) result = vm_create(&op->script, op->context, &vm, error);
-    if (result == WEIR_OK) vm_destroy(vm);
-    return result;
-}
-
 static int32_t read_state(struct state_operator *op, struct weir_error *error)
 {
     const char *ddl = option_text(op->host, op->context, "state", NULL);
@@ -132,7 +124,8 @@ int32_t state_bind_common(struct state_operator *op, const struct weir_operator_
     op->input = in->inputs[0].schema;
     op->time_column = in->inputs[0].time_column;
     int32_t result = read_by(op, error);
-    if (result == WEIR_OK) result = try_script(op, error);
+    if (result == WEIR_OK)
+        result = vm_try(&op->script, op->host, op->context, 1, error);
     return result == WEIR_OK ? read_state(op, error) : result;
 }
 
@@ -163,17 +156,6 @@ int32_t state_declare(struct state_operator *op, const struct weir_table_column 
 }
 
 /* ---- state to begin with ---- */
-
-static int same_type(const struct ArrowSchema *a, const struct ArrowSchema *b)
-{
-    if (strcmp(a->format, b->format) != 0 || a->n_children != b->n_children) return 0;
-    for (int64_t i = 0; i < a->n_children; i++)
-        if ((weir_type_of(a) == WEIR_TYPE_STRUCT &&
-             strcmp(a->children[i]->name, b->children[i]->name) != 0) ||
-            !same_type(a->children[i], b->children[i]))
-            return 0;
-    return 1;
-}
 
 static const struct ArrowSchema *wanted(const struct state_operator *op, uint32_t i)
 {

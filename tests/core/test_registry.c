@@ -19,7 +19,7 @@
 #include "core/load/module.h"
 #include "core/load/probe.h"
 #include "core/load/registry.h"
-#include "core/load/sha256.h"
+#include "base/sha256.h"
 
 #ifndef TEST_CC
 #define TEST_CC "cc"

@@ -1,8 +1,9 @@
 /*
- * sha256.h - SHA-256 of bytes in memory: the name of a module's content.
+ * sha256.h - SHA-256 of bytes in memory. Like all of base/ it knows neither core nor plugins, and
+ * both compile it in.
  */
-#ifndef WEIR_CORE_SHA256_H
-#define WEIR_CORE_SHA256_H
+#ifndef WEIR_BASE_SHA256_H
+#define WEIR_BASE_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,11 +6,10 @@
  * and folded into eight words of state by 64 rounds. The constants are the first 32 bits of the
  * fractional parts of the square roots (start) and cube roots (rounds) of the first primes.
  *
- * It is here, and not from a library, because it is the only use of a cryptographic hash in weir
- * and a dependency would weigh more than these lines. It is used when a module is new, and once
- * more when a module is opened; never per batch.
+ * It is here, and not from a library, because a dependency of every job would weigh more than these
+ * lines. It names modules when they are opened, and is the function `sha256`.
  */
-#include "core/load/sha256.h"
+#include "base/sha256.h"
 
 #include <string.h>
 
