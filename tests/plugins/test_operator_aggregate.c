@@ -1,69 +1,10 @@
 /*
  * test_operator_aggregate.c - count, reduce, count_by_value, reduce_by_key and aggregate.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_aggregate
+#define FUNCTIONS entry_function_builtin
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_operator_aggregate(const struct weir_host *, struct weir_error *);
-const struct weir_plugin *entry_function_builtin(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    rig.functions = entry_function_builtin;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
-
-static void close_again(void)
-{
-    rig_close(&rig);
-    rig.functions = entry_function_builtin;
-}
-
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_aggregate, __VA_ARGS__, NULL);              \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
-#define REFUSED(option_name, part, ...)                                                            \
-    do {                                                                                           \
-        assert_int_equal(rig_open(&rig, entry_operator_aggregate, __VA_ARGS__, NULL),              \
-                         WEIR_CONFIG);                                                             \
-        assert_string_equal(rig.error.option, option_name);                                        \
-        if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);                         \
-        close_again();                                                                             \
-    } while (0)
-#define FEED(rows)                                                                                 \
-    do {                                                                                           \
-        int32_t fed = rig_feed(&rig, rows);                                                        \
-        if (fed != WEIR_OK) fail_msg("%d: %s", fed, rig.error.text);                               \
-    } while (0)
-
-static void assert_ddl(const char *ddl)
-{
-    char *text = rig_ddl(&rig);
-    assert_string_equal(text, ddl);
-    mem_free(text);
-}
 
 /* The same rows in small chunks, in several segments and under a selection give the same, in the
  * same order. With one segment per row each row is a partial of its own: combine and merge do
@@ -581,7 +522,6 @@ static void keys_that_repeat_are_combined(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(keys_that_hardly_repeat_cross_uncombined),
         TEST(keys_that_repeat_are_combined),

@@ -1,53 +1,11 @@
 /*
  * test_operator_basic.c - select, with_column, filter, split, explode, union and repartition.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_basic
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
 #include "plugins/operator_basic/words.h"
-#include "tests/plugins/operator_rig.h"
 
-const struct weir_plugin *entry_operator_basic(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
-
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_basic, __VA_ARGS__, NULL);                  \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
-#define REFUSED(option_name, part, ...)                                                            \
-    do {                                                                                           \
-        assert_int_equal(rig_open(&rig, entry_operator_basic, __VA_ARGS__, NULL), WEIR_CONFIG);    \
-        assert_string_equal(rig.error.option, option_name);                                        \
-        if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);                         \
-        rig_close(&rig);                                                                           \
-    } while (0)
-#define FEED(rows)                                                                                 \
-    do {                                                                                           \
-        int32_t fed = rig_feed(&rig, rows);                                                        \
-        if (fed != WEIR_OK) fail_msg("%d: %s", fed, rig.error.text);                               \
-    } while (0)
-
-static void assert_ddl(const char *ddl)
-{
-    char *text = rig_ddl(&rig);
-    assert_string_equal(text, ddl);
-    mem_free(text);
-}
 
 /* The same rows in small chunks, in several segments and under a selection give the same. */
 static void assert_same_however_cut(const char *rows)
@@ -539,37 +497,36 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(split_at_white_space_drops_empty_tokens, teardown),
-        cmocka_unit_test_teardown(split_ends_words_at_the_ends_of_rows, teardown),
-        cmocka_unit_test_teardown(split_at_a_literal_keeps_empty_tokens, teardown),
-        cmocka_unit_test_teardown(split_at_a_longer_literal_finds_whole_ones_only, teardown),
-        cmocka_unit_test_teardown(split_at_nothing_gives_code_points, teardown),
-        cmocka_unit_test_teardown(split_repeats_the_other_columns, teardown),
-        cmocka_unit_test_teardown(split_at_a_literal_repeats_the_other_columns, teardown),
-        cmocka_unit_test_teardown(split_refuses_what_it_cannot_split, teardown),
-        cmocka_unit_test_teardown(words_are_found_alike_by_all_kernels, teardown),
-        cmocka_unit_test_teardown(split_emits_chunks_of_about_8192_rows, teardown),
-        cmocka_unit_test_teardown(split_finds_the_row_of_each_token_over_many_chunks, teardown),
-        cmocka_unit_test_teardown(split_reads_nothing_outside_of_its_words, teardown),
-        cmocka_unit_test_teardown(split_bounds_the_bytes_of_a_chunk, teardown),
-        cmocka_unit_test_teardown(filter_keeps_rows_that_are_true, teardown),
-        cmocka_unit_test_teardown(filter_rejects_rows_on_which_it_fails, teardown),
-        cmocka_unit_test_teardown(filter_takes_a_bool_only, teardown),
-        cmocka_unit_test_teardown(select_gives_expressions_columns_and_all, teardown),
-        cmocka_unit_test_teardown(select_reads_what_its_expressions_name, teardown),
-        cmocka_unit_test_teardown(select_asks_for_names, teardown),
-        cmocka_unit_test_teardown(select_rejects_a_row_once, teardown),
-        cmocka_unit_test_teardown(with_column_replaces_or_adds, teardown),
-        cmocka_unit_test_teardown(explode_gives_a_row_per_item, teardown),
-        cmocka_unit_test_teardown(explode_cuts_long_lists_into_chunks, teardown),
-        cmocka_unit_test_teardown(explode_takes_structs_apart_from_lists, teardown),
-        cmocka_unit_test_teardown(union_goes_by_name_and_widens_numbers, teardown),
-        cmocka_unit_test_teardown(union_refuses_other_columns_and_types, teardown),
-        cmocka_unit_test_teardown(repartition_asks_for_partitions, teardown),
-        cmocka_unit_test_teardown(sample_keeps_the_same_rows_however_they_are_cut_into_chunks,
-                                  teardown),
-        cmocka_unit_test_teardown(keys_of_upserts_are_carried_on_while_they_are_true, teardown),
-        cmocka_unit_test_teardown(memory_that_runs_out_is_an_error_and_no_leak, teardown),
+        TEST(split_at_white_space_drops_empty_tokens),
+        TEST(split_ends_words_at_the_ends_of_rows),
+        TEST(split_at_a_literal_keeps_empty_tokens),
+        TEST(split_at_a_longer_literal_finds_whole_ones_only),
+        TEST(split_at_nothing_gives_code_points),
+        TEST(split_repeats_the_other_columns),
+        TEST(split_at_a_literal_repeats_the_other_columns),
+        TEST(split_refuses_what_it_cannot_split),
+        TEST(words_are_found_alike_by_all_kernels),
+        TEST(split_emits_chunks_of_about_8192_rows),
+        TEST(split_finds_the_row_of_each_token_over_many_chunks),
+        TEST(split_reads_nothing_outside_of_its_words),
+        TEST(split_bounds_the_bytes_of_a_chunk),
+        TEST(filter_keeps_rows_that_are_true),
+        TEST(filter_rejects_rows_on_which_it_fails),
+        TEST(filter_takes_a_bool_only),
+        TEST(select_gives_expressions_columns_and_all),
+        TEST(select_reads_what_its_expressions_name),
+        TEST(select_asks_for_names),
+        TEST(select_rejects_a_row_once),
+        TEST(with_column_replaces_or_adds),
+        TEST(explode_gives_a_row_per_item),
+        TEST(explode_cuts_long_lists_into_chunks),
+        TEST(explode_takes_structs_apart_from_lists),
+        TEST(union_goes_by_name_and_widens_numbers),
+        TEST(union_refuses_other_columns_and_types),
+        TEST(repartition_asks_for_partitions),
+        TEST(sample_keeps_the_same_rows_however_they_are_cut_into_chunks),
+        TEST(keys_of_upserts_are_carried_on_while_they_are_true),
+        TEST(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,47 +1,9 @@
 /*
  * test_operator_group.c - group_by_key, cogroup and glom.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_group
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_operator_group(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
-
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_group, __VA_ARGS__, NULL);                  \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
-
-static void assert_ddl(const char *ddl)
-{
-    char *text = rig_ddl(&rig);
-    assert_string_equal(text, ddl);
-    mem_free(text);
-}
 
 static const struct rig_cut cuts[] = { { 0, 1, 0 }, { 1, 1, 0 }, { 3, 2, 0 }, { 2, 3, 1 }, { 1, 6, 0 } };
 #define N_CUTS (sizeof cuts / sizeof *cuts)
@@ -151,15 +113,13 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(lists_keep_the_order_of_arrival_however_rows_are_cut, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(several_columns_are_structs, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_input_that_is_all_key_gives_lists_of_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_keys_leave_in_several_chunks, setup, teardown),
-        cmocka_unit_test_setup_teardown(glom_gives_one_row_also_for_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(windows_hold_the_same_however_rows_are_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error_and_no_leak, setup,
-                                        teardown),
+        TEST(lists_keep_the_order_of_arrival_however_rows_are_cut),
+        TEST(several_columns_are_structs),
+        TEST(an_input_that_is_all_key_gives_lists_of_it),
+        TEST(many_keys_leave_in_several_chunks),
+        TEST(glom_gives_one_row_also_for_none),
+        TEST(windows_hold_the_same_however_rows_are_cut),
+        TEST(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

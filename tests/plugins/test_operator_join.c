@@ -2,38 +2,13 @@
  * test_operator_join.c - what bind makes of `on`: keys, filters, the exchange, bounds. Rows are
  * played by the scenarios.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_join
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
 #include "plugins/operator_join/op.h"
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_operator_join(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
 
 #define LEFT "k int, s string, ts timestamp, w struct<start: timestamp, end: timestamp>, l list<int64>"
 #define RIGHT "k int64, s string, at timestamp, w struct<start: timestamp, end: timestamp>, l list<int64>"
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
 
 static void open_join(const char *options, uint64_t left_times, uint64_t right_times)
 {
@@ -41,7 +16,7 @@ static void open_join(const char *options, uint64_t left_times, uint64_t right_t
     memset(&rig, 0, sizeof rig);
     rig.input_times[0] = left_times;
     rig.input_times[1] = right_times;
-    if (rig_open(&rig, entry_operator_join, "join", options, LEFT, RIGHT, NULL) != WEIR_OK)
+    if (rig_open(&rig, ENTRY, "join", options, LEFT, RIGHT, NULL) != WEIR_OK)
         fail_msg("%s: %s: %s", options, rig.error.option, rig.error.text);
 }
 
@@ -52,7 +27,7 @@ static void refused(const char *option, const char *part, const char *options, u
     memset(&rig, 0, sizeof rig);
     rig.input_times[0] = left_times;
     rig.input_times[1] = right_times;
-    assert_int_equal(rig_open(&rig, entry_operator_join, "join", options, LEFT, RIGHT, NULL),
+    assert_int_equal(rig_open(&rig, ENTRY, "join", options, LEFT, RIGHT, NULL),
                      WEIR_CONFIG);
     assert_string_equal(rig.error.option, option);
     if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);
@@ -196,7 +171,7 @@ static void wrong_joins_are_refused_with_their_option(void **state)
     refused("on", "needs an equality", STREAM("inner", "one.ts > two.at"), 4, 4);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) TEST(name)
 
 int main(void)
 {

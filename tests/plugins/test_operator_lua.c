@@ -1,48 +1,14 @@
 /*
  * test_operator_lua.c - the operator lua: what code may do, values there and back, large results.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_lua
+#include "tests/plugins/operator_case.h"
+
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_operator_lua(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
 
 #define OPTIONS(mode, columns, source)                                                             \
     "\"mode\": \"" mode "\", \"columns\": \"" columns "\", \"function\": \"f\", \"source\": \"" source "\""
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_lua, "lua", __VA_ARGS__, NULL);             \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
-#define FEED(rows)                                                                                 \
-    do {                                                                                           \
-        int32_t fed = rig_feed(&rig, rows);                                                        \
-        if (fed != WEIR_OK) fail_msg("%d: %s", fed, rig.error.text);                               \
-    } while (0)
 
 /* The text that an expression in Lua gives, of one row with x = 1. */
 static void assert_gives(const char *expression, const char *text)
@@ -51,7 +17,7 @@ static void assert_gives(const char *expression, const char *text)
     snprintf(options, sizeof options,
              OPTIONS("map", "t string", "function f(row, ctx) return {t = tostring(%s)} end"),
              expression);
-    OPEN(options, "x int64");
+    OPEN("lua", options, "x int64");
     FEED("[[1]]");
     snprintf(row, sizeof row, "[\"%s\"]\n", text);
     assert_string_equal(rig_rows(&rig), row);
@@ -65,7 +31,7 @@ static void assert_rejects(const char *body, const char *part)
              OPTIONS("map", "t string, i int32, w timestamp, s struct<a: int64>, b bool",
                      "function f(row, ctx) %s end"),
              body);
-    OPEN(options, "x int64");
+    OPEN("lua", options, "x int64");
     FEED("[[1]]");
     assert_int_equal(rig.n_rejects, 1);
     if (!strstr(rig_rejects(&rig), part)) fail_msg("%s", rig_rejects(&rig));
@@ -89,7 +55,7 @@ static void what_differs_from_run_to_run_is_not_there(void **state)
 static void tables_are_gone_through_in_order(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("map", "t string",
+    OPEN("lua", OPTIONS("map", "t string",
                  "function f() local t = {[3] = 1, [1] = 1, [2.5] = 1, [true] = 1, [false] = 1} for _, k in "
                  "ipairs({'b', 'a', 'ab', '', 'zz', 'Z'}) do t[k] = 1 end local s = '' for k, v in pairs(t) do "
                  "s = s .. tostring(k) .. ',' if k == 'a' then t.b = nil end end local k = next(t) while k ~= nil "
@@ -120,7 +86,7 @@ static void texts_do_not_show_addresses(void **state)
 static void the_batch_is_told(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("map", "b int64, t timestamp, w bool",
+    OPEN("lua", OPTIONS("map", "b int64, t timestamp, w bool",
                  "function f(row, ctx) return {b = ctx.batch, t = ctx.time, w = ctx.watermark == nil} end"),
          "x int64");
     FEED("[[1]]");
@@ -152,7 +118,7 @@ static void values_that_do_not_fit_are_rejected(void **state)
 static void a_failed_row_leaves_nothing(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("map", "l list<struct<a: list<int64>, b: string>>, n int64",
+    OPEN("lua", OPTIONS("map", "l list<struct<a: list<int64>, b: string>>, n int64",
                  "function f(row) return {l = {{a = {1, 2}, b = 'x'}, {a = {3}, b = row.x > 1 and 5 or 'y'}}, n = row.x} "
                  "end"),
          "x int64");
@@ -166,7 +132,7 @@ static void a_failed_row_leaves_nothing(void **state)
 static void large_results_are_whole_or_not_at_all(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("flat_map", "n int64",
+    OPEN("lua", OPTIONS("flat_map", "n int64",
                  "function f(row) local out = {} for i = 1, row.x do out[i] = {n = i} end if row.bad then "
                  "out[row.x].n = 'x' end return out end"),
          "x int64, bad bool");
@@ -180,7 +146,7 @@ static void large_results_are_whole_or_not_at_all(void **state)
 static void rows_of_many_bytes_come_in_several_chunks(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("flat_map", "t string",
+    OPEN("lua", OPTIONS("flat_map", "t string",
                  "function f(row) local out, long = {}, ('x'):rep(3000000) for i = 1, 7 do out[i] = {t = long} end "
                  "return out end"),
          "x int64");
@@ -194,7 +160,7 @@ static void rows_of_many_bytes_come_in_several_chunks(void **state)
 static void garbage_of_other_rows_does_not_count(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("map", "n int64",
+    OPEN("lua", OPTIONS("map", "n int64",
                  "function f(row) local t = {} for i = 1, 9 do t[i] = ('x'):rep(100000 + row.x + i) end return {n = #t} "
                  "end") ", \"memory\": \"2Mi\"",
          "x int64");
@@ -206,7 +172,7 @@ static void garbage_of_other_rows_does_not_count(void **state)
 static void a_call_over_many_rows_has_instructions_for_each(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("transform", "n int64",
+    OPEN("lua", OPTIONS("transform", "n int64",
                  "function f(ctx, rows) local n = 0 for _, row in ipairs(rows) do for i = 1, 50 do n = n + 1 end end "
                  "return {n = n} end") ", \"instructions\": 1000",
          "x int64");
@@ -218,7 +184,7 @@ static void a_call_over_many_rows_has_instructions_for_each(void **state)
 static void a_failed_call_over_many_rows_ends_the_batch(void **state)
 {
     (void)state;
-    OPEN(OPTIONS("map_partitions", "n int64", "function f(rows) return {{n = 1}, {n = 'x'}} end"), "x int64");
+    OPEN("lua", OPTIONS("map_partitions", "n int64", "function f(rows) return {{n = 1}, {n = 'x'}} end"), "x int64");
     assert_int_equal(rig_feed(&rig, "[[1]]"), WEIR_DATA);
     if (!strstr(rig.error.text, "column \"n\"")) fail_msg("%s", rig.error.text);
 }
@@ -228,7 +194,7 @@ static void chunks_and_selections_can_not_be_seen(void **state)
     const struct rig_cut cuts[] = { { 1, 1, 0 }, { 3, 2, 1 }, { 0, 1, 1 } };
     const char *list[4] = { "[[1], [2], [3], [4], [5], [6], [7]]" };
     (void)state;
-    OPEN(OPTIONS("flat_map", "n int64", "function f(row) if row.x % 3 > 0 then return {{n = row.x}, {n = -row.x}} end end"),
+    OPEN("lua", OPTIONS("flat_map", "n int64", "function f(row) if row.x % 3 > 0 then return {{n = row.x}, {n = -row.x}} end end"),
          "x int64");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rig_batch(&rig, list, cuts[i]), WEIR_OK);
@@ -247,20 +213,20 @@ static void code_comes_from_a_file(void **state)
     fputs("local two = 2\nfunction f(row)\n  return {n = row.x.y}\nend\n", file);
     fclose(file);
     snprintf(options, sizeof options, "\"columns\": \"n int64\", \"function\": \"f\", \"file\": \"%s\"", path);
-    OPEN(options, "x int64");
+    OPEN("lua", options, "x int64");
     FEED("[[1]]");
     assert_non_null(strstr(rig_rejects(&rig), strrchr(path, '/') + 1));
     assert_non_null(strstr(rig_rejects(&rig), ":3: attempt to index"));
     rig_close(&rig);
     unlink(path);
-    assert_int_equal(rig_open(&rig, entry_operator_lua, "lua", options, "x int64", NULL), WEIR_CONFIG);
+    assert_int_equal(rig_open(&rig, ENTRY, "lua", options, "x int64", NULL), WEIR_CONFIG);
     assert_string_equal(rig.error.option, "file");
 }
 
 static void bytecode_is_refused(void **state)
 {
     (void)state;
-    assert_int_equal(rig_open(&rig, entry_operator_lua, "lua",
+    assert_int_equal(rig_open(&rig, ENTRY, "lua",
                               OPTIONS("map", "n int64", "\\u001bLJ\\u0002"), "x int64", NULL),
                      WEIR_CONFIG);
     assert_non_null(strstr(rig.error.text, "bytecode"));
@@ -280,7 +246,6 @@ static void without_memory_a_lane_fails_whole(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_differs_from_run_to_run_is_not_there),
         TEST(tables_are_gone_through_in_order),

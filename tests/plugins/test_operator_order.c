@@ -1,40 +1,9 @@
 /*
  * test_operator_order.c - order and limit.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_order
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_operator_order(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
-
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_order, __VA_ARGS__, NULL);                  \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
-#define REFUSED(option_name, part, ...)                                                            \
-    do {                                                                                           \
-        assert_int_equal(rig_open(&rig, entry_operator_order, __VA_ARGS__, NULL), WEIR_CONFIG);    \
-        assert_string_equal(rig.error.option, option_name);                                        \
-        if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);                         \
-        rig_close(&rig);                                                                           \
-    } while (0)
 
 /* One batch; the same however the rows are cut. */
 static void gives(const char *rows, const char *want)
@@ -224,19 +193,19 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(order_knows_directions_and_places_of_nulls, teardown),
-        cmocka_unit_test_teardown(order_takes_several_keys_and_expressions, teardown),
-        cmocka_unit_test_teardown(a_column_may_be_called_desc, teardown),
-        cmocka_unit_test_teardown(order_compares_lists_and_structs, teardown),
-        cmocka_unit_test_teardown(rows_whose_key_fails_are_rejected, teardown),
-        cmocka_unit_test_teardown(order_cuts_long_results_into_chunks, teardown),
-        cmocka_unit_test_teardown(order_needs_a_table_or_a_batch, teardown),
-        cmocka_unit_test_teardown(bad_keys_are_refused, teardown),
-        cmocka_unit_test_teardown(limit_counts_over_batches, teardown),
-        cmocka_unit_test_teardown(limit_takes_the_first_rows_however_they_are_cut, teardown),
-        cmocka_unit_test_teardown(limit_of_a_table_is_its_own_in_each_batch, teardown),
-        cmocka_unit_test_teardown(limit_refuses_what_changes, teardown),
-        cmocka_unit_test_teardown(memory_that_runs_out_is_an_error_and_no_leak, teardown),
+        TEST(order_knows_directions_and_places_of_nulls),
+        TEST(order_takes_several_keys_and_expressions),
+        TEST(a_column_may_be_called_desc),
+        TEST(order_compares_lists_and_structs),
+        TEST(rows_whose_key_fails_are_rejected),
+        TEST(order_cuts_long_results_into_chunks),
+        TEST(order_needs_a_table_or_a_batch),
+        TEST(bad_keys_are_refused),
+        TEST(limit_counts_over_batches),
+        TEST(limit_takes_the_first_rows_however_they_are_cut),
+        TEST(limit_of_a_table_is_its_own_in_each_batch),
+        TEST(limit_refuses_what_changes),
+        TEST(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,41 +1,11 @@
 /*
  * test_operator_window.c - window: rows of several batches, kept as bytes in state.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_operator_window
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "core/data/array.h"
 #include "plugins/share/pack.h"
-#include "tests/plugins/operator_rig.h"
 
-const struct weir_plugin *entry_operator_window(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
-
-#define OPEN(...)                                                                                  \
-    do {                                                                                           \
-        int32_t opened = rig_open(&rig, entry_operator_window, __VA_ARGS__, NULL);                 \
-        if (opened != WEIR_OK) fail_msg("%s: %s", rig.error.option, rig.error.text);               \
-    } while (0)
 
 static const struct rig_cut cuts[] = { { 0, 1, 0 }, { 1, 1, 0 }, { 2, 2, 1 }, { 1, 3, 1 } };
 
@@ -140,12 +110,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures_tell_schemas_apart),
-        cmocka_unit_test_setup_teardown(rows_of_all_types_come_again_as_they_were, setup, teardown),
-        cmocka_unit_test_setup_teardown(windows_come_at_the_slide_in_order_of_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(small_batches_leave_in_one_chunk_and_large_ones_in_several,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error_and_no_leak, setup,
-                                        teardown),
+        TEST(rows_of_all_types_come_again_as_they_were),
+        TEST(windows_come_at_the_slide_in_order_of_time),
+        TEST(small_batches_leave_in_one_chunk_and_large_ones_in_several),
+        TEST(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,37 +1,13 @@
 /*
  * test_stateful.c - state functions in C, by the operators of examples/state.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#define ENTRY entry_example_state
+#include "tests/plugins/operator_case.h"
 
-#include <cmocka.h>
-
-#include "tests/plugins/operator_rig.h"
-
-const struct weir_plugin *entry_example_state(const struct weir_host *, struct weir_error *);
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&rig, 0, sizeof rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
 
 static void open_it(const char *name)
 {
-    if (rig_open(&rig, entry_example_state, name, "", "user string, amount int64", NULL) != WEIR_OK)
+    if (rig_open(&rig, ENTRY, name, "", "user string, amount int64", NULL) != WEIR_OK)
         fail_msg("%s", rig.error.text);
 }
 
@@ -79,7 +55,6 @@ static void keys_with_rows_are_called_once(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(every_key_is_called_in_every_batch),
         TEST(a_timer_fires_when_its_time_has_come),
