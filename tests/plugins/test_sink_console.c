@@ -1,29 +1,8 @@
-#include "tests/plugins/sink_case.h"
+#include "tests/plugins/one_sink.h"
 
 #include "core/data/array.h"
 
 #define RULE "-------------------------------------------\n"
-
-static struct sim_disk *disk;
-static struct weir_sys *sys;
-static struct fake fake;
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    sys_destroy(sys);
-    sim_disk_destroy(disk);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    disk = sim_disk_create();
-    sys = sim_create(disk, START_US, 1);
-    return disk && sys ? 0 : -1;
-}
 
 static void begin(const char *options, const char *ddl)
 {
@@ -180,8 +159,6 @@ static void negative_numbers_are_refused_with_the_option(void **state)
                  &fake);
     assert_string_equal(fake.error.option, "rows");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,25 +1,4 @@
-#include "tests/plugins/sink_case.h"
-
-static struct sim_disk *disk;
-static struct weir_sys *sys;
-static struct fake fake;
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    sys_destroy(sys);
-    sim_disk_destroy(disk);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    disk = sim_disk_create();
-    sys = sim_create(disk, START_US, 1);
-    return disk && sys ? 0 : -1;
-}
+#include "tests/plugins/one_sink.h"
 
 static void make(const char *options, const char *ddl)
 {
@@ -105,8 +84,6 @@ static void another_value_gives_other_sums(void **state)
     same("d double", "[[1]]", NULL, "[[2]]", NULL, 0, 0);
     same("b bool", "[[true]]", NULL, "[[false]]", NULL, 0, 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

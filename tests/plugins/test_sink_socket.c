@@ -1,28 +1,7 @@
-#include "tests/plugins/sink_case.h"
+#include "tests/plugins/one_sink.h"
 
 #define PORT 9999
 #define OPTIONS "\"host\": \"h\", \"port\": 9999"
-
-static struct sim_disk *disk;
-static struct weir_sys *sys;
-static struct fake fake;
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    sys_destroy(sys);
-    sim_disk_destroy(disk);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    disk = sim_disk_create();
-    sys = sim_create(disk, START_US, 1);
-    return disk && sys ? 0 : -1;
-}
 
 static void make(fake_entry_fn format, const char *options)
 {
@@ -134,8 +113,6 @@ static void a_port_out_of_range_is_refused(void **state)
                              "\"host\": \"h\", \"port\": 65536"), WEIR_CONFIG, &fake);
     assert_string_equal(fake.error.option, "port");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
