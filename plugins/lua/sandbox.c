@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/lua/texts.h"
+
 #define TYPE_CDATA 10
 #define KEYS_MAX (1 << 24)
 
@@ -102,6 +104,7 @@ static int count_keys(lua_State *L, int table)
         if (lua_type(L, -1) != LUA_TNUMBER || lua_tonumber(L, -1) != n) sequence = 0;
         if (n > KEYS_MAX) luaL_error(L, "a table with more than %d keys", KEYS_MAX);
     }
+    vm_charge(L, (size_t)n); /* that many are gone through at once */
     return sequence ? n : -1 - n;
 }
 
@@ -175,6 +178,7 @@ static int ordered_next(lua_State *L)
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         lua_pop(L, 1);
+        vm_charge(L, 1);
         check_key(L, 4);
         if (!lua_isnil(L, 2) && compare(L, 4, 2) <= 0) continue;
         if (!lua_isnil(L, 3) && compare(L, 4, 3) >= 0) continue;
@@ -333,6 +337,7 @@ static void put_text_functions(lua_State *L, int env)
     lua_pushcclosure(L, print, 1);
     lua_setfield(L, env, "print");
     copy_library(L, env, "string", no_dump);
+    texts_open(L);
     lua_getfield(L, -1, "format");
     lua_pushvalue(L, tostring);
     lua_pushcclosure(L, stable_format, 2);
@@ -400,6 +405,7 @@ void sandbox_open(struct vm *vm, lua_State *L)
     lua_pushcfunction(L, ordered_next);
     lua_setfield(L, env, "next");
     copy_library(L, env, "table", nothing);
+    tables_open(L);
     copy_library(L, env, "math", no_chance);
     copy_library(L, env, "bit", nothing);
     copy_library(L, env, "coroutine", nothing);

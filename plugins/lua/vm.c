@@ -7,7 +7,10 @@
  *     The interpreter takes about 0.3 us for a small function; counting costs it a tenth of that.
  *  3. Once a call is over its instructions, the hook comes with every further one. So code that
  *     catches the error (pcall) gets the next one at once, until the call has ended.
- *  4. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
+ *  4. Work of the library that grows with its arguments (patterns, copies, shifts) is charged as
+ *     instructions by texts.c, beside those that the hook has counted: a call gets at most twice
+ *     its limit in all.
+ *  5. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
  *     calls before it. Therefore a call that met it begins again, after a full collection.
  */
 #include "plugins/lua/vm.h"
@@ -41,11 +44,21 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
     return q;
 }
 
-static struct vm *vm_of(lua_State *L)
+struct vm *vm_of(lua_State *L)
 {
     void *vm;
     lua_getallocf(L, &vm);
     return vm;
+}
+
+static void on_count(lua_State *L, lua_Debug *debug);
+
+static void over_limit(struct vm *vm, lua_State *L)
+{
+    vm->left = -1;
+    vm->step = 0;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    luaL_error(L, "over the limit of instructions");
 }
 
 static void on_count(lua_State *L, lua_Debug *debug)
@@ -58,10 +71,14 @@ static void on_count(lua_State *L, lua_Debug *debug)
         lua_sethook(L, on_count, LUA_MASKCOUNT, (int)vm->step);
         return;
     }
-    vm->left = -1;
-    vm->step = 0;
-    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
-    luaL_error(L, "over the limit of instructions");
+    over_limit(vm, L);
+}
+
+void vm_charge(lua_State *L, size_t instructions)
+{
+    struct vm *vm = vm_of(L);
+    if (vm->left >= 0 && instructions < (uint64_t)vm->left) vm->left -= (int64_t)instructions;
+    else over_limit(vm, L);
 }
 
 static int on_panic(lua_State *L)

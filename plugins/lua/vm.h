@@ -45,6 +45,13 @@ int32_t vm_try(struct script *script, const struct weir_host *host, struct weir_
  * in `text` (VM_TEXT bytes); FATAL where the host is without memory. */
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text);
 
+/* Inside of a body or a function of it: the state. */
+struct vm *vm_of(lua_State *L);
+
+/* Inside of a function: work that is worth so many instructions. Raises an error where the call is
+ * over its limit. */
+void vm_charge(lua_State *L, size_t instructions);
+
 /* Inside of a body: pushes the script's function. */
 void vm_push_function(struct vm *vm, lua_State *L);
 

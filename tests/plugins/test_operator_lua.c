@@ -83,6 +83,85 @@ static void texts_do_not_show_addresses(void **state)
     assert_gives("setmetatable({}, {__tostring = function() return 'me' end})", "me");
 }
 
+static void patterns_are_those_of_lua(void **state)
+{
+    static const struct {
+        const char *expression, *text;
+    } cases[] = {
+        { "('k = v'):match('^(%w+)%s*=%s*(%w+)$')", "k" },
+        { "select(2, ('k = v'):match('^(%w+)%s*=%s*(%w+)$'))", "v" },
+        { "('a.b'):find('.', 1, true)", "2" },
+        { "('aXb'):find('%u')", "2" },
+        { "('abc'):find('b', -1)", "nil" },
+        { "('abc'):find('', 9)", "4" },
+        { "('f(a(b)c)d'):match('%b()')", "(a(b)c)" },
+        { "('THE (quick) fox'):find('%f[%a]%a+%f[%A]', 5)", "6" },
+        { "('hello'):gsub('', '-')", "-h-e-l-l-o-" },
+        { "('hello world'):gsub('o', '0', 1)", "hell0 world" },
+        { "('a b'):gsub('(%w) (%w)', '%2 %1%%%0')", "b a%a b" },
+        { "('abc'):gsub('%w', {a = '1', b = false})", "1bc" },
+        { "('abc'):gsub('(b)()', function(s, at) return s .. at end)", "ab3c" },
+        { "('x=1, y=2'):gsub('(%w)=(%w)', '%2=%1')", "1=x, 2=y" },
+        { "('aaa'):match('a-b') == nil and ('aab'):match('a-b')", "aab" },
+        { "('x]y'):match('[]]')", "]" },
+        { "('a-z'):match('[a%-]+')", "a-" },
+        { "select(2, ('abab'):find('(ab)%1'))", "4" },
+        { "('  trim  '):match('^%s*(.-)%s*$')", "trim" },
+        { "('a\\\\0b'):find('\\\\0b')", "2" },
+        { "(function() local s = '' for k, v in ('a=1,b=2'):gmatch('(%w)=(%w)') do s = s .. v .. k end return s end)()",
+          "1a2b" },
+        { "(function() local n = 0 for _ in ('abc'):gmatch('') do n = n + 1 end return n end)()", "4" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_gives(cases[i].expression, cases[i].text);
+    assert_rejects("return ('x'):find('[a')", "missing ']'");
+    assert_rejects("return ('x'):find('%')", "ends with '%'");
+    assert_rejects("return ('x'):find('(x')", "unfinished capture");
+    assert_rejects("return ('x'):match('x)')", "invalid pattern capture");
+    assert_rejects("return ('x'):find('%1')", "invalid capture index");
+    assert_rejects("return ('x'):find('%f')", "missing '['");
+    assert_rejects("return ('x'):find('%b(')", "unbalanced pattern");
+    assert_rejects("return ('x'):find(('()'):rep(33))", "too many captures");
+    assert_rejects("return ('x'):rep(300):find(('x?'):rep(300))", "pattern too complex");
+    assert_rejects("return ('x'):gsub('x', function() return {} end)", "invalid replacement value");
+    assert_rejects("return ('x'):gsub('x', true)", "string/function/table expected");
+}
+
+/* Each would take hours, or years: the call ends at the limit, and the next one has all of its own. */
+static void work_of_the_library_is_limited(void **state)
+{
+    static const char *const bodies[] = {
+        "s:find(('a*'):rep(20) .. 'b')",
+        "s:match(('a-'):rep(20) .. 'b')",
+        "s:gsub(('a?'):rep(90) .. 'b', '')",
+        "for x in s:gmatch('[' .. s .. ']*b') do end",
+        "for i = 1, 1e5 do ('b'):rep(1e6) end",
+        "local t = ('b'):rep(1e6) for i = 1, 1e5 do t:upper() end",
+        "for i = 1, 1e5 do table.insert(t, 1, i) end",
+        "for i = 1, 1e5 do table.remove(t, 1) table.insert(t, i) end",
+        "for i = 1, 1e5 do table.sort(t) end",
+        "for i = 1, 1e5 do table.concat(t) end",
+        "for i = 1, 1e5 do pairs(t) end",
+        "for i = 1, 1e5 do next(t) end",
+        "while true do pcall(string.find, s, ('a*'):rep(20) .. 'b') end",
+    };
+    char options[2000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        snprintf(options, sizeof options,
+                 OPTIONS("map", "n int64",
+                         "function f(row) local s, t = ('a'):rep(2000), {} for i = 1, 2000 do t[i] = i end "
+                         "if row.x == 2 then %s end return {n = row.x} end") ", \"instructions\": 300000",
+                 bodies[i]);
+        OPEN("lua", options, "x int64");
+        FEED("[[1], [2], [3]]");
+        assert_string_equal(rig_rows(&rig), "[1]\n[3]\n");
+        if (!strstr(rig_rejects(&rig), "more than 300000 instructions")) fail_msg("%s", rig_rejects(&rig));
+        rig_close(&rig);
+    }
+}
+
 static void the_batch_is_told(void **state)
 {
     (void)state;
@@ -250,6 +329,8 @@ int main(void)
         TEST(what_differs_from_run_to_run_is_not_there),
         TEST(tables_are_gone_through_in_order),
         TEST(texts_do_not_show_addresses),
+        TEST(patterns_are_those_of_lua),
+        TEST(work_of_the_library_is_limited),
         TEST(the_batch_is_told),
         TEST(values_that_do_not_fit_are_rejected),
         TEST(a_failed_row_leaves_nothing),
