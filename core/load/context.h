@@ -60,7 +60,8 @@ struct weir_context {
     struct format_use *format;     /* operators with a format; else NULL */
     uint32_t blocking;             /* 1: on a sink thread, streams wait */
     uint32_t null_on_error;        /* on_error is "null" */
-    int64_t started_us;            /* the job's first start; 0: it does not run */
+    uint32_t has_started;          /* 1: the job runs, and started_us is set */
+    int64_t started_us;            /* its first start */
     /* of the call under way */
     int64_t time_us;
     uint64_t batch;

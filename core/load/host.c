@@ -80,7 +80,7 @@ static int32_t host_reject_bytes(struct weir_context *lane, struct weir_bytes re
 
 static int64_t host_started_us(struct weir_context *context)
 {
-    if (context && context->started_us) return context->started_us;
+    if (context && context->has_started) return context->started_us;
     return context && context->sys ? sys_now(context->sys) : 0;
 }
 

@@ -235,8 +235,10 @@ static int32_t finish_recovered(struct run *run)
 static void note_start(struct run *run)
 {
     int64_t started = run->checkpoint ? checkpoint_started(run->checkpoint) : sys_now(run->sys);
-    for (uint32_t i = 0; i < run->plan->n_nodes; i++)
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
         run->plan->nodes[i]->context.started_us = started;
+        run->plan->nodes[i]->context.has_started = 1;
+    }
 }
 
 /* A job that has watermarks begins at 0, as an operator that has seen no event time counts. */
