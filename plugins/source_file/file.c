@@ -31,7 +31,9 @@ static const struct weir_option options[] = {
     WEIR_OPTION(WEIR_OPTION_SIZE, 0, "max_bytes", NULL, NULL,
                 "size of the files that a batch may begin, at least one file"),
     WEIR_OPTION(WEIR_OPTION_BOOL, 0, "new_only", "false", NULL,
-                "only files written after the start of the run"),
+                "only files written after the first start of the job"),
+    WEIR_OPTION(WEIR_OPTION_BOOL, 0, "file_name_only", "false", NULL,
+                "a file is told by its name without the directory: read once wherever it is"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "max_age", NULL, NULL,
                 "older files than this, against the newest one seen, are left out"),
     WEIR_OPTION(WEIR_OPTION_BOOL, 0, "follow", "false", NULL,
@@ -62,6 +64,7 @@ static int32_t read_choices(struct source *source, struct weir_error *error)
                                                    : DONE_KEEP;
     source->new_only = option_integer(host, context, "new_only", 0) != 0;
     source->follow = option_integer(host, context, "follow", 0) != 0;
+    source->name_only = option_integer(host, context, "file_name_only", 0) != 0;
     source->recursive = option_integer(host, context, "recursive", 0) != 0;
     source->max_age_us = option_integer(host, context, "max_age", 0);
     source->max_record = (uint64_t)option_integer(host, context, "max_record", 1 << 20);
@@ -87,6 +90,9 @@ static int32_t check_choices(struct source *source, struct weir_error *error)
     if (source->on_done != DONE_KEEP && source->follow)
         return weir_fail_option(error, "on_done", -1,
                                 "a followed file has no end, so it is never done");
+    if (source->name_only && source->follow)
+        return weir_fail_option(error, "file_name_only", -1,
+                                "a followed file is told by its path, since rotation gives it others");
     if (source->archive_to && source->recursive &&
         strncmp(source->archive_to, source->path, n) == 0 &&
         (source->archive_to[n] == 0 || source->archive_to[n] == '/' || source->path[n - 1] == '/'))
@@ -129,10 +135,7 @@ static void file_destroy(void *self)
     struct source *source = self;
     uint32_t i;
     if (!source) return;
-    for (i = 0; i < source->n_files; i++) {
-        source->host->free(source->files[i]->head);
-        source->host->free(source->files[i]);
-    }
+    for (i = 0; i < source->n_files; i++) file_free(source, source->files[i]);
     source->host->free(source->files);
     source->host->free(source->order_list);
     if (source->locked) pthread_mutex_destroy(&source->lock);
@@ -199,13 +202,13 @@ static int32_t archive(struct source *source, const char *name, struct weir_erro
 static int32_t done(struct source *source, struct file *file, struct weir_error *error)
 {
     int32_t status = source->on_done == DONE_DELETE
-                         ? source->io->unlink(source->context, file->name, error)
-                         : archive(source, file->name, error);
+                         ? source->io->unlink(source->context, file->path, error)
+                         : archive(source, file->path, error);
     if (status == WEIR_UNSUPPORTED) { /* somebody else did it */
         weir_error_init(error);
         status = WEIR_OK;
     }
-    if (status == WEIR_OK) status = listing_settle(source, file->name, error);
+    if (status == WEIR_OK) status = listing_settle(source, file->path, error);
     if (status != WEIR_OK) return status;
     file->gone = 1;
     source->host->count(source->context,
@@ -321,6 +324,13 @@ static int32_t begin_next(struct source *source, const struct weir_next *in,
     int start;
     *found = NULL;
     if (!file) return no_memory(error);
+    if (source->name_only && file->path == file->name) {
+        int32_t status;
+        file->busy = 1; /* it is not swept away */
+        status = listing_make(source, in->batch_time_us, error);
+        file->busy = 0;
+        if (status != WEIR_OK) return status;
+    }
     if (in->replay_to.data || in->from.length) {
         struct position p;
         if (!file->known && !in->replay_to.data && source->on_done != DONE_KEEP &&

@@ -35,7 +35,8 @@ int position_read(struct weir_bytes bytes, struct position *out); /* 1, or 0 whe
 
 /* One file that was ever listed or read in this run. */
 struct file {
-    char *name; /* path as named: root or pattern, joined with what was found */
+    char *name; /* of the partition: the path, or with name_only what stands behind its last slash */
+    char *path; /* root or pattern, joined with what was found; `name` where that is it, or none is known */
     int64_t mtime_us;
     uint64_t length;
     uint32_t listing;  /* the last one that found it */
@@ -64,7 +65,7 @@ struct source {
     const struct weir_formats *formats;
     const char *path, *archive_to;
     int order, on_done;
-    int new_only, follow, recursive, with_head, limited;
+    int new_only, name_only, follow, recursive, with_head, limited;
     uint64_t max_files, max_bytes, max_record; /* UINT64_MAX: no limit */
     int64_t max_age_us;                         /* 0: no limit */
     int64_t start_us, newest_us;
@@ -87,6 +88,7 @@ struct source {
 
 /* The file of a name, made if `make`; NULL without memory, or where there is none. Under the lock. */
 struct file *file_get(struct source *source, const char *name, int make);
+void file_free(struct source *source, struct file *file);
 /* Finds the files that there are and sorts them into order_list. Under the lock. */
 /* For a job that does not wait: a path that is no pattern has to be there, unless files are taken away. OK; CONFIG. */
 int32_t listing_expects(struct source *source, struct weir_error *error);

@@ -6,6 +6,8 @@
  *  2. Names that begin with a dot or an underscore are not seen, unless the path spells them out.
  *  3. A directory with `_weir/manifest` has exactly the files that this names.
  *  4. Only files with mtime <= T of the batch are there; the others come with a later batch.
+ *     With `file_name_only` a file is told by what stands behind the last slash: of several paths with
+ *     one name the first in byte order counts, until it is gone.
  *  5. Files that were found before are not looked at again, unless they are followed: files don't
  *     change once they can be seen.
  */
@@ -72,13 +74,20 @@ struct file *file_get(struct source *source, const char *name, int make)
     file = host->alloc(sizeof *file + n);
     if (!file) return NULL;
     memset(file, 0, sizeof *file);
-    file->name = memcpy(file + 1, name, n);
+    file->name = file->path = memcpy(file + 1, name, n);
     file->handle = -1;
     memmove(source->files + at + 1, source->files + at,
             (source->n_files - at) * sizeof *source->files);
     source->files[at] = file;
     source->n_files++;
     return file;
+}
+
+void file_free(struct source *source, struct file *file)
+{
+    if (file->path != file->name) source->host->free(file->path);
+    source->host->free(file->head);
+    source->host->free(file);
 }
 
 /* Forgets files that are gone and that nobody reads. */
@@ -88,8 +97,7 @@ static void sweep(struct source *source)
     for (i = 0; i < source->n_files; i++) {
         struct file *file = source->files[i];
         if (file->listing != source->listing && !file->busy && file->handle < 0) {
-            source->host->free(file->head);
-            source->host->free(file);
+            file_free(source, file);
         } else {
             source->files[n++] = file;
         }
@@ -108,13 +116,31 @@ static int32_t join(struct walk *walk, const char *directory, const char *name, 
     return WEIR_OK;
 }
 
+/* The name by which a path is told from others. */
+static const char *name_of(const struct source *source, const char *path)
+{
+    const char *slash = source->name_only ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+/* With name_only: notes where a file is. */
+static int32_t set_path(struct source *source, struct file *file, const char *path)
+{
+    char *copy = source->name_only ? source->host->alloc(strlen(path) + 1) : file->name;
+    if (!copy) return WEIR_FATAL;
+    if (source->name_only) memcpy(copy, path, strlen(path) + 1);
+    if (file->path != file->name) source->host->free(file->path);
+    file->path = copy;
+    return WEIR_OK;
+}
+
 static int32_t add_file(struct walk *walk, const char *path, const struct weir_io_stat *stat)
 {
     struct source *source = walk->source;
     struct file *file;
     if (stat->mtime_us > walk->until_us) return WEIR_OK;
-    file = file_get(source, path, 1);
-    if (!file) return no_memory(walk->error);
+    file = file_get(source, name_of(source, path), 1);
+    if (!file || set_path(source, file, path) != WEIR_OK) return no_memory(walk->error);
     file->mtime_us = stat->mtime_us;
     file->length = stat->length;
     file->listing = source->listing;
@@ -137,14 +163,25 @@ static int32_t look(struct walk *walk, const char *path, struct weir_io_stat *st
     return status;
 }
 
+/* A path of a name that was seen before. 1 if it is to be looked at: it comes before the one that has the
+ * name and was not begun, or that one is gone. */
+static int takes_over(struct walk *walk, const struct file *file, const char *path)
+{
+    struct weir_io_stat stat;
+    if (!walk->source->name_only || strcmp(path, file->path) == 0) return 0;
+    if (file->listing == walk->source->listing)
+        return !file->known && strcmp(path, file->path) < 0;
+    return look(walk, file->path, &stat) == WEIR_UNSUPPORTED;
+}
+
 /* A file, or a directory to go into (`inside`: also where it is not at the top). */
 static int32_t visit(struct walk *walk, const char *path, int into, int depth)
 {
     struct source *source = walk->source;
     struct weir_io_stat stat;
-    struct file *file = source->follow ? NULL : file_get(source, path, 0);
+    struct file *file = source->follow ? NULL : file_get(source, name_of(source, path), 0);
     int32_t status;
-    if (file && file->listing) { /* seen before */
+    if (file && file->listing && !takes_over(walk, file, path)) { /* seen before */
         file->listing = source->listing;
         return WEIR_OK;
     }

@@ -121,7 +121,7 @@ static int32_t open_for(struct source *source, struct file *file, const struct p
         stat->size = (uint32_t)sizeof *stat;
         return source->io->stat_handle(source->context, file->handle, stat, error);
     }
-    status = file_open(source, file, file->name, stat, &ignored);
+    status = file_open(source, file, file->path, stat, &ignored);
     if (status == WEIR_OK && (stat->inode == p->inode || !source->follow)) {
         /* not followed: a copy with the same beginning (a restored backup) will do */
         status = same_content(source, file, p, &same, error);
@@ -131,7 +131,7 @@ static int32_t open_for(struct source *source, struct file *file, const struct p
         if (error->error_class == WEIR_OK) *error = ignored;
         return status;
     }
-    if (listing_find_inode(source, file->name, p->inode, path, sizeof path)) {
+    if (listing_find_inode(source, file->path, p->inode, path, sizeof path)) {
         status = file_open(source, file, path, stat, error);
         if (status == WEIR_OK) status = same_content(source, file, p, &same, error);
         if (status != WEIR_OK || same) return status;
@@ -325,7 +325,7 @@ static int32_t switch_file(struct source *source, struct file *file, const struc
 {
     struct weir_io_stat stat;
     struct position fresh;
-    int32_t status = file_open(source, file, file->name, &stat, error);
+    int32_t status = file_open(source, file, file->path, &stat, error);
     if (status != WEIR_OK) return status == WEIR_UNSUPPORTED ? WEIR_PENDING : status;
     status = begin_position(source, file, &stat, &fresh, error);
     if (status != WEIR_OK) return status;
@@ -356,7 +356,7 @@ static int32_t followed_end(struct source *source, struct file *file, struct pos
     weir_error_init(&ignored);
     memset(&stat, 0, sizeof stat);
     stat.size = (uint32_t)sizeof stat;
-    status = source->io->stat(source->context, file->name, &stat, &ignored);
+    status = source->io->stat(source->context, file->path, &stat, &ignored);
     if (status != WEIR_OK || stat.inode == p->inode) {
         file->rotated = 0;
         return wait_for_more(source);
@@ -435,7 +435,7 @@ static int32_t nothing(struct weir_next_result *out)
 static int32_t first_read(struct source *source, struct file *file, struct position *p,
                           struct weir_io_stat *stat, struct weir_error *error)
 {
-    int32_t status = file_open(source, file, file->name, stat, error);
+    int32_t status = file_open(source, file, file->path, stat, error);
     if (status != WEIR_OK) return status;
     return begin_position(source, file, stat, p, error);
 }

@@ -221,6 +221,7 @@ static json_t *memory_sink(const json_t *call, int replaces)
 
 struct seen {
     struct sim_disk *disk;
+    int name_only;
     struct fake fake;
     uint64_t batch;
     json_t *known; /* paths that were read */
@@ -234,11 +235,28 @@ static uint32_t list_files(struct seen *seen)
     return n;
 }
 
-/* Whether the last listing names a path. */
-static int is_listed(struct seen *seen, const char *path)
+/* Where a file of the case lies: an address as a path, with its scheme as a directory. */
+static void place_file(const char *name, char *path, size_t size)
+{
+    const char *rest = strstr(name, "://");
+    int n = rest ? (int)(rest - name) : 0;
+    if (rest) rest += 3;
+    else rest = name;
+    while (*rest == '/') rest++;
+    snprintf(path, size, "/in/%.*s%s%s", n, name, n ? "/" : "", rest);
+}
+
+/* The partition of a path. */
+static const char *partition_of(const struct seen *seen, const char *path)
+{
+    return seen->name_only ? strrchr(path, '/') + 1 : path;
+}
+
+/* Whether the last listing names a partition. */
+static int is_listed(struct seen *seen, const char *partition)
 {
     char line[160];
-    snprintf(line, sizeof line, "%s\n", path);
+    snprintf(line, sizeof line, "%s\n", partition);
     return strstr(fake_text(&seen->fake.names), line) != NULL;
 }
 
@@ -248,16 +266,17 @@ static int offer_file(struct seen *seen, const json_t *op)
 {
     const char *name = json_string_value(json_array_get(op, 1));
     char path[128];
-    snprintf(path, sizeof path, "/in/%s", name);
+    place_file(name, path, sizeof path);
     sim_disk_put(seen->disk, path, "x\n", 2, json_integer_value(json_array_get(op, 2)) * MS);
+    const char *partition = partition_of(seen, path);
     list_files(seen);
-    if (!is_listed(seen, path) || json_object_get(seen->known, path)) return 0;
+    if (!is_listed(seen, partition) || json_object_get(seen->known, partition)) return 0;
     uint64_t before = seen->fake.n_rows;
     seen->fake.position_length = 0;
     seen->fake.flags = 0;
     for (int i = 0; i < 4 && !(seen->fake.flags & WEIR_NEXT_END); i++)
-        fake_next(&seen->fake, path, seen->batch, UINT64_MAX);
-    json_object_set_new(seen->known, path, json_true());
+        fake_next(&seen->fake, partition, seen->batch, UINT64_MAX);
+    json_object_set_new(seen->known, partition, json_true());
     return seen->fake.n_rows > before;
 }
 
@@ -279,10 +298,12 @@ static json_t *seen_files(const json_t *call)
     struct weir_sys *sys = sim_create(seen.disk, 0, 1);
     const json_t *op;
     json_t *result = NULL;
-    char options[80];
+    char options[120];
     size_t i;
-    snprintf(options, sizeof options, "\"path\": \"/in\", \"max_age\": \"%lldms\"",
-             (long long)integer_of(args_of(call), "max_age_ms"));
+    seen.name_only = json_is_true(json_object_get(args_of(call), "file_name_only"));
+    snprintf(options, sizeof options, "\"path\": \"/in\", \"recursive\": true, \"max_age\": \"%lldms\"%s",
+             (long long)integer_of(args_of(call), "max_age_ms"),
+             seen.name_only ? ", \"file_name_only\": true" : "");
     sim_disk_put(seen.disk, "/in/.there", "", 0, 0);
     fake_create(&seen.fake, sys, entry_source_file, entry_format_text, options);
     fake_bind_source(&seen.fake);

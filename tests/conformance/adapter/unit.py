@@ -25,8 +25,6 @@ def player(case, engine):
     for skipped, why in SKIPS:
         if name == skipped or (skipped.endswith("_") and name.startswith(skipped)):
             raise Skip(why)
-    if name == "seen_files" and any(call["args"].get("file_name_only") for call in case["calls"]):
-        raise Skip("a file is its path: no option takes the name alone")
     if name in BY_PROGRAM:
         return by_program(case, engine)
     if name == "join_output_watermark":
