@@ -12,7 +12,7 @@ class Timeline:
         self.builder = Builder(case)
         self.sink = self.builder.watch(self.builder.last)
         self.now = case.get("clock_start_ms", 0)
-        self.kills = []
+        self.blocked = False  # a batch hangs: nothing runs until the kill
         self.steps = []
         self.there = {}  # files by path
         self.folder = next(iter(case["inputs"].values())).get("dir", "").rstrip("/")
@@ -63,13 +63,14 @@ class Timeline:
             self.kill()
         elif "restart_at_ms" in event:
             self.advance(event["restart_at_ms"], jump=True)
+            self.blocked = False
             self.steps.append({"expect": {}})
         elif "advance_to_ms" in event:
-            self.blocked = event.get("block_batch_ms", getattr(self, "blocked", None))
             if "block_batch_ms" in event:
-                number = event["block_batch_ms"] // self.builder.batch_ms - 1
+                number = (event["block_batch_ms"] - self.zero()) // self.builder.batch_ms - 1
                 self.steps.append({"crash": "after plan %d" % number})
-            self.advance(event["advance_to_ms"])
+            self.advance(event["advance_to_ms"], jump=self.blocked)
+            self.blocked = self.blocked or "block_batch_ms" in event
         else:
             raise Unfit("the event %r" % sorted(event))
 
