@@ -3,9 +3,10 @@
  *
  * Invariants:
  *  1. PLAN(n) is appended after STATE(n-1); nothing outside sees a row of n before PLAN(n) is durable.
- *  2. STATE(n) holds, besides what n changed, whole groups in turn, about as many bytes again. So every group has a
- *     base that is not older than (size of state / change per batch) batches, and the log stays
- *     within a small multiple of the state.
+ *  2. STATE(n) holds, besides what n changed, whole groups in turn, about as many bytes again as the deltas (groups
+ *     that changed so much that they are whole already need no more). So every group has a base that is
+ *     not older than (size of state / change per batch) batches, and the log stays within a small
+ *     multiple of the state.
  *  3. The log is needed from the oldest of: each group's newest base, the newest map of positions, the newest
  *     JOB. What is older goes after STATE is durable.
  */
@@ -322,15 +323,29 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }
 
-/* Whole groups in turn until they weigh as much as the changes. */
+/* Bytes of the changes that are not whole groups themselves; of those that are, notes that they have their base. */
+static uint64_t weigh_deltas(struct checkpoint *cp, const struct pieces *pieces)
+{
+    uint64_t bytes = 0;
+    cp->round++;
+    for (uint32_t i = 0; i < pieces->n; i++) {
+        const struct cp_piece *piece = &pieces->items[i];
+        if (!piece->base) bytes += piece->length;
+        else cp_group_of(cp, piece->node, piece->table, piece->group)->round = cp->round;
+    }
+    return bytes;
+}
+
+/* Whole groups in turn until they weigh as much as the deltas. */
 static int32_t capture_bases(struct run *run, struct pieces *pieces, struct weir_error *error)
 {
     struct checkpoint *cp = run->checkpoint;
-    uint64_t want = pieces->bytes.length, start = want;
+    uint64_t want = weigh_deltas(cp, pieces), start = pieces->bytes.length;
     uint32_t n = cp->n_groups;
     for (uint32_t k = 0; k < n && want && pieces->bytes.length - start < want; k++) {
         struct cp_group *group = &cp->groups[cp->cursor];
         cp->cursor = (cp->cursor + 1) % n;
+        if (group->round == cp->round) continue; /* written whole just now */
         if (!group->base_sequence && !store_group_live(group->node->tables, group->group)) continue;
         int32_t result = capture(pieces, group->node, group->table, group->group, 1, error);
         if (result != WEIR_OK) return result;

@@ -25,6 +25,7 @@ struct cp_group {
     const char *name;       /* "instance/table" */
     uint64_t base_sequence; /* 0: never captured */
     uint32_t file;          /* least extent file needed; UINT32_MAX: none */
+    uint64_t round;         /* the STATE (a count of this run) that held it whole last */
 };
 
 struct cp_piece {
@@ -86,6 +87,7 @@ struct checkpoint {
     int with_map;
     uint32_t output_file;   /* first file of the output spool that is needed; UINT32_MAX: none */
     struct cp_group *groups; uint32_t n_groups, cursor;
+    uint64_t round;
     char **names; uint32_t n_names;
     struct record_move *forgotten; uint32_t n_forgotten;
     struct cp_dead *dead; uint32_t n_dead;

@@ -479,7 +479,7 @@ static int32_t make_groups(struct checkpoint *cp, struct run *run)
             if (!kept) return WEIR_FATAL;
             cp->names[cp->n_names++] = kept;
             for (uint32_t g = 0; g < RUN_GROUPS; g++)
-                cp->groups[n++] = (struct cp_group){ node, t, g, kept, 0, UINT32_MAX };
+                cp->groups[n++] = (struct cp_group){ node, t, g, kept, 0, UINT32_MAX, 0 };
         }
     }
     cp->n_groups = n;
