@@ -11,7 +11,7 @@ void batch_begin(struct batch_table *table, const struct weir_begin *begin)
     table->batch = begin->batch;
     table->time_us = begin->time_us;
     table->watermark_us = begin->evict_us;
-    table->reference = -table->reference; /* to be made again */
+    if (table->reference > 0) table->reference = -table->reference; /* to be made again */
 }
 
 void batch_push(struct batch_table *table, struct vm *vm, lua_State *L)
