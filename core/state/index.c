@@ -26,20 +26,26 @@ void index_empty(struct index *index)
     index->used = 0;
 }
 
+static uint64_t usable(const struct index *index, uint64_t size)
+{
+    return size / 4 * (size <= index->sparse ? 1 : index->quarters);
+}
+
 int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
 {
     const uint64_t before = entries_of(index), need = index->used + more;
     struct index next;
     uint64_t size = before ? before : INDEX_LEAST, i;
-    if (need <= before / 4 * index->quarters) return WEIR_OK;
-    while (need > size / 4 * index->quarters && size < INDEX_MOST) size *= 2;
-    if (need > size / 4 * index->quarters) return WEIR_FATAL;
+    if (need <= usable(index, before)) return WEIR_OK;
+    while (need > usable(index, size) && size < INDEX_MOST) size *= 2;
+    if (need > usable(index, size)) return WEIR_FATAL;
     next.entries = memory_resize(memory, NULL, 0, size * 8);
     if (!next.entries) return WEIR_FATAL;
     memset(next.entries, 0xff, size * 8);
     next.mask = (uint32_t)(size - 1);
     next.used = 0;
     next.quarters = index->quarters;
+    next.sparse = index->sparse;
     for (i = 0; i < before; i++)
         if (index->entries[i] != INDEX_NONE)
             index_add(&next, (uint32_t)index->entries[i], (uint32_t)(index->entries[i] >> 32));

@@ -4,14 +4,15 @@
  * Keys are taken in blocks of 64. Of each block
  *
  *   1. hashes (unless given) and images of the keys are made, column by column; a table of a
- *      batch, whose hashes nobody else sees, hashes images of one column, which is less to look at;
+ *      batch, whose hashes nobody else sees, hashes images, 16 bytes at a multiplication;
  *   2. the index entries are asked for from memory (prefetch);
  *   3. each key is probed up to the first entry with its tag, and that record asked for;
  *   4. the record is compared, and where it differs, or nothing was found, the key looked up once
  *      more in full, and made.
  *
  * Keys that are one column of 8 bytes without nulls take the same steps without images: they are
- * compared where they lie.
+ * compared where they lie. Those of a batch's table that are one text without nulls are cells and no
+ * more, and while the index is in cache steps 1 to 4 are one loop.
  *
  * So the misses of a block overlap. Step 3 and 4 are written once and compiled for each way of
  * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may
@@ -31,6 +32,15 @@
 
 _Static_assert(SHAPE_KEYS_MAX * (CELL_BYTES + 1) + 16 <= IMAGES, "the image of a key fits");
 
+/* Record and image from the nulls to `end`. */
+ALWAYS int bytes_equal(const uint8_t *record, const uint8_t *image, uint32_t end)
+{
+    uint64_t differ = (load_u64(record) ^ load_u64(image)) >> (8 * KEY_NULLS);
+    uint32_t at;
+    for (at = KEY_AT; at + 8 <= end; at += 8) differ |= load_u64(record + at) ^ load_u64(image + at);
+    return differ == 0 && (at >= end || memcmp(record + at, image + at, end - at) == 0);
+}
+
 ALWAYS int key_equal(uint32_t kind, const struct table *t, uint8_t *record, const uint8_t *image)
 {
     const struct shape *s = t->shape;
@@ -44,8 +54,7 @@ ALWAYS int key_equal(uint32_t kind, const struct table *t, uint8_t *record, cons
         b = (const struct cell *)(const void *)(image + KEY_AT);
         return cell_equal(a, b, t->arena.data) && record[KEY_NULLS] == image[KEY_NULLS];
     }
-    if (!s->key_cells || !shape_outside(s, image))
-        return memcmp(record + KEY_NULLS, image + KEY_NULLS, s->key_end - KEY_NULLS) == 0;
+    if (!s->key_cells || !shape_outside(s, image)) return bytes_equal(record, image, s->key_end);
     if (memcmp(record + KEY_NULLS, image + KEY_NULLS, (s->n_keys + 7) / 8) != 0) return 0;
     for (k = 0; k < s->n_keys; k++) {
         const uint32_t at = s->keys[k].at;
@@ -207,19 +216,47 @@ ALWAYS uint64_t hash_of_word(uint64_t seed, uint64_t word, uint64_t head)
     return fold(word ^ seed ^ FOLD_A, head ^ (seed * FOLD_A) ^ FOLD_B);
 }
 
-/* Hashes of n images of a key of one column; `head` of an image says whether it is null. */
+/* An image of several columns: its words in pairs, but of long text what it says. */
+static uint64_t hash_of_image(const struct shape *s, uint64_t seed, const uint8_t *image)
+{
+    uint64_t h = seed, at;
+    uint32_t k;
+    if (!s->key_cells || !shape_outside(s, image)) {
+        for (at = 0; at + 8 < s->image; at += 16)
+            h = fold(load_u64(image + at) ^ h ^ FOLD_A, load_u64(image + at + 8) ^ FOLD_B ^ h);
+        return at < s->image ? fold(load_u64(image + at) ^ h ^ FOLD_A, FOLD_B ^ h) : h;
+    }
+    for (at = 0; at < (uint64_t)KEY_NULLS + (s->n_keys + 7) / 8; at++)
+        h = fold(image[at] ^ h ^ FOLD_A, FOLD_B ^ h);
+    for (k = 0; k < s->n_keys; k++) {
+        const struct cell *cell = (const struct cell *)(const void *)(image + s->keys[k].at);
+        uint64_t value = 0;
+        if (s->keys[k].width == CELL_BYTES) value = hash_of_cell(seed, cell, 0);
+        else memcpy(&value, cell, s->keys[k].width);
+        h = fold(value ^ h ^ FOLD_A, FOLD_B ^ h);
+    }
+    return h;
+}
+
+/* Hashes of n images; `head` of one of a single column says whether it is null. */
 static void hash_images(const struct table *t, const uint8_t *images, uint32_t n, uint64_t *hashes)
 {
     const uint64_t seed = t->seed;
     uint32_t i;
-    if (t->shape->key_kind == KEY_WORD) {
+    switch (t->shape->key_kind) {
+    case KEY_WORD:
         for (i = 0; i < n; i++, images += KEY_AT + 8)
             hashes[i] = hash_of_word(seed, load_u64(images + KEY_AT), load_u64(images));
         return;
+    case KEY_CELL:
+        for (i = 0; i < n; i++, images += KEY_AT + CELL_BYTES)
+            hashes[i] = hash_of_cell(seed, (const struct cell *)(const void *)(images + KEY_AT),
+                                     load_u64(images));
+        return;
+    default:
+        for (i = 0; i < n; i++, images += t->shape->image)
+            hashes[i] = hash_of_image(t->shape, seed, images);
     }
-    for (i = 0; i < n; i++, images += KEY_AT + CELL_BYTES)
-        hashes[i] = hash_of_cell(seed, (const struct cell *)(const void *)(images + KEY_AT),
-                                 load_u64(images));
 }
 
 /* Is the hash that was given for the first row ours? */
@@ -243,11 +280,12 @@ static int32_t run(struct table *t,
     _Alignas(64) uint8_t images[IMAGES];
     uint64_t hashes[BLOCK];
     uint32_t rows[BLOCK], from, i;
-    const int own = t->batch_only && s->key_kind != KEY_MIXED;
+    const int own = t->batch_only != 0;
     if (n && hash && !own && !hash_fits(t, keys, hash, selection)) hash = NULL;
     for (from = 0; from < n; from += block) {
         const uint32_t m = n - from < block ? n - from : block;
-        for (i = 0; i < m; i++) rows[i] = selection ? selection[from + i] : from + i;
+        for (i = 0; !selection && i < m; i++) rows[i] = from + i;
+        if (selection) memcpy(rows, selection + from, m * sizeof *rows);
         shape_images(s, keys, rows, m, images);
         if (own) hash_images(t, images, m, hashes);
         else if (!hash) hash_rows(t->seed, s->key_types, keys, s->n_keys, rows, m, hashes);
@@ -329,6 +367,75 @@ ALWAYS int32_t run_words(int what, struct table *t, const struct ArrowArray *con
     return WEIR_OK;
 }
 
+/* ---- keys that are text, in a table of a batch ---- */
+
+#define SMALL_TEXT 4096u /* entries of an index that is in the first cache */
+
+static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const struct cell *cell,
+                               uint32_t *slot)
+{
+    _Alignas(8) uint8_t image[KEY_AT + CELL_BYTES] = { 0 };
+    memcpy(image + KEY_AT, cell, CELL_BYTES);
+    *slot = find(KEY_CELL, t, tag, image);
+    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, 0, slot);
+    return WEIR_OK;
+}
+
+/* The slot of a cell if it is short and in its first place, else by cell_again. */
+ALWAYS int32_t find_cell(int what, struct table *t, const struct cell *cell, uint64_t hash,
+                         uint32_t *slot)
+{
+    const uint64_t entry = t->index.entries[(uint32_t)hash & t->index.mask];
+    const uint32_t tag = (uint32_t)hash;
+    if (__builtin_expect((uint32_t)entry == tag && entry != INDEX_NONE, 1)) {
+        const uint8_t *record = slab_record(&t->keys, (uint32_t)(entry >> 32));
+        const uint64_t differ = (load_u64(record + KEY_AT) ^ cell->low) |
+                                (load_u64(record + KEY_AT + 8) ^ cell->high) | record[KEY_NULLS];
+        *slot = (uint32_t)(entry >> 32);
+        if (__builtin_expect(differ == 0 && !cell_is_long(cell), 1)) return WEIR_OK;
+    }
+    return cell_again(what, t, tag, cell, slot);
+}
+
+/* All keys of a call. A short text is read as 16 bytes wherever the column has so many. */
+ALWAYS int32_t run_cells(int what, struct table *t, const struct ArrowArray *key,
+                         const uint32_t *selection, uint32_t n, uint32_t *slots)
+{
+    const int32_t *offsets = key->buffers[1];
+    const uint8_t *bytes = key->buffers[2];
+    const uint64_t seed = t->seed, safe = (uint64_t)offsets[key->length];
+    struct cell cells[BLOCK];
+    uint64_t hashes[BLOCK];
+    uint32_t from, i;
+    for (from = 0; from < n; from += BLOCK) {
+        const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
+        const int small = t->index.mask < SMALL_TEXT;
+        for (i = 0; i < m; i++) {
+            const uint32_t row = selection ? selection[from + i] : from + i;
+            const uint64_t at = (uint32_t)offsets[row], length = (uint32_t)offsets[row + 1] - at;
+            cells[i] = length <= CELL_SHORT && at + CELL_BYTES <= safe
+                           ? cell_of_short(bytes + at, length)
+                           : cell_of(bytes + at, length);
+            hashes[i] = hash_of_cell(seed, &cells[i], 0);
+            if (!small) __builtin_prefetch(&t->index.entries[(uint32_t)hashes[i] & t->index.mask]);
+            else if (find_cell(what, t, &cells[i], hashes[i], &slots[from + i])) return WEIR_FATAL;
+        }
+        if (small) continue;
+        for (i = 0; i < m; i++) {
+            const uint64_t entry = t->index.entries[(uint32_t)hashes[i] & t->index.mask];
+            if (entry != INDEX_NONE) __builtin_prefetch(slab_record(&t->keys, (uint32_t)(entry >> 32)), 1);
+        }
+        for (i = 0; i < m; i++)
+            if (find_cell(what, t, &cells[i], hashes[i], &slots[from + i])) return WEIR_FATAL;
+    }
+    return WEIR_OK;
+}
+
+static int are_cells(const struct table *t, const struct ArrowArray *const *keys)
+{
+    return t->batch_only && t->shape->key_kind == KEY_CELL && !keys[0]->buffers[0];
+}
+
 static int are_words(const struct table *t, const struct ArrowArray *const *keys)
 {
     return t->shape->key_kind == KEY_WORD && !keys[0]->buffers[0] &&
@@ -340,6 +447,7 @@ void table_lookup(struct table *t, const struct ArrowArray *const *keys, const u
 {
     if (t->index.used == 0) memset(slots, 0xff, n * sizeof *slots);
     else if (are_words(t, keys)) run_words(0, t, keys, hash, selection, n, slots);
+    else if (are_cells(t, keys)) run_cells(0, t, keys[0], selection, n, slots);
     else run(t, pass_read, keys, hash, selection, n, slots);
 }
 
@@ -352,5 +460,6 @@ int32_t table_insert(struct table *t, const struct ArrowArray *const *keys, cons
     if (are_words(t, keys))
         return mark ? run_words(MAKE | MARK, t, keys, hash, selection, n, slots)
                     : run_words(MAKE, t, keys, hash, selection, n, slots);
+    if (are_cells(t, keys)) return run_cells(MAKE, t, keys[0], selection, n, slots);
     return run(t, mark ? pass_write : pass_make, keys, hash, selection, n, slots);
 }

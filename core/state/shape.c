@@ -189,10 +189,10 @@ int32_t shape_column_of(const struct shape *shape, const char *name, uint64_t n)
     return -1;
 }
 
-/* One key column of n rows into their images. */
-static void image_column(const struct shape_column *k, uint32_t number, uint32_t stride,
-                         const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
-                         uint8_t *images)
+/* One key column of n rows into their images, where it has nulls or is text. */
+static void image_any(const struct shape_column *k, uint32_t number, uint32_t stride,
+                      const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
+                      uint8_t *images)
 {
     const int nulls = a->buffers[0] != NULL;
     uint32_t i;
@@ -213,6 +213,25 @@ static void image_column(const struct shape_column *k, uint32_t number, uint32_t
         } else {
             *to = (uint8_t)weir_get_bool(a, row);
         }
+    }
+}
+
+static void image_column(const struct shape_column *k, uint32_t number, uint32_t stride,
+                         const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
+                         uint8_t *images)
+{
+    uint8_t *to = images + k->at;
+    uint32_t i;
+    if (a->buffers[0] || k->type == WEIR_TYPE_FLOAT64 || (k->width != 8 && k->width != 4)) {
+        image_any(k, number, stride, a, selection, n, images);
+    } else if (k->width == 8) {
+        const uint64_t *values = a->buffers[1];
+        for (i = 0; i < n; i++, to += stride)
+            *(uint64_t *)(void *)to = values[selection ? selection[i] : i];
+    } else {
+        const uint32_t *values = a->buffers[1];
+        for (i = 0; i < n; i++, to += stride)
+            *(uint32_t *)(void *)to = values[selection ? selection[i] : i];
     }
 }
 

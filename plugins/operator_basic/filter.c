@@ -81,7 +81,8 @@ static int32_t filter_process(void *self, void *lane, uint32_t input,
     struct filter_lane *l = lane;
     struct weir_rows rows = { sizeof rows, chunk->selected, l->rows };
     (void)input;
-    for (uint32_t i = 0; i < rows.n; i++) rows.rows[i] = weir_row(chunk, i);
+    if (chunk->selection) memcpy(rows.rows, chunk->selection, rows.n * sizeof *rows.rows);
+    else for (uint32_t i = 0; i < rows.n; i++) rows.rows[i] = i;
     int32_t result = filter->basic.expr->filter(l->context, filter->where, &chunk, &rows, error);
     if (result != WEIR_OK || rows.n == 0) return result;
     struct weir_emission emission = { .size = sizeof emission, .from = chunk,

@@ -191,6 +191,42 @@ static void many_words_are_counted(void **state)
     C->destroy(c);
 }
 
+/* Keys of several columns, with nulls and texts of any length: one slot per key, again and again. */
+static void mixed_keys_have_one_slot_each(void **state)
+{
+    enum { KEYS = 6000, CHUNK = 1000 };
+    static const char *const ddls[] = { "a int64, b int64, c bool, d int32", "a int64, b string, c float64",
+                                        "a string, b string, c int32" };
+    static char json[CHUNK * 160];
+    uint32_t slots[CHUNK], round, d, i, at;
+    (void)state;
+    for (d = 0; d < 3; d++) {
+        struct weir_combine *c = table_of(ddls[d]);
+        for (round = 0; round < 2 * KEYS / CHUNK; round++) {
+            at = (uint32_t)sprintf(json, "[");
+            for (i = 0; i < CHUNK; i++) {
+                const uint32_t k = (round * CHUNK + i) % KEYS, big = k % 20, low = k / 20 % 20;
+                const char *const texts = "abcdefghijklmnopqrstuvwxyz";
+                at += (uint32_t)sprintf(json + at, i ? ",[" : "[");
+                if (d == 0)
+                    at += (uint32_t)sprintf(json + at, k % 7 ? "%u,%u,%s,-%u]" : "null,%.0u%u,%s,-%u]",
+                                            k % 7 ? big : 0, low + 100 * (k % 7 == 0) * big,
+                                            k / 400 % 2 ? "true" : "false", k / 800);
+                else if (d == 1)
+                    at += (uint32_t)sprintf(json + at, "%u,\"%.*s\",%u.5]", k / 400, (int)big, texts, low);
+                else
+                    at += (uint32_t)sprintf(json + at, "\"%.*s\",\"%.*s\",%u]", (int)big, texts, (int)low,
+                                            texts, k / 400);
+            }
+            sprintf(json + at, "]");
+            assert_int_equal(insert(c, ddls[d], json, slots), WEIR_OK);
+            for (i = 0; i < CHUNK; i++) assert_int_equal(slots[i], (round * CHUNK + i) % KEYS);
+        }
+        assert_int_equal(C->count(c), KEYS);
+        C->destroy(c);
+    }
+}
+
 static void keys_that_are_not_flat_are_refused(void **state)
 {
     struct weir_combine *c;
@@ -243,6 +279,7 @@ int main(void)
         TEST(a_table_without_key_has_the_one_slot_0),
         TEST(hashes_may_be_given_or_not),
         TEST(many_words_are_counted),
+        TEST(mixed_keys_have_one_slot_each),
         TEST(keys_that_are_not_flat_are_refused),
         TEST(failing_memory_is_reported),
     };

@@ -37,6 +37,37 @@ static int integers(void **state)
     return 0;
 }
 
+/* A constant divisor takes another loop than a column of divisors. */
+static void a_constant_divisor_divides_like_any_other(void **state)
+{
+    static const int64_t values[] = { 0, 1, -1, 2, -2, 6, 7, -7, 9, 10, 99, 100, 999999, 1000000, -1000001,
+                                      INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_MIN + 1, INT64_MAX / 3,
+                                      4611686018427387904, -4611686018427387904, 1700000000000000 };
+    static const int64_t divisors[] = { 1, 2, 3, 5, 7, 10, 100, 641, 1000, 1000000, 4294967296, 4294967297,
+                                        86400000000, INT64_MAX, INT64_MAX - 1, 4611686018427387905,
+                                        4611686018427387904 };
+    const uint32_t n = sizeof values / sizeof *values;
+    char rows[1024] = "[", text[64], want[1024];
+    uint32_t at = 1, d, i, kind;
+    (void)state;
+    table_free(&table);
+    for (i = 0; i < n; i++)
+        at += (uint32_t)snprintf(rows + at, sizeof rows - at, "%s[%lld]", i ? "," : "", (long long)values[i]);
+    snprintf(rows + at, sizeof rows - at, "]");
+    with("a int64", rows);
+    for (d = 0; d < sizeof divisors / sizeof *divisors; d++)
+        for (kind = 0; kind < 4; kind++) {
+            const int64_t by = kind & 1 ? -divisors[d] : divisors[d];
+            struct expr_case one = { text, want };
+            if (by == -1) continue;
+            snprintf(text, sizeof text, kind & 2 ? "a %% %lld" : "a div %lld", (long long)by);
+            for (at = 0, i = 0; i < n; i++)
+                at += (uint32_t)snprintf(want + at, sizeof want - at, "%s%lld", i ? ", " : "",
+                                         (long long)(kind & 2 ? values[i] % by : values[i] / by));
+            check_cases(&table, &one, 1);
+        }
+}
+
 static void integers_compute_in_64_bits(void **state)
 {
     (void)state;
@@ -670,6 +701,7 @@ static void an_empty_chunk_gives_empty_columns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_constant_divisor_divides_like_any_other, integers, tear_down),
         cmocka_unit_test_setup_teardown(integers_compute_in_64_bits, integers, tear_down),
         cmocka_unit_test_setup_teardown(try_forms_give_null_instead, integers, tear_down),
         cmocka_unit_test_setup_teardown(integers_compare, integers, tear_down),
