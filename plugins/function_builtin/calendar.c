@@ -9,6 +9,7 @@
  * optional, then Z or an offset +02, +0200, +02:00. Digits of a fraction past six are cut.
  */
 #include "functions.h"
+#include "zones.h"
 
 int64_t days_of(int64_t year, uint32_t month, uint32_t day)
 {
@@ -99,6 +100,13 @@ static int64_t offset(struct reader *r)
     return sign * (hours * 3600 + minutes * 60);
 }
 
+int parse_offset(const char *text, uint64_t n, int64_t *seconds)
+{
+    struct reader r = { text, text + n, 0 };
+    *seconds = offset(&r);
+    return r.bad || r.p < r.end ? -1 : 0;
+}
+
 static int in_range(int64_t us, int64_t *out)
 {
     *out = us;
@@ -172,7 +180,7 @@ int format_valid(const char *format, uint64_t n)
 
 struct parts {
     int64_t year, month, day, hour, minute, second, micro, zone, epoch, day_of_year;
-    int hour12, pm, has_epoch;
+    int hour12, pm, has_epoch, has_zone;
 };
 
 /* The number of a name or of its first three letters. */
@@ -221,7 +229,10 @@ static void read_directive(struct reader *r, char directive, struct parts *p)
     case 'M': p->minute = digits(r, 1, 2); break;
     case 'S': p->second = digits(r, 1, 2); break;
     case 'f': p->micro = fraction(r); break;
-    case 'z': p->zone = offset(r); break;
+    case 'z':
+        p->zone = offset(r);
+        p->has_zone = 1;
+        break;
     case 'j': p->day_of_year = digits(r, 1, 3); break;
     case 's':
         p->has_epoch = take(r, '-') ? -1 : 1;
@@ -255,7 +266,8 @@ static void read_parts(struct reader *r, const char *format, uint64_t n, struct 
     }
 }
 
-int parse_format(const char *text, uint64_t n, const char *format, uint64_t format_n, int64_t *us)
+int parse_format(const char *text, uint64_t n, const char *format, uint64_t format_n,
+                 const struct zone *zone, int64_t *us)
 {
     struct reader r = { text, text + n, 0 };
     struct parts p = { .year = 1970, .month = 1, .day = 1 };
@@ -277,7 +289,7 @@ int parse_format(const char *text, uint64_t n, const char *format, uint64_t form
         days = days_of(p.year, (uint32_t)p.month, (uint32_t)p.day);
     }
     if (p.hour > 23 || p.minute > 59 || p.second > 59) return -1;
-    return in_range(days * DAY +
-                        (p.hour * 3600 + p.minute * 60 + p.second - p.zone) * SECOND + p.micro,
-                    us);
+    const int64_t local = days * 86400 + p.hour * 3600 + p.minute * 60 + p.second;
+    if (zone && !p.has_zone) p.zone = zone_offset(zone, local);
+    return in_range((local - p.zone) * SECOND + p.micro, us);
 }

@@ -141,8 +141,10 @@ struct civil civil_of(int64_t days);
 int date_exists(int64_t year, int64_t month, int64_t day); /* in the years 0001 to 9999 */
 int parse_iso(const char *text, uint64_t n, int64_t *us);      /* 0 ok */
 int format_valid(const char *format, uint64_t n);              /* only directives that are known */
+struct zone; /* zones.h; NULL: UTC. A text with an offset of its own goes by that */
 int parse_format(const char *text, uint64_t n, const char *format, uint64_t format_n,
-                 int64_t *us); /* 0 ok */
+                 const struct zone *zone, int64_t *us); /* 0 ok */
+int parse_offset(const char *text, uint64_t n, int64_t *seconds); /* Z, +02, +0200, +02:00: 0 ok */
 
 /* ---- tables; module.c puts names to them ---- */
 

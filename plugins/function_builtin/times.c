@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "zones.h"
+
 #define BIND(name)                                                                                 \
     static int32_t name##_bind(const struct weir_host *host, const struct weir_argument *args,     \
                                uint32_t n_args, struct ArrowSchema *schema, void **bound,          \
@@ -295,32 +297,45 @@ SCALAR(date_add, "di", WEIR_TYPE_DATE)
 
 /* ---- from text ---- */
 
-static int is_utc(struct weir_bytes zone)
+struct parse_bound {
+    struct bound base;
+    struct zone *zone; /* NULL: UTC */
+};
+
+static void free_parse(void *bound)
 {
-    return (zone.length == 3 && (zone.data[0] | 32) == 'u' && (zone.data[1] | 32) == 't' &&
-            (zone.data[2] | 32) == 'c') ||
-           (zone.length == 1 && (zone.data[0] | 32) == 'z');
+    struct parse_bound *b = bound;
+    if (b) zone_free(b->zone);
+    free_bound(b);
 }
 
 static int32_t bind_parse(const struct weir_host *host, const char *name, const char *signature,
                           uint32_t result, const struct weir_argument *args, uint32_t n_args,
                           struct ArrowSchema *schema, void **bound, struct weir_error *error)
 {
-    int32_t rc = bind_as(host, name, signature, result, sizeof(struct bound), args, n_args, schema,
-                         bound, error);
+    int32_t rc = bind_as(host, name, signature, result, sizeof(struct parse_bound), args, n_args,
+                         schema, bound, error);
+    struct parse_bound *b = *bound;
     struct weir_bytes format;
     if (rc) return rc;
+    b->zone = NULL;
     if (n_args > 1 && is_literal(&args[1])) {
         format = weir_get_bytes(args[1].value, 0);
         if (!format_valid((const char *)format.data, format.length))
             return refuse(bound, error, "the format has a directive that is not known");
     }
-    if (n_args > 2 && !(is_literal(&args[2]) && is_utc(weir_get_bytes(args[2].value, 0))))
-        return refuse(bound, error, "the only time zone so far is 'UTC'");
-    return WEIR_OK;
+    if (n_args < 3 || (args[2].constant && !is_literal(&args[2]))) return WEIR_OK; /* null */
+    if (!is_literal(&args[2]))
+        return refuse(bound, error, "the time zone has to be a literal, like 'Europe/Paris'");
+    rc = zone_open(host, weir_get_bytes(args[2].value, 0), &b->zone, error);
+    if (rc == WEIR_OK) return rc;
+    free_bound(b);
+    *bound = NULL;
+    return rc;
 }
 
-static int parse_row(const struct weir_call *call, uint32_t row, int64_t *us)
+static int parse_row(const struct parse_bound *b, const struct weir_call *call, uint32_t row,
+                     int64_t *us)
 {
     const struct weir_bytes text = arg_text(call, 0, row);
     struct weir_bytes format;
@@ -328,7 +343,7 @@ static int parse_row(const struct weir_call *call, uint32_t row, int64_t *us)
     format = arg_text(call, 1, row);
     if (!call->constant[1] && !format_valid((const char *)format.data, format.length)) return -1;
     return parse_format((const char *)text.data, text.length, (const char *)format.data,
-                        format.length, us);
+                        format.length, b->zone, us);
 }
 
 BIND(to_timestamp)
@@ -345,12 +360,12 @@ EVAL(to_timestamp)
     if (rc) return rc;
     EACH_ROW {
         int64_t us = 0;
-        if (parse_row(call, row, &us)) row_fail(call, row, "string that is no timestamp");
+        if (parse_row(bound, call, row, &us)) row_fail(call, row, "string that is no timestamp");
         ((int64_t *)values)[row] = us;
     }
     return WEIR_OK;
 }
-SCALAR_TABLE(to_timestamp, free_bound)
+SCALAR_TABLE(to_timestamp, free_parse)
 
 BIND(to_date)
 {
@@ -365,9 +380,9 @@ EVAL(to_date)
     if (rc) return rc;
     EACH_ROW {
         int64_t us = 0;
-        if (parse_row(call, row, &us)) row_fail(call, row, "string that is no date");
+        if (parse_row(bound, call, row, &us)) row_fail(call, row, "string that is no date");
         ((int32_t *)values)[row] = (int32_t)floor_div(us, DAY);
     }
     return WEIR_OK;
 }
-SCALAR_TABLE(to_date, free_bound)
+SCALAR_TABLE(to_date, free_parse)

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 const struct weir_plugin *weir_plugin_entry_v1(const struct weir_host *host,
@@ -344,8 +345,67 @@ static void times_put_together(void **state)
             "!string that is no timestamp, !string that is no timestamp, false, true, false" },
           { "to_timestamp(s, '%Q')", "@0 the format has a directive that is not known" },
           { "to_timestamp(s, '%')", "@0 the format has a directive that is not known" },
-          { "to_timestamp(s, '%F', 'Europe/Paris')", "@0 the only time zone so far is 'UTC'" },
           { "to_timestamp(5)", "@0 to_timestamp takes (string [, string, string]), got (int64)" });
+}
+
+static int for_zones(void **state)
+{
+    (void)state;
+    table_make(&table, "s string", "[[\"2024-07-15 12:00 +0500\"]]");
+    return 0;
+}
+
+/* A clock that is put forward leaves an hour out, one that is put back shows it twice. */
+static void local_times_of_zones(void **state)
+{
+    static const struct {
+        const char *local, *zone, *utc;
+    } cases[] = {
+        { "2024-01-15 12:00:00", "+02:00", "2024-01-15T10:00:00Z" },
+        { "2024-01-15 12:00:00", "-0330", "2024-01-15T15:30:00Z" },
+        { "2024-01-15 12:00:00", "Z", "2024-01-15T12:00:00Z" },
+        { "2024-01-15 12:00:00", "Europe/Paris", "2024-01-15T11:00:00Z" },
+        { "2024-07-15 12:00:00", "Europe/Paris", "2024-07-15T10:00:00Z" },
+        /* left out: forward by what was left out */
+        { "2024-03-31 01:59:59", "Europe/Paris", "2024-03-31T00:59:59Z" },
+        { "2024-03-31 02:30:00", "Europe/Paris", "2024-03-31T01:30:00Z" },
+        { "2024-03-31 03:00:00", "Europe/Paris", "2024-03-31T01:00:00Z" },
+        /* twice: the first */
+        { "2024-10-27 01:59:59", "Europe/Paris", "2024-10-26T23:59:59Z" },
+        { "2024-10-27 02:30:00", "Europe/Paris", "2024-10-27T00:30:00Z" },
+        { "2024-10-27 03:00:00", "Europe/Paris", "2024-10-27T02:00:00Z" },
+        { "2024-11-03 01:30:00", "America/New_York", "2024-11-03T05:30:00Z" },
+        /* the other half of the world, and half an hour */
+        { "2024-04-07 01:45:00", "Australia/Lord_Howe", "2024-04-06T14:45:00Z" },
+        { "2024-10-06 02:15:00", "Australia/Lord_Howe", "2024-10-05T15:45:00Z" },
+        { "2011-12-30 12:00:00", "Pacific/Apia", "2011-12-30T22:00:00Z" },
+        /* before there were zones, and by the rule of the years to come */
+        { "1800-01-01 00:00:00", "America/New_York", "1800-01-01T04:56:02Z" },
+        { "2037-10-25 02:30:00", "Europe/Paris", "2037-10-25T00:30:00Z" },
+        { "2099-07-15 12:00:00", "Europe/Paris", "2099-07-15T10:00:00Z" },
+        { "2099-10-25 02:30:00", "Europe/Paris", "2099-10-25T00:30:00Z" },
+        { "9999-03-28 02:30:00", "Europe/Paris", "9999-03-28T01:30:00Z" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expression[200], want[80];
+        if (strchr(cases[i].zone, '/') && access("/usr/share/zoneinfo/Europe/Paris", R_OK) != 0)
+            continue;
+        snprintf(expression, sizeof expression, "to_timestamp('%s', '%%F %%T', '%s')",
+                 cases[i].local, cases[i].zone);
+        snprintf(want, sizeof want, "\"%s\"", cases[i].utc);
+        check_cases(&table, &(struct expr_case){ expression, want }, 1);
+    }
+    CASES(&table,
+          { "to_timestamp(s, '%F %R %z', '+02:00') = timestamp '2024-07-15T07:00:00Z'", "true" },
+          { "to_timestamp(s, '%F', cast(null as string)) is null", "true" },
+          { "to_timestamp(s, '%F', s)", "@0 the time zone has to be a literal, like 'Europe/Paris'" },
+#define WANTED(name) "@0 there is no time zone '" name "' here: a zone is 'UTC', an offset like '+02:00', or " \
+                     "a name of the system's tz database (package tzdata), like 'Europe/Paris'"
+          { "to_timestamp(s, '%F', 'Mars/Olympus')", WANTED("Mars/Olympus") },
+          { "to_timestamp(s, '%F', '+24:00')", WANTED("+24:00") },
+          { "to_timestamp(s, '%F', '../zoneinfo/UTC')", WANTED("../zoneinfo/UTC") });
+#undef WANTED
 }
 
 /* ---- lists ---- */
@@ -1218,6 +1278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(patterns, for_patterns, tear_down),
         cmocka_unit_test_setup_teardown(times_taken_apart, for_times, tear_down),
         cmocka_unit_test_setup_teardown(times_put_together, for_times, tear_down),
+        cmocka_unit_test_setup_teardown(local_times_of_zones, for_zones, tear_down),
         cmocka_unit_test_setup_teardown(counts_and_sums, for_aggregates, tear_down),
         cmocka_unit_test_setup_teardown(extremes, for_aggregates, tear_down),
         cmocka_unit_test_setup_teardown(first_and_last_and_by, for_aggregates, tear_down),

@@ -45,7 +45,8 @@ struct weir_scalar {
     uint32_t reserved;
 
     /* Purpose: result type for these arguments; prepares literals (patterns, formats).
-     * Thread and state: [control]; no I/O.
+     * Thread and state: [control]; no I/O but small files of the system that say what a literal means
+     *   (time zones).
      * Ownership: args are borrowed; *bound is the host's until unbind; result is moved to the host.
      * Returns: OK; CONFIG with a text like "upper(text) takes text, got int64".
      * On failure: the check reports it at the call. */
