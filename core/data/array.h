@@ -31,6 +31,11 @@ int32_t array_validate(const struct ArrowSchema *schema, struct ArrowArray *arra
 int32_t schema_check(const struct ArrowSchema *schema, struct weir_error *error); /* the profile */
 int schema_equal(const struct ArrowSchema *a, const struct ArrowSchema *b); /* names and types */
 int schema_same_type(const struct ArrowSchema *a, const struct ArrowSchema *b); /* types only */
+/* unknown.c: schemas of a check that goes on behind a mistake. schema_open lets a schema (a
+ * released one: an empty one) have further columns. */
+int schema_has_unknown(const struct ArrowSchema *schema); /* a type that is not known, anywhere */
+int schema_is_open(const struct ArrowSchema *schema);
+int32_t schema_open(struct ArrowSchema *schema); /* made by this folder */
 /* DDL text of a schema ("a string, b list<int64>"), or of one type; mem_alloc'ed. */
 char *schema_ddl(const struct ArrowSchema *schema);
 char *type_ddl(const struct ArrowSchema *type);

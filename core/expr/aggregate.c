@@ -29,6 +29,15 @@ struct weir_aggregation {
     struct ArrowSchema schema;
 };
 
+static void call_free(struct aggregate_call *call)
+{
+    if (call->call.function && call->call.function->unbind)
+        call->call.function->unbind(call->call.bound);
+    for (uint32_t i = 0; call->call.args && i < call->call.n_args; i++)
+        expr_free(call->call.args[i]);
+    schema_release(&call->plan.result);
+}
+
 void expr_aggregate_free(struct weir_aggregation *aggregation)
 {
     struct aggregate_call *call;
@@ -37,13 +46,7 @@ void expr_aggregate_free(struct weir_aggregation *aggregation)
     if (!aggregation) return;
     for (i = 0; aggregation->values && i < aggregation->n_values; i++)
         expr_free(aggregation->values[i]);
-    for (call = aggregation->first; call; call = call->next) {
-        if (call->call.function && call->call.function->unbind)
-            call->call.function->unbind(call->call.bound);
-        for (i = 0; call->call.args && i < call->call.n_args; i++)
-            expr_free(call->call.args[i]);
-        schema_release(&call->plan.result);
-    }
+    for (call = aggregation->first; call; call = call->next) call_free(call);
     schema_release(&aggregation->schema);
     arena = aggregation->arena;
     arena_free(&arena);
@@ -176,7 +179,7 @@ static int32_t make_schema(struct weir_aggregation *a, const char *const *names,
     for (i = 0; i < a->n_values && !rc; i++) {
         const struct ArrowSchema *type = expr_schema(a->values[i]);
         struct ArrowSchema copy;
-        if (weir_type_of(type) == WEIR_TYPE_NONE)
+        if (type_of_schema(type).id == TYPE_INTERVAL)
             rc = weir_fail_option(error, a->source.option, 0, "an interval can't be a column");
         else rc = weir_data_1.schema_copy(type, names[i], &copy, error);
         if (rc) break;
@@ -186,32 +189,110 @@ static int32_t make_schema(struct weir_aggregation *a, const char *const *names,
     return rc;
 }
 
+struct weir_aggregation *expr_aggregate_empty(const struct expr_env *env)
+{
+    struct arena arena = { 0 };
+    struct weir_aggregation *a = arena_alloc(&arena, sizeof *a);
+    if (!a) return NULL;
+    a->arena = arena;
+    a->env = env;
+    a->last = &a->first;
+    return a;
+}
+
+/* Makes `values` one by one; `compile` knows what to do about mistakes. */
+struct values {
+    const char *option;
+    const char *const *names;
+    const char *const *texts;
+    const struct weir_expr_input *input;
+    const struct weir_expr_input *by;
+    expr_tell_fn tell; /* NULL: a mistake is the end */
+    void *arg;
+};
+
+/* Takes out the calls behind `last`: those of a value that could not be compiled. */
+static void forget_calls(struct weir_aggregation *a, struct aggregate_call **last, uint32_t n)
+{
+    for (struct aggregate_call *call = *last; call; call = call->next) call_free(call);
+    *last = NULL;
+    a->last = last;
+    a->n_calls = n;
+}
+
+/* A value in the place of one with mistakes, which are told. */
+static int32_t mend_value(struct weir_aggregation *a, const struct values *v,
+                          struct weir_expr **out, struct weir_error *error)
+{
+    struct weir_error inner = WEIR_ERROR_INIT;
+    const struct scope scope = { .inputs = v->by, .n_inputs = 1, .aggregation = a,
+                                 .beneath = v->input };
+    const struct diagnosis d = { a->env, &a->source, v->tell, v->arg };
+    struct ast *ast;
+    int32_t rc = parse(&a->source, &a->arena, &ast, &inner);
+    if (rc == WEIR_CONFIG) v->tell(v->arg, &inner);
+    else if (!rc) expr_diagnose(&d, ast, &scope, WEIR_TYPE_NONE);
+    else return weir_fail(error, rc, "%s", inner.text);
+    return expr_stand_in(a->env, WEIR_TYPE_NONE, out, error);
+}
+
+static int32_t make_values(struct weir_aggregation *a, const struct values *v,
+                           struct weir_error *error)
+{
+    int32_t rc = WEIR_OK;
+    for (uint32_t i = 0; i < a->n_values && !rc; i++) {
+        struct weir_error inner = WEIR_ERROR_INIT;
+        struct aggregate_call **last = a->last;
+        const uint32_t n = a->n_calls;
+        rc = compile_value(a, v->option, v->names[i], v->texts[i], v->input, v->by, &a->values[i],
+                           &inner);
+        if (v->tell && (rc == WEIR_CONFIG || rc == EXPR_UNKNOWN)) {
+            forget_calls(a, last, n);
+            rc = mend_value(a, v, &a->values[i], error);
+        } else if (rc && error) {
+            *error = inner;
+        }
+    }
+    return rc ? rc : make_schema(a, v->names, error);
+}
+
+static int32_t aggregate(const struct expr_env *env, uint32_t n, struct values *v,
+                         const struct ArrowSchema *by, struct weir_aggregation **out,
+                         struct weir_error *error)
+{
+    static struct ArrowSchema nothing = { "+s", "", NULL, 0, 0, NULL, NULL, NULL, NULL };
+    const struct weir_expr_input keys = { NULL, by ? by : &nothing };
+    struct weir_aggregation *a = expr_aggregate_empty(env);
+    int32_t rc;
+    *out = NULL;
+    if (!a) return weir_fail(error, WEIR_FATAL, "out of memory");
+    if (!v->option) v->option = "";
+    v->by = &keys;
+    a->values = arena_alloc(&a->arena, (n + 1) * sizeof *a->values);
+    a->n_values = n;
+    rc = a->values ? make_values(a, v, error) : weir_fail(error, WEIR_FATAL, "out of memory");
+    if (rc) expr_aggregate_free(a);
+    else *out = a;
+    return rc;
+}
+
 int32_t expr_aggregate(const struct expr_env *env, const char *option, uint32_t n,
                        const char *const *names, const char *const *texts,
                        const struct weir_expr_input *input, const struct ArrowSchema *by,
                        struct weir_aggregation **out, struct weir_error *error)
 {
-    static struct ArrowSchema nothing = { "+s", "", NULL, 0, 0, NULL, NULL, NULL, NULL };
-    const struct weir_expr_input keys = { NULL, by ? by : &nothing };
-    struct arena arena = { 0 };
-    struct weir_aggregation *a = arena_alloc(&arena, sizeof *a);
-    uint32_t i;
-    int32_t rc = WEIR_OK;
-    *out = NULL;
-    if (!a) return weir_fail(error, WEIR_FATAL, "out of memory");
-    a->arena = arena;
-    a->env = env;
-    a->last = &a->first;
-    a->values = arena_alloc(&a->arena, (n + 1) * sizeof *a->values);
-    a->n_values = n;
-    if (!a->values) rc = weir_fail(error, WEIR_FATAL, "out of memory");
-    for (i = 0; i < n && !rc; i++)
-        rc = compile_value(a, option ? option : "", names[i], texts[i], input, &keys, &a->values[i],
-                           error);
-    if (!rc) rc = make_schema(a, names, error);
-    if (rc) expr_aggregate_free(a);
-    else *out = a;
-    return rc;
+    struct values v = { option, names, texts, input, NULL, NULL, NULL };
+    return aggregate(env, n, &v, by, out, error);
+}
+
+int32_t expr_aggregate_mended(const struct expr_env *env, const char *option, uint32_t n,
+                              const char *const *names, const char *const *texts,
+                              const struct weir_expr_input *input, const struct ArrowSchema *by,
+                              expr_tell_fn tell, void *arg, struct weir_aggregation **out,
+                              struct weir_error *error)
+{
+    struct values v = { option, names, texts, input, NULL, tell, arg };
+    return aggregate(env, n, &v, by, out, error);
 }
 
 const struct weir_aggregate_call *expr_aggregate_call(const struct weir_aggregation *a, uint32_t i)

@@ -26,6 +26,12 @@ void *check_fail(struct checker *c, uint32_t at, const char *format, ...)
     return NULL;
 }
 
+void *check_unknown(struct checker *c)
+{
+    if (!c->failed) c->failed = weir_fail(c->error, EXPR_UNKNOWN, "its input is not known");
+    return NULL;
+}
+
 static void *no_memory(struct checker *c)
 {
     if (!c->failed) c->failed = weir_fail(c->error, WEIR_FATAL, "out of memory");
@@ -341,9 +347,8 @@ static struct node *column_node(struct checker *c, const struct ast *ast, uint32
     const struct ArrowSchema *schema = c->scope->inputs[input].schema->children[column];
     struct node *node = node_make(c, OP_COLUMN, ast, 0);
     if (!node) return NULL;
+    if (schema_has_unknown(schema)) return check_unknown(c);
     node->type = type_of_schema(schema);
-    if (node->type.id == TYPE_NULL)
-        return check_fail(c, ast->at, "column %s has a type that is not known", schema->name);
     c->failed = type_keep(c->expr, &node->type, c->error);
     if (c->failed || !reads_column(c, input, column)) return NULL;
     node->input = input;
@@ -356,6 +361,8 @@ static void *unknown_column(struct checker *c, const struct ast *ast, const char
     struct suggestion best = { NULL, UINT32_MAX };
     uint32_t i;
     int64_t k;
+    for (i = 0; i < c->scope->n_inputs; i++)
+        if (schema_is_open(c->scope->inputs[i].schema)) return check_unknown(c);
     if (c->scope->beneath && weir_column_index(c->scope->beneath->schema, name) >= 0)
         return check_fail(c, ast->at, "column %s is neither in `by` nor inside of an aggregate",
                           name);
@@ -398,6 +405,7 @@ static struct node *check_alias(struct checker *c, const struct ast *ast)
         k = weir_column_index(input->schema, ast->text);
         if (k >= 0) return column_node(c, ast, i, (uint32_t)k);
         if (c->scope->n_inputs == 1) return NULL;
+        if (schema_is_open(input->schema)) return check_unknown(c);
         for (k = 0; k < input->schema->n_children; k++)
             suggest(&best, ast->text, input->schema->children[k]->name);
         return check_fail(c, ast->at, best.name ? "%s has no column %s: did you mean %s?"
@@ -406,7 +414,9 @@ static struct node *check_alias(struct checker *c, const struct ast *ast)
     }
     if (c->scope->n_inputs < 2) return NULL;
     for (i = 0; i < c->scope->n_inputs; i++) /* no input, but a column with fields */
-        if (weir_column_index(c->scope->inputs[i].schema, alias->text) >= 0) return NULL;
+        if (weir_column_index(c->scope->inputs[i].schema, alias->text) >= 0 ||
+            schema_is_open(c->scope->inputs[i].schema))
+            return NULL;
     for (i = 0; i < c->scope->n_inputs; i++)
         if (c->scope->inputs[i].name) suggest(&best, alias->text, c->scope->inputs[i].name);
     return check_fail(c, alias->at, best.name ? "no input %s: did you mean %s?" : "no input %s",

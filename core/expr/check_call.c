@@ -233,3 +233,24 @@ struct node *check_call(struct checker *c, const struct ast *ast)
     if (!component) return unknown_function(c, ast);
     return check_scalar(c, ast, component);
 }
+
+int check_call_shape(struct checker *c, const struct ast *ast)
+{
+    const struct expr_env *env = c->expr->env;
+    const struct weir_component *component = NULL;
+    if (strcmp(ast->text, "array") == 0) return 1; /* it may be empty */
+    for (uint32_t i = 0; i < N_CORE; i++)
+        if (strcmp(core_calls[i].name, ast->text) == 0)
+            return check_count(c, ast, core_calls[i].min, core_calls[i].max);
+    if (env->find) component = env->find(env->arg, WEIR_KIND_AGGREGATE, ast->text);
+    if (env->find && !component) component = env->find(env->arg, WEIR_KIND_SCALAR, ast->text);
+    if (!component) return unknown_function(c, ast) != NULL;
+    return ast->star || check_count(c, ast, component->min_args, component->max_args);
+}
+
+int is_core_call(const char *name)
+{
+    for (uint32_t i = 0; i < N_CORE; i++)
+        if (strcmp(core_calls[i].name, name) == 0) return 1;
+    return strcmp(name, "array") == 0;
+}

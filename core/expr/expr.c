@@ -137,6 +137,10 @@ static int32_t check_root(struct checker *c, const struct ast *ast, uint32_t exp
     struct node *root = check(c, ast);
     struct type type;
     char what[96];
+    if (root && expect == EXPECT_PART) {
+        c->expr->root = root;
+        return c->failed;
+    }
     if (root && expect != WEIR_TYPE_NONE && !type_is_nested(expect) && expect <= WEIR_TYPE_DATE) {
         type = type_flat(expect);
         snprintf(what, sizeof what, "%.80s", c->expr->source.option[0] ? c->expr->source.option
@@ -167,7 +171,7 @@ int32_t expr_compile_ast(const struct expr_env *env, const struct source_text *s
     expr->source = *source;
     expr->deterministic = 1;
     rc = check_root(&checker, ast, expect);
-    if (!rc) rc = find_conjuncts(expr, scope, error);
+    if (!rc && expect != EXPECT_PART) rc = find_conjuncts(expr, scope, error);
     expr->env = NULL; /* env and text are the caller's: not needed any more */
     memset(&expr->source, 0, sizeof expr->source);
     if (rc) expr_free(expr);

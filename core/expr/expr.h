@@ -36,6 +36,19 @@ struct expr_run {
 int32_t expr_compile(const struct expr_env *env, const char *text, const char *option,
                      const struct weir_expr_input *inputs, uint32_t n_inputs, uint32_t expect,
                      struct weir_expr **out, struct weir_error *error);
+/* What an expression over columns that are not known (data/unknown.c) ends with: no mistake of its
+ * own was found. */
+#define EXPR_UNKNOWN WEIR_CANCELLED
+/* Where the mistakes of a text go to, one by one; NULL for the error: what it gives is not
+ * known. */
+typedef void (*expr_tell_fn)(void *arg, const struct weir_error *error);
+/* diagnose.c: as expr_compile, but goes on behind a mistake: every mistake of the text that does
+ * not follow from another one is told, and *out stands for the expression while a check goes on:
+ * it has the type that is expected, or one that is not known. OK, FATAL. */
+int32_t expr_compile_mended(const struct expr_env *env, const char *text, const char *option,
+                            const struct weir_expr_input *inputs, uint32_t n_inputs,
+                            uint32_t expect, expr_tell_fn tell, void *arg, struct weir_expr **out,
+                            struct weir_error *error);
 void expr_free(struct weir_expr *expr);
 const struct ArrowSchema *expr_schema(const struct weir_expr *expr);
 int32_t expr_column(const struct weir_expr *expr);
@@ -51,6 +64,13 @@ int32_t expr_aggregate(const struct expr_env *env, const char *option, uint32_t 
                        const char *const *names, const char *const *texts,
                        const struct weir_expr_input *input, const struct ArrowSchema *by,
                        struct weir_aggregation **out, struct weir_error *error);
+/* The same going on behind mistakes, as expr_compile_mended: values with mistakes have no calls,
+ * and a type that is not known. */
+int32_t expr_aggregate_mended(const struct expr_env *env, const char *option, uint32_t n,
+                              const char *const *names, const char *const *texts,
+                              const struct weir_expr_input *input, const struct ArrowSchema *by,
+                              expr_tell_fn tell, void *arg, struct weir_aggregation **out,
+                              struct weir_error *error);
 void expr_aggregate_free(struct weir_aggregation *aggregation);
 const struct weir_aggregate_call *expr_aggregate_call(const struct weir_aggregation *a, uint32_t i);
 const struct ArrowSchema *expr_aggregate_schema(const struct weir_aggregation *a);
@@ -59,8 +79,8 @@ int32_t expr_aggregate_finish(const struct expr_run *run, struct weir_aggregatio
                               const struct ArrowArray *const *calls, uint32_t n,
                               struct weir_rows *rows, struct ArrowArray *out,
                               struct weir_error *error);
-/* The top-level conjuncts of a bool expression that are "column op literal", as texts, for pushdown: the
- * i-th, or NULL. Owner: the expression. */
+/* The top-level conjuncts of a bool expression that are "column op literal", as texts, for
+ * pushdown: the i-th, or NULL. Owner: the expression. */
 const char *expr_conjunct(const struct weir_expr *expr, uint32_t i);
 
 /* ---- conjunct.c ---- */

@@ -139,7 +139,13 @@ struct checker {
 /* Text tree to nodes; NULL with checker->failed set. A bare null keeps TYPE_NULL. */
 struct node *check(struct checker *c, const struct ast *ast);
 struct node *check_call(struct checker *c, const struct ast *ast); /* check_call.c */
+/* Is there such a function, and does it take as many arguments? 0: failed. Arguments are not
+ * looked at. */
+int check_call_shape(struct checker *c, const struct ast *ast);
+int is_core_call(const char *name);
 int check_count(struct checker *c, const struct ast *ast, uint32_t min, uint32_t max);
+/* Ends the check where it meets what is not known: there is nothing to tell. */
+void *check_unknown(struct checker *c);
 WEIR_PRINTF(3, 4) void *check_fail(struct checker *c, uint32_t at, const char *format, ...);
 struct node *node_make(struct checker *c, enum op op, const struct ast *ast, uint32_t n_kids);
 /* Ends a node: collects flags of its kids, folds constants. */
@@ -175,9 +181,33 @@ int32_t eval_constant(const struct weir_expr *expr, const struct node *node,
 
 /* ---- expr.c ---- */
 
+/* As a part of a whole, the root may be a bare null or an empty array(): its place gives it a
+ * type. */
+#define EXPECT_PART UINT32_MAX
+
 int32_t expr_compile_ast(const struct expr_env *env, const struct source_text *source,
                          const struct ast *ast, const struct scope *scope, uint32_t expect,
                          struct weir_expr **out, struct weir_error *error);
+
+/* ---- diagnose.c ---- */
+
+/* Tells the mistakes of a tree under a scope. The root is to be of type `expect`. */
+struct diagnosis {
+    const struct expr_env *env;
+    const struct source_text *source;
+    expr_tell_fn tell;
+    void *arg;
+};
+void expr_diagnose(const struct diagnosis *d, const struct ast *ast, const struct scope *scope,
+                   uint32_t expect);
+/* An expression without a value: a null of that type, or of one that is not known. OK, FATAL. */
+int32_t expr_stand_in(const struct expr_env *env, uint32_t expect, struct weir_expr **out,
+                      struct weir_error *error);
+
+/* ---- aggregate.c ---- */
+
+/* An aggregation without values, for calls that are checked and not kept. NULL without memory. */
+struct weir_aggregation *expr_aggregate_empty(const struct expr_env *env);
 
 /* A run over arrays that no chunk holds: input 0 is by, input 1 the results of calls. */
 int32_t expr_run_arrays(const struct expr_run *run, struct weir_expr *expr,

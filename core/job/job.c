@@ -250,7 +250,10 @@ static int read_top(struct job *job, const json_t *tree, struct report *report)
     if (!options) return -1;
     top.options = options;
     read_name(&top);
+    uint32_t before = report->errors;
     read_trigger(&top);
+    job->unsure = report->errors > before || !get(&top, "trigger").text ||
+                  (options_given(options, "output_mode") && !get(&top, "output_mode").text);
     read_rates(&top);
     read_numbers(&top);
     read_plugins(&top);

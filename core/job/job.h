@@ -63,6 +63,7 @@ struct job {
     char *log;            /* "text" or "json", NULL: not given */
     struct job_instance *instances; /* sources, operators, sinks, in order of the file */
     uint32_t n_instances;
+    uint32_t unsure;      /* 1: trigger or output_mode could not be read, which operators go by */
     json_t *canonical;    /* whole job before substitution: what the JOB record holds */
     struct places *places; /* path → place */
     /* of job/ alone: */

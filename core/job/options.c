@@ -23,6 +23,7 @@
 struct options {
     struct option_value *values;
     uint32_t n;
+    uint32_t incomplete; /* a required one is missing */
 };
 
 /* Options of the engine with a least value, which tables can't say. */
@@ -252,6 +253,7 @@ static void finish(struct build *b, struct place place, const json_t *object)
         } else if ((option->flags & WEIR_OPTION_REQUIRED) && is_asked_for(b, value, object)) {
             char full[512];
             const char *dot = strrchr(option->name, '.');
+            b->options->incomplete = 1;
             option_path(&b->reader, option->name, full, sizeof full);
             if (dot) full[strlen(full) - strlen(dot)] = 0;
             report_add(b->reader.report, REPORT_ERROR,
@@ -289,6 +291,25 @@ struct options *options_build(const struct job *job, const struct job_instance *
 {
     return options_build_at(job, instance->path, instance->place, instance->plugin,
                             instance->options, tables, n_tables, report);
+}
+
+int options_mend(struct options *options)
+{
+    struct report ignored = { 0 };
+    struct option_reader reader = { NULL, "", &ignored, 0 };
+    int good = !options->incomplete;
+    for (uint32_t i = 0; i < options->n && good; i++) {
+        struct option_value *value = &options->values[i];
+        if (!value->given || value->good) continue;
+        char *path = value->path;
+        value->path = NULL;
+        option_value_fini(value); /* what was read before the mistake */
+        value->path = path;
+        if (value->option->flags & WEIR_OPTION_REQUIRED) good = 0;
+        else if (value->option->fallback) option_read_fallback(&reader, value);
+    }
+    report_fini(&ignored);
+    return good && !reader.no_memory;
 }
 
 void options_free(struct options *options)

@@ -16,14 +16,18 @@ struct option_table {
     const char *owner; /* "socket", "format text", "sources": for messages */
 };
 
-/* Checks all members of instance->options (`format` as an object is merged: its members count as flat options)
- * against the tables together: unknown keys with a suggestion, missing required ones, wrong types, bad
- * choices, bad units; every mistake goes to the report. Defaults are applied. *out even with errors (then
- * usable for what was right); NULL without memory. Owner: the caller. The job must outlive it. */
+/* Checks all members of instance->options (`format` as an object is merged: its members count as
+ * flat options) against the tables together: unknown keys with a suggestion, missing required
+ * ones, wrong types, bad choices, bad units; every mistake goes to the report. Defaults are
+ * applied. *out even with errors (then usable for what was right); NULL without memory. Owner:
+ * the caller. The job must outlive it. */
 struct options *options_build(const struct job *job, const struct job_instance *instance,
                               const struct option_table *tables, uint32_t n_tables,
                               struct report *report);
 void options_free(struct options *options);
+/* For a check that goes on behind mistakes: wrong values of options that have a default take it.
+ * 0 where a required one is missing or wrong: then no instance can be made. */
+int options_mend(struct options *options);
 /* As weir_host.option and option_item. [any] */
 int32_t options_get(const struct options *options, const char *name, struct weir_value *out);
 int32_t options_item(const struct options *options, const char *name, uint64_t index,
@@ -39,7 +43,8 @@ extern const struct option_table options_of_sources, options_of_operators, optio
 /* `format` itself, for components with WEIR_CAP_NEEDS_FORMAT. */
 extern const struct option_table options_of_formats;
 
-/* An instance's options without values of secrets, as JSON text (effective config). mem_alloc'ed. */
+/* An instance's options without values of secrets, as JSON text (effective config).
+ * mem_alloc'ed. */
 char *options_json(const struct options *options);
 
 #endif

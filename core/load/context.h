@@ -35,6 +35,9 @@ struct context_ops {
     const char *(*extension)(struct weir_context *context);
     void (*count)(struct weir_context *context, const char *name, int64_t delta);
     void (*gauge)(struct weir_context *context, const char *name, double value);
+    /* A check takes mistakes of expressions one by one, and goes on (expr_tell_fn). NULL: the first
+     * one ends `bind`. */
+    void (*mistake)(struct weir_context *context, const struct weir_error *error);
 };
 
 /* The format of an operator, and what its bind_decode said. */

@@ -5,6 +5,10 @@
  * the lane, and sends failing rows to reject: with the chunk of input context->error_input, so that
  * the dead letter holds the row. Results of aggregates have no input row; they are rejected as a
  * record without bytes.
+ *
+ * While a job is checked, mistakes go to context->ops->mistake and compiling gives something that
+ * stands for the expression: so the rest of the instance and all behind it are checked in the same
+ * run.
  */
 #include "core/load/services.h"
 
@@ -45,12 +49,26 @@ static int32_t no_env(struct weir_error *error)
     return weir_fail(error, WEIR_UNSUPPORTED, "expressions are compiled in `bind` only");
 }
 
+static void tell(void *arg, const struct weir_error *error)
+{
+    struct weir_context *context = arg;
+    context->ops->mistake(context, error);
+}
+
+static int is_check(const struct weir_context *context)
+{
+    return context->ops && context->ops->mistake;
+}
+
 static int32_t host_compile(struct weir_context *context, const char *text, const char *option,
                             const struct weir_expr_input *inputs, uint32_t n_inputs,
                             uint32_t expect, struct weir_expr **out, struct weir_error *error)
 {
     *out = NULL;
     if (!context || !context->env) return no_env(error);
+    if (is_check(context))
+        return expr_compile_mended(context->env, text, option, inputs, n_inputs, expect, tell,
+                                   context, out, error);
     return expr_compile(context->env, text, option, inputs, n_inputs, expect, out, error);
 }
 
@@ -79,6 +97,9 @@ static int32_t host_aggregate(struct weir_context *context, const char *option, 
 {
     *out = NULL;
     if (!context || !context->env) return no_env(error);
+    if (is_check(context))
+        return expr_aggregate_mended(context->env, option, n, names, texts, input, by, tell,
+                                     context, out, error);
     return expr_aggregate(context->env, option, n, names, texts, input, by, out, error);
 }
 

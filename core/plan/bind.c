@@ -5,6 +5,7 @@
 #include "core/plan/bind.h"
 
 #include "core/data/array.h"
+#include "core/load/services.h"
 #include "core/load/table_format.h"
 #include "core/state/hash.h"
 
@@ -30,10 +31,21 @@ static const struct weir_format *format_of(const struct plan_node *node)
     return node->format->table;
 }
 
+/* May an error follow from another mistake? A source reads nothing, so what it says of an option
+ * that it was given does not. */
+static int may_follow(const struct plan_node *node, const struct weir_error *error)
+{
+    if (!node->unsure || error->error_class == WEIR_FATAL) return node->unsure;
+    return node->kind != JOB_SOURCE || !error->option[0] ||
+           !options_given(node->options, error->option);
+}
+
 /* Reports an error of a plugin at the option that it names, else at the instance. */
 static int refuse(struct plan *plan, struct plan_node *node, const struct weir_error *error,
                   struct report *report)
 {
+    node->mistakes = 1;
+    if (may_follow(node, error)) return 0;
     if (node->instance && node->options && error->option[0]) {
         options_report(node->options, plan->job, node->instance, error, report);
         return 0;
@@ -50,13 +62,17 @@ static int takes_format(const struct weir_component *component)
     return (component->capabilities & (WEIR_CAP_BYTES | WEIR_CAP_NEEDS_FORMAT)) != 0;
 }
 
+static const struct weir_option *option_of(const struct weir_component *component, uint32_t i)
+{
+    const char *base = (const char *)component->options;
+    return (const struct weir_option *)(const void *)(base + (size_t)i * component->options->size);
+}
+
 static const struct weir_option *component_option(const struct weir_component *component,
                                                   const char *name)
 {
     for (uint32_t i = 0; i < component->n_options; i++) {
-        const struct weir_option *option =
-            (const struct weir_option *)(const void *)((const char *)component->options +
-                                                       (size_t)i * component->options->size);
+        const struct weir_option *option = option_of(component, i);
         if (strcmp(option->name, name) == 0) return option;
     }
     return NULL;
@@ -119,8 +135,18 @@ static const char *plan_extension(struct weir_context *context)
     return node->format && format_of(node)->extension ? format_of(node)->extension : "";
 }
 
+/* A mistake of an expression. What the plugin says behind it may follow from it. */
+static void plan_mistake(struct weir_context *context, const struct weir_error *error)
+{
+    struct plan_node *node = context->owner;
+    node->unsure = 0;
+    if (error && node->report) refuse(node->plan, node, error, node->report);
+    node->unsure = node->mistakes = 1;
+}
+
 static const struct context_ops plan_ops = { .bind_encode = plan_bind_encode,
-                                             .extension = plan_extension };
+                                             .extension = plan_extension,
+                                             .mistake = plan_mistake };
 
 static int open_format(struct plan *plan, struct plan_node *node, struct report *report)
 {
@@ -207,6 +233,7 @@ int node_open(struct plan *plan, struct plan_node *node, struct report *report)
 {
     if (!node->component) {
         struct weir_error error = WEIR_ERROR_INIT;
+        if (!node->instance->plugin[0]) return 0; /* reported with the job */
         if (registry_open(plan->registry, node->kind, node->instance->plugin, &node->component,
                           &error) != WEIR_OK) {
             report_add(report, REPORT_ERROR, node->instance->plugin_place, node->instance->path,
@@ -216,7 +243,10 @@ int node_open(struct plan *plan, struct plan_node *node, struct report *report)
     }
     if (node->instance) {
         if ((takes_format(node->component) || reads_table(node)) && !open_format(plan, node, report)) return 0;
-        if (!check_options(plan, node, report)) return 0;
+        if (!check_options(plan, node, report)) {
+            node->mistakes = node->unsure = 1;
+            if (node->kind == JOB_SINK || !node->options || !options_mend(node->options)) return 0;
+        }
     }
     context_init(plan, node, &node->context);
     node->context.null_on_error = (uint32_t)on_error_is(node->options, "null");
@@ -314,14 +344,13 @@ int node_bind_source(struct plan *plan, struct plan_node *node, struct report *r
     struct weir_source_plan out = { .size = sizeof out };
     struct weir_source_bind in = { .size = sizeof in };
     stream_main(node, WEIR_FORM_APPEND);
-    if (node->format && !bind_decode(plan, node, report)) return 0;
+    int decoded = !node->format || bind_decode(plan, node, report);
     in.head = node->has_head;
     int32_t result = source_of(node)->bind(node->self, &in, &out, &error);
     if (result == WEIR_OK) result = schema_check(&out.schema, &error);
-    if (result != WEIR_OK) {
-        schema_release(&out.schema);
-        return refuse(plan, node, &error, report);
-    }
+    if (result != WEIR_OK || !decoded) schema_release(&out.schema);
+    if (result != WEIR_OK) return refuse(plan, node, &error, report);
+    if (!decoded) return 0;
     if (!node->format) {
         node->outputs[0].schema = out.schema;
         return 1;
@@ -376,7 +405,7 @@ static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
         if (!from->schema.release || from->n_key_columns > 16)
             return weir_fail(error, WEIR_FATAL, "operator \"%s\" gives no schema for output %u",
                              node->component->name, k);
-        if (schema_check(&from->schema, error) != WEIR_OK) return WEIR_FATAL;
+        if (!node->unsure && schema_check(&from->schema, error) != WEIR_OK) return WEIR_FATAL;
         to->node = node;
         to->output = k;
         to->name = from->name;
@@ -454,7 +483,7 @@ static int32_t take_distribution(struct plan_node *node, struct weir_error *erro
 
 static int same_slides(struct plan *plan, struct plan_node *node, struct report *report)
 {
-    for (uint32_t i = 1; i < node->n_inputs; i++) {
+    for (uint32_t i = 1; i < node->n_inputs && !node->unsure; i++) {
         if (node->inputs[i]->slide == node->inputs[0]->slide) continue;
         report_add(report, REPORT_ERROR,
                    node->instance ? node->instance->place : (struct place){ plan->job->file, 0, 0 },
@@ -475,6 +504,44 @@ uint32_t plan_output_mode(const struct job *job)
                                                      : WEIR_FORM_REPLACE;
 }
 
+/* The text of an expression; `key` is the name of a result, NULL: the option has one text.
+ * Aggregates may be anywhere. */
+static void check_text(struct plan *plan, struct plan_node *node, const char *option,
+                       const char *key, const char *text)
+{
+    struct weir_expr_input input = { NULL, &plan->nowhere.outputs[0].schema };
+    struct weir_aggregation *aggregation = NULL;
+    struct weir_expr *expr = NULL;
+    struct weir_error error = WEIR_ERROR_INIT;
+    const size_t n = strlen(text);
+    if (n && text[n - 1] == '*') return; /* all columns */
+    if (key)
+        weir_expr_1.aggregate(&node->context, option, 1, &key, &text, &input, input.schema,
+                              &aggregation, &error);
+    else
+        weir_expr_1.compile(&node->context, text, option, &input, 1, WEIR_TYPE_NONE, &expr, &error);
+    expr_aggregate_free(aggregation);
+    expr_free(expr);
+}
+
+/* Where bind ended early there may be expressions that it did not come to. What is wrong with
+ * them whatever they read is told: words, functions, constants. (A mistake that was told already
+ * is not told again.) */
+static void check_rest(struct plan *plan, struct plan_node *node)
+{
+    for (uint32_t i = 0; i < node->component->n_options; i++) {
+        const struct weir_option *option = option_of(node->component, i);
+        struct weir_value value = { .size = sizeof value };
+        if (option->type != WEIR_OPTION_EXPR && option->type != WEIR_OPTION_EXPRS) continue;
+        if (options_get(node->options, option->name, &value) != WEIR_OK) continue;
+        if (option->type == WEIR_OPTION_EXPR)
+            check_text(plan, node, option->name, NULL, value.text);
+        for (uint64_t k = 0; option->type == WEIR_OPTION_EXPRS && k < value.count; k++)
+            if (options_item(node->options, option->name, k, &value) == WEIR_OK)
+                check_text(plan, node, option->name, value.key, value.text);
+    }
+}
+
 int node_bind_operator(struct plan *plan, struct plan_node *node, struct report *report)
 {
     struct weir_error error = WEIR_ERROR_INIT;
@@ -491,7 +558,11 @@ int node_bind_operator(struct plan *plan, struct plan_node *node, struct report 
     int32_t result = operator_of(node)->bind(node->self, &in, &node->bound, &error);
     if (result == WEIR_OK) result = take_outputs(node, &error);
     if (result == WEIR_OK) result = take_distribution(node, &error);
-    if (result != WEIR_OK) return refuse(plan, node, &error, report);
+    if (result != WEIR_OK) {
+        refuse(plan, node, &error, report);
+        if (node->instance) check_rest(plan, node);
+        return 0;
+    }
     node->stateful = store_tables(node->tables) > 0;
     if (node->bound.flags & WEIR_PLAN_TICKING) plan->ticking = 1;
     if (operator_of(node)->lane_watermark) plan->watermarks = 1;

@@ -6,7 +6,8 @@
 
 #include "core/plan/plan.h"
 
-/* Each reports its mistakes and returns 1 if the node can be used by those behind it, else 0. */
+/* Each reports its mistakes, but for those that may follow from others, and returns 1 if the
+ * step behind it can be taken. Whether the node is good is in node->mistakes and ->unsure. */
 int node_open(struct plan *plan, struct plan_node *node, struct report *report);
 int node_bind_source(struct plan *plan, struct plan_node *node, struct report *report);
 int node_bind_operator(struct plan *plan, struct plan_node *node, struct report *report);

@@ -4,6 +4,14 @@
  *
  * It is made twice where that lets a source read less: the first plan tells which columns of each source
  * somebody reads (needs.c), the second one binds the formats to just those.
+ *
+ * Mistakes. Every one is to be found in one run, and none that only follows from another. So:
+ *  1. A node with mistakes is bound all the same, as far as it can be: mistakes of its expressions are told
+ *     one by one, and stand-ins take their place (host_expr.c).
+ *  2. What could not be learnt of a stream is marked in its schema (data/unknown.c); one behind wrong options is
+ *     marked as unsure. A node that reads such a stream is unsure, too: expressions leave out what they can't know, and
+ *     what the plugin itself says is not told.
+ *  3. An instance that reads one that does not exist, or goes round in a circle, reads `nowhere`.
  */
 #include "core/plan/plan.h"
 
@@ -45,6 +53,7 @@ static struct plan_node *node_add(struct plan *plan, uint32_t kind,
     plan->nodes = nodes;
     struct plan_node *node = calloc(1, sizeof *node);
     if (!node) return NULL;
+    node->plan = plan;
     node->kind = kind;
     node->instance = instance;
     node->name = instance ? instance->name : "union";
@@ -65,13 +74,13 @@ struct plan_node *plan_node(const struct plan *plan, const char *name)
     return NULL;
 }
 
-/* The stream that `from` names; NULL (reported) if the node behind it has no such output. */
+/* The stream that `from` names. One that is not there is nowhere: reported, if not by the job. */
 static struct plan_stream *find_stream(struct plan *plan, const struct job_instance *reader,
                                        const struct job_from *from, struct report *report)
 {
     struct plan_node *node = plan_node(plan, from->name);
-    if (!node) return NULL;
-    if (!from->output) return node->n_outputs ? &node->outputs[0] : NULL;
+    if (!node || node->n_outputs == 0) return &plan->nowhere.outputs[0];
+    if (!from->output || node->unknown) return &node->outputs[0];
     const char *names[4];
     uint32_t n = 0;
     for (uint32_t k = 0; k < node->n_outputs; k++) {
@@ -84,7 +93,29 @@ static struct plan_stream *find_stream(struct plan *plan, const struct job_insta
                "\"%s\" has no output \"%s\"%s%s%s", from->name, from->output,
                nearest ? "; did you mean \"" : (n ? "" : ": it has its main output only"),
                nearest ? nearest : "", nearest ? "\"?" : "");
-    return NULL;
+    return &plan->nowhere.outputs[0];
+}
+
+/* The output of a node that could not be bound: nothing is known of it. */
+static int outputs_unknown(struct plan_node *node)
+{
+    for (uint32_t k = 0; k < 4; k++) {
+        schema_release(&node->outputs[k].schema);
+        memset(&node->outputs[k], 0, sizeof node->outputs[k]);
+    }
+    node->unknown = 1;
+    node->n_outputs = 1;
+    node->outputs[0] = (struct plan_stream){ .node = node, .form = WEIR_FORM_APPEND, .slide = 1,
+                                             .time_column = -1 };
+    return schema_open(&node->outputs[0].schema) == WEIR_OK;
+}
+
+/* Is all known that the node reads? Else it is unsure. */
+static void node_inputs_known(struct plan_node *node)
+{
+    for (uint32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]->unsure || schema_has_unknown(&node->inputs[i]->schema))
+            node->unsure = 1;
 }
 
 static int keeps_apart(const struct plan_node *node)
@@ -112,7 +143,10 @@ static struct plan_stream *make_union(struct plan *plan, struct plan_stream **st
                    "several inputs need the operator \"union\": %s", error.text);
         return NULL;
     }
-    if (!node_open(plan, node, report) || !node_bind_operator(plan, node, report)) return NULL;
+    node_inputs_known(node);
+    if ((!node_open(plan, node, report) || !node_bind_operator(plan, node, report)) &&
+        !outputs_unknown(node))
+        return NULL;
     return &node->outputs[0];
 }
 
@@ -120,15 +154,18 @@ static int connect_inputs(struct plan *plan, struct plan_node *node, struct repo
 {
     struct plan_stream *streams[16];
     const struct job_instance *instance = node->instance;
+    if (instance->n_from == 0) { /* reported with the job */
+        node->n_inputs = 1;
+        node->inputs[0] = &plan->nowhere.outputs[0];
+        return 1;
+    }
     if (instance->n_from > 16) {
         report_add(report, REPORT_ERROR, instance->place, instance->path,
                    "%u inputs are too many: 16 at most; put unions in between", instance->n_from);
         return 0;
     }
-    for (uint32_t i = 0; i < instance->n_from; i++) {
+    for (uint32_t i = 0; i < instance->n_from; i++)
         streams[i] = find_stream(plan, instance, &instance->from[i], report);
-        if (!streams[i]) return 0;
-    }
     if (instance->n_from > 1 && !keeps_apart(node)) {
         streams[0] = make_union(plan, streams, instance->n_from, node, report);
         if (!streams[0]) return 0;
@@ -140,44 +177,65 @@ static int connect_inputs(struct plan *plan, struct plan_node *node, struct repo
     return 1;
 }
 
+/* Binds what was opened and connected; 1 if its outputs are known as far as they can be. */
+static int node_bind(struct plan *plan, struct plan_node *node, struct report *report)
+{
+    if (node->kind == JOB_SOURCE) return node_bind_source(plan, node, report);
+    if (node->kind == JOB_OPERATOR) return node_bind_operator(plan, node, report);
+    return node->unsure || node_bind_sink(plan, node, report);
+}
+
+/* 1 if the node is good. */
 static int node_make(struct plan *plan, const struct job_instance *instance, uint64_t wanted,
                      struct report *report)
 {
     struct plan_node *node = node_add(plan, instance->kind, instance);
     if (!node) return 0;
     node->wanted = wanted;
+    node->report = report;
+    node->unsure = plan->job->unsure != 0;
     int opened = node_open(plan, node, report);
-    if (instance->kind == JOB_SOURCE) return opened && node_bind_source(plan, node, report);
-    int connected = connect_inputs(plan, node, report);
-    if (!opened || !connected) return 0;
-    return instance->kind == JOB_SINK ? node_bind_sink(plan, node, report)
-                                      : node_bind_operator(plan, node, report);
+    int connected = instance->kind == JOB_SOURCE || connect_inputs(plan, node, report);
+    /* with other options it might have other columns, unless they are declared */
+    int open = node->mistakes && !(instance->kind == JOB_SOURCE && node->options &&
+                                   options_given(node->options, "columns"));
+    node_inputs_known(node);
+    int unsure = node->unsure;
+    int bound = opened && connected && node_bind(plan, node, report);
+    node->report = NULL;
+    if (node->kind != JOB_SINK && !bound && !outputs_unknown(node)) return 0;
+    for (uint32_t k = 0; k < node->n_outputs; k++) {
+        node->outputs[k].unsure = unsure;
+        if (open && schema_open(&node->outputs[k].schema) != WEIR_OK) return 0;
+    }
+    return bound && !node->mistakes && !node->unsure;
 }
 
-/* Instances in an order in which each comes behind what it reads. job_read refused cycles. */
+static int is_ready(const struct job *job, uint32_t i, const char *made)
+{
+    const struct job_instance *instance = &job->instances[i];
+    for (uint32_t k = 0; k < instance->n_from; k++)
+        for (uint32_t j = 0; j < job->n_instances; j++)
+            if (!made[j] && strcmp(job->instances[j].name, instance->from[k].name) == 0) return 0;
+    return 1;
+}
+
+/* Instances in an order in which each comes behind what it reads. A circle is reported already, and cut
+ * somewhere. */
 static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *report)
 {
     const struct job *job = plan->job;
     char *made = calloc(job->n_instances ? job->n_instances : 1, 1);
-    int good = made != NULL;
-    for (uint32_t left = job->n_instances, before = left + 1; made && left && left < before;) {
-        before = left;
+    int good = made != NULL && outputs_unknown(&plan->nowhere), cut = 0;
+    for (uint32_t left = job->n_instances, before = left + 1; made && left; before = left) {
+        if (left == before) cut = 1;
         for (uint32_t i = 0; i < job->n_instances; i++) {
-            const struct job_instance *instance = &job->instances[i];
-            int ready = !made[i];
-            for (uint32_t k = 0; ready && k < instance->n_from; k++)
-                for (uint32_t j = 0; j < job->n_instances; j++)
-                    if (!made[j] && strcmp(job->instances[j].name, instance->from[k].name) == 0)
-                        ready = 0;
-            if (!ready) continue;
+            if (made[i] || !(cut || is_ready(job, i, made))) continue;
+            good &= !cut;
+            cut = 0;
             made[i] = 1;
             left--;
-            if (!node_make(plan, instance, wanted ? wanted[i] : UINT64_MAX, report)) {
-                /* what reads it can't be checked further, but its own mistakes are found */
-                struct plan_node *node = plan_node(plan, instance->name);
-                if (node) node->n_outputs = 0;
-                good = 0;
-            }
+            good &= node_make(plan, &job->instances[i], wanted ? wanted[i] : UINT64_MAX, report);
         }
     }
     free(made);
@@ -236,18 +294,23 @@ static int check_whole(struct plan *plan, struct report *report)
 {
     const struct job *job = plan->job;
     struct place place = job_place(job, "trigger", -1);
+    int good = 1;
+    if (job->unsure) return 0;
     if (plan->ticking && job->trigger == TRIGGER_ASAP) {
         report_add(report, REPORT_ERROR, place, "trigger",
                    "a job whose operators speak in every batch needs an interval: use \"1s\" or so");
-        return 0;
+        good = 0;
     }
-    if (!plan_rules(plan, report)) return 0;
+    return plan_rules(plan, report) && good;
+}
+
+static void find_from_log(struct plan *plan)
+{
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         struct plan_node *node = plan->nodes[i];
         node->from_log = node->kind == JOB_SINK && !node->deterministic &&
                          node->component->level != WEIR_SINK_TWO_PHASE;
     }
-    return 1;
 }
 
 static struct plan *plan_build(const struct job *job, struct registry *registry,
@@ -264,9 +327,10 @@ static struct plan *plan_build(const struct job *job, struct registry *registry,
     plan->env = (struct expr_env){ env_find, env_name, &weir_host_1, registry };
     plan->store = store_create(hash_seed);
     int good = plan->store && make_nodes(plan, wanted, report);
+    good &= check_whole(plan, report);
     if (good) {
         number_stages(plan);
-        good = check_whole(plan, report);
+        find_from_log(plan);
     }
     if (good && plan_pipes(plan, &error) != WEIR_OK) {
         report_add(report, REPORT_ERROR, (struct place){ job->file, 0, 0 }, "", "%s", error.text);
@@ -301,6 +365,7 @@ void plan_destroy(struct plan *plan)
     if (!plan) return;
     for (uint32_t i = plan->n_nodes; i-- > 0;) node_free(plan->nodes[i]);
     free(plan->nodes);
+    schema_release(&plan->nowhere.outputs[0].schema);
     store_destroy(plan->store);
     free(plan);
 }

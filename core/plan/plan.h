@@ -35,6 +35,7 @@ struct plan_stream {
     uint64_t time_columns; /* bits: all columns of event time */
     int64_t delay_us; /* of the watermark before it */
     uint32_t readers; /* operator inputs and sinks that read it */
+    int unsure; /* of a check: what makes it or is before it has wrong options */
 };
 
 /* Who reads a stream at the end of a path. */
@@ -69,6 +70,7 @@ struct plan_node {
     const struct job_instance *instance; /* NULL for unions made by the planner */
     const struct weir_component *component;
     struct options *options;
+    struct plan *plan;
     struct weir_context context;
     void *self;
 
@@ -104,6 +106,11 @@ struct plan_node {
     uint32_t n_ports;
     uint64_t wanted; /* sources: columns that are read, by bit; all ones: every one */
     int deterministic; /* so are this and everything before it */
+    /* of a check, which goes on behind mistakes (see plan.c) */
+    struct report *report; /* while the node is made */
+    int mistakes; /* it has some: there will be no plan */
+    int unsure;   /* its input or its options are not known, so nor is what follows from them */
+    int unknown;  /* it could not be bound: its output is open (core/data/unknown.c) */
     int from_log;      /* sinks: a replay may give other rows, so they are logged and delivered from the log */
 };
 
@@ -116,6 +123,7 @@ struct plan {
     struct store *store;
     struct plan_node **nodes; /* in topological order */
     uint32_t n_nodes;
+    struct plan_node nowhere; /* what reads an instance that is not there reads this */
     int ticking;
     int watermarks; /* some operator proposes watermarks */
 };

@@ -20,6 +20,7 @@
  */
 #include "core/plan/rules.h"
 
+#include "core/data/array.h"
 #include "core/plan/bind.h"
 
 static int refuse(const struct plan_node *node, struct report *report, const char *text,
@@ -33,8 +34,8 @@ static int refuse(const struct plan_node *node, struct report *report, const cha
 
 static int sink_fits(const struct plan_node *sink, uint32_t mode, struct report *report)
 {
-    const struct plan_stream *stream = sink->inputs[0];
-    if (stream->name) return 1;
+    const struct plan_stream *stream = sink->n_inputs ? sink->inputs[0] : NULL;
+    if (!stream || stream->name || stream->unsure || schema_is_open(&stream->schema)) return 1;
     if (mode == WEIR_FORM_APPEND && stream->form != WEIR_FORM_APPEND)
         return refuse(sink, report,
                       "the job is in output_mode %s, in which a row is given once, but \"%s\" gives "
@@ -63,7 +64,8 @@ static int state_fits(const struct plan_node *node, uint32_t mode, const char *w
                       "each pair once; take append",
                       word, node->inputs[0]);
     for (uint32_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i]->form != WEIR_FORM_APPEND)
+        if (!node->inputs[i]->unsure && !schema_is_open(&node->inputs[i]->schema) &&
+            node->inputs[i]->form != WEIR_FORM_APPEND)
             return refuse(node, report,
                           "in output_mode %s \"%s\" gives rows that replace earlier ones, which state "
                           "behind it would count again: take append",

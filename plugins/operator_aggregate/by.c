@@ -11,6 +11,7 @@
 int aggregation_flat(const struct ArrowSchema *type)
 {
     uint32_t id = weir_type_of(type);
+    if (strcmp(type->format, "n") == 0) return 1; /* not known: a check behind a mistake */
     return id != WEIR_TYPE_NONE && id != WEIR_TYPE_LIST && id != WEIR_TYPE_STRUCT;
 }
 
@@ -58,7 +59,8 @@ static int32_t compile_by(struct aggregation *a, const struct ArrowSchema *schem
     by->input = a->expr->column(by->expr);
     by->name = value->key;
     if (!a->expr->deterministic(by->expr)) a->nondeterministic = 1;
-    if (by->input < 0 && strcmp(value->key, value->text) == 0)
+    if (by->input < 0 && strcmp(value->key, value->text) == 0 &&
+        weir_type_of(a->expr->schema(by->expr)) != WEIR_TYPE_NONE)
         return weir_fail_option(error, option, -1, "give the result a name: \"%s as …\"",
                                 value->text);
     return place(a, option, value->text, a->expr->schema(by->expr), error);

@@ -162,6 +162,9 @@ static int read_job(struct job_args *args)
                                    args->n_settings, registry_kinds, args->registry,
                                    &args->report, &usage);
     }
+    if (args->job && args->report.errors > 0) /* the rest of its mistakes, in the same run */
+        plan_destroy(plan_create(args->job, args->registry, args->sys, args->journal, 0, PLAN_CHECK,
+                                 &args->report));
     if (job_args_report(args) || !args->job)
         return io_error ? EXIT_NO_INPUT : usage ? EXIT_USAGE : EXIT_BAD_JOB;
     return 0;

@@ -219,7 +219,7 @@ struct job *scenario_prepare(const struct scenario *scenario, const json_t *give
     struct job *job = NULL;
     *refusal = NULL;
     m.given = scenario_job(scenario, given, path, sys, &m.report);
-    if (m.given && m.report.errors == 0 && check(&m)) job = make_scripted(&m);
+    if (m.given && check(&m)) job = make_scripted(&m);
     if (!job) *refusal = findings(&m);
     json_decref(m.scripted);
     job_free(m.given);
