@@ -60,6 +60,7 @@ static int32_t step_add(struct plan_pipe *pipe, struct link link, struct hop hop
     if (!steps) return WEIR_FATAL;
     pipe->steps = steps;
     *out = (int32_t)pipe->n_steps++;
+    hop.node->reached = 1;
     steps[*out] = (struct plan_step){ .node = hop.node, .input = hop.input,
                                       .child = { -1, -1, -1, -1 }, .sibling = -1 };
     if (last >= 0)

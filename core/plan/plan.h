@@ -100,6 +100,7 @@ struct plan_node {
     struct store_operator *tables;
 
     uint32_t origin; /* 1: begins a pipe */
+    uint32_t reached; /* 1: a step of some pipe, so rows come by; else nobody reads what it gives */
     uint32_t stage;  /* 0: sources and what follows them; else 1 + the greatest of its inputs */
     struct plan_pipe pipe;
     struct plan_port *ports; /* consumers: where rows come from, in order */

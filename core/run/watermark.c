@@ -3,7 +3,8 @@
  *
  * There is one watermark W per job: after each batch the least (or, by policy, the greatest) over all
  * `watermark` operators of "greatest event time so far minus delay". It only rises, and only it is kept in the
- * log; what each operator saw starts anew after a restart, which W outlives.
+ * log; what each operator saw starts anew after a restart, which W outlives. Operators that no row reaches, because nobody
+ * reads what they give, have no say: they would hold W back for ever.
  *
  * In a batch n, state is evicted by W(n), which was fixed when the batch was planned, and rows are late by
  * W(n−1): a row that came in batch n−1 could still count on W(n−1).
@@ -71,7 +72,7 @@ void watermark_advance(struct run *run, const struct batch *batch)
     if (!run->plan->watermarks) return;
     for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
-        if (node->kind != JOB_OPERATOR || !operator_of(node)->lane_watermark) continue;
+        if (node->kind != JOB_OPERATOR || !operator_of(node)->lane_watermark || !node->reached) continue;
         if (batch->watermarks[i] > run->watermarks[i]) run->watermarks[i] = batch->watermarks[i];
         int64_t w = run->watermarks[i] == WEIR_WATERMARK_NONE ? 0 : run->watermarks[i];
         if (w < least) least = w;
