@@ -1,7 +1,7 @@
 """What operators compute, in plain lists and dicts: a model to hold the engine against.
 
 A batch is a list of rows, None where the stream is absent. A row of a ticking job is (k, v); one with event time
-is (k, v, s), s in whole seconds or None. Times of the model are seconds. Nothing here is shared with the engine.
+is (k, v, t). Nothing here is shared with the engine.
 """
 
 
@@ -165,164 +165,9 @@ def mapped_with_state(batches):
 
 # ---- event time ----
 
-class Clock:
-    """The watermark of one or more nodes: a batch evicts with W(n) and drops late rows with W(n-1)."""
-
-    def __init__(self, delays):
-        self.delays, self.nodes = delays, [None] * len(delays)
-        self.late = self.now = self.next = 0
-
-    def begin(self):
-        self.late, self.now = self.now, self.next
-        return self.late, self.now
-
-    def end(self, times):
-        for i, of_node in enumerate(times):
-            of_node = [t for t in of_node if t is not None]
-            if of_node:
-                mark = max(of_node) - self.delays[i]
-                self.nodes[i] = mark if self.nodes[i] is None else max(self.nodes[i], mark)
-        self.next = max(self.next, min(0 if n is None else n for n in self.nodes))
-
-    def restarted(self):
-        self.nodes = [None] * len(self.delays)
-
-    def awaited(self):
-        return self.next > self.now
-
-
-def spans(t, length, slide):
-    """All windows that cover a time."""
-    start = t - t % slide
-    out = []
-    while start > t - length:
-        out.append((start, start + length))
-        start -= slide
-    return out
-
-
-class Aggregate:
-    """count, sum and greatest by key and window, in one of the output modes."""
-
-    waits = True
-
-    def __init__(self, mode, length, slide):
-        self.mode, self.length, self.slide, self.state = mode, length, slide, {}
-        self.waits = mode != "complete"
-
-    def batch(self, rows, late, evict):
-        changed = {}
-        for k, v, t in rows:
-            for window in spans(t, self.length, self.slide) if t is not None else []:
-                if self.mode == "complete" or window[1] > late:
-                    self.state.setdefault((k, window), []).append(v)
-                    changed[(k, window)] = True
-        if self.mode == "complete":
-            return [self.row(key) for key in self.state]
-        gone = [key for key in self.state if key[1][1] <= evict]
-        out = [self.row(key) for key in (changed if self.mode == "update" else gone)]
-        for key in gone:
-            del self.state[key]
-        return out
-
-    def row(self, key):
-        values = self.state[key]
-        return [key[0], key[1][0], key[1][1], len(values), total(values), greatest(values)]
-
-
-class Totals:
-    """An aggregate without windows, update mode."""
-
-    waits = False
-
-    def __init__(self):
-        self.state = {}
-
-    def batch(self, rows, late, evict):
-        changed = {}
-        for k, v, _ in rows:
-            self.state.setdefault(k, []).append(v)
-            changed[k] = True
-        return [[k, len(self.state[k]), total(self.state[k]), least(self.state[k])]
-                for k in changed]
-
-
-class Sessions:
-    """Sessions by key, append mode; a row comes late on its own, or in company: `unsure` where that differs."""
-
-    waits = True
-
-    def __init__(self, gap):
-        self.gap, self.state, self.unsure = gap, {}, False
-
-    def batch(self, rows, late, evict):
-        rows = [row for row in rows if row[2] is not None]
-        if any(row[2] + self.gap <= late for row in rows) and self.near_late(rows, late):
-            self.unsure = True
-        for k, v, t in rows:
-            if t + self.gap > late:
-                self.add(k, (t, t + self.gap, [v]))
-        out = []
-        for k in list(self.state):
-            stay = []
-            for session in self.state[k]:
-                if session[1] <= evict:
-                    out.append([k, session[0], session[1], len(session[2]), total(session[2])])
-                else:
-                    stay.append(session)
-            self.state[k] = stay
-        return out
-
-    def near_late(self, rows, late):
-        """Whether a late row touches another row of its batch."""
-        for k, _, t in rows:
-            if t + self.gap > late:
-                continue
-            for other, _, u in rows:
-                if other == k and u + self.gap > late and abs(u - t) <= 2 * self.gap:
-                    return True
-        return False
-
-    def add(self, k, session):
-        start, end, values = session
-        stay = []
-        for one in self.state.get(k, []):
-            if one[0] <= end and start <= one[1]:
-                start, end, values = min(start, one[0]), max(end, one[1]), one[2] + values
-            else:
-                stay.append(one)
-        self.state[k] = stay + [(start, end, values)]
-
-
-class Distinct:
-    """deduplicate by key (for ever), by key and time (until the watermark), or within the watermark."""
-
-    def __init__(self, kind, delay):
-        self.kind, self.delay, self.state = kind, delay, {}
-        self.waits = True
-
-    def batch(self, rows, late, evict):
-        out = []
-        for k, v, t in rows:
-            if t is not None and t <= late:
-                continue
-            key = (k, t) if self.kind == "time" else k
-            if key in self.state:
-                continue
-            self.state[key] = t
-            out.append([k, v, t])
-        if self.kind == "time":
-            self.state = {key: t for key, t in self.state.items() if t is None or t > evict}
-        elif self.kind == "within":
-            self.state = {key: t for key, t in self.state.items() if t + self.delay > evict}
-        return out
-
-
 class Joined:
     """Two streams by key and time: equal times, or left in [right - before, right + after]. Bounds with <= keep a row
     a millisecond longer: here, times being whole seconds, until the watermark is past the bound."""
-
-    waits = True
 
     def __init__(self, kind, bounds):
         self.kind, self.bounds = kind, bounds
@@ -372,17 +217,3 @@ class Joined:
                 out.append(list(row) + [None] * 3 if left else [None] * 3 + list(row))
         rows[:] = [entry for entry in rows if not self.expired(entry[0], evict, left)]
         return rows
-
-
-class Limit:
-    """The first n rows of the stream's life."""
-
-    waits = False
-
-    def __init__(self, n):
-        self.left = n
-
-    def batch(self, rows, late, evict):
-        out = [list(row) for row in rows[:self.left]]
-        self.left -= len(out)
-        return out
