@@ -24,6 +24,7 @@ const struct weir_plugin *entry_function_builtin(const struct weir_host *, struc
 #define SLIDING "\"window\": {\"on\": \"ts\", \"length\": \"7s\", \"slide\": \"3s\"}"
 #define SESSION "\"session\": {\"on\": \"ts\", \"gap\": \"2s\"}"
 #define BY_K "\"by\": [\"k\"], "
+#define BY_WINDOW "\"by\": [\"window(ts, '5s') as w\"], "
 #define SUMS "\"values\": [\"count(*) as n\", \"sum(v) as s\", \"max(k) as m\"], "
 #define UPDATE ", \"output_mode\": \"update\""
 #define COMPLETE ", \"output_mode\": \"complete\""
@@ -221,8 +222,7 @@ static void memory_that_runs_out_is_an_error_and_no_leak(void **state)
         BY_K SUMS SLIDING, BY_K ORDERED SLIDING, BY_K SUMS SLIDING UPDATE,
         BY_K SUMS SLIDING ", \"late\": \"late\"", BY_K ORDERED SESSION,
         BY_K SUMS SESSION ", \"late\": \"late\"",
-        "\"by\": [\"window(ts, '5s') as w\"], \"output_mode\": \"append\", "
-        "\"values\": [\"count(*) as n\"]",
+        BY_WINDOW "\"output_mode\": \"append\", \"values\": [\"count(*) as n\"]",
     };
     (void)state;
     for (uint32_t i = 0; i < sizeof options / sizeof *options; i++)
