@@ -14,6 +14,9 @@
  *                                                        "user string, gross double", tax, 0 };
  *     WEIR_ROW_OPERATOR(tax_table, tax_rows)          // a struct weir_operator for a component
  *
+ * A row that was begun (put) and not ended (emit) when `row` returns is dropped, also where `row` fails; rows
+ * that it had ended before stay.
+ *
  * All functions: [worker], inside `row`; nothing is kept beyond the call.
  */
 #ifndef WEIR_ROW_H
@@ -34,7 +37,8 @@ struct weir_row_operator {
     const char *outputs; /* DDL of the rows that it gives */
     /* One row in, any number out. DATA with a text rejects the row. */
     int32_t (*row)(struct weir_row *row, struct weir_error *error);
-    /* Optional: the whole operator's own options; called once, in create. `data` is given to every row. */
+    /* Optional: the whole operator's own options; called once, in create. `data` is given to
+     * every row. */
     int32_t (*options)(const struct weir_host *host, struct weir_context *context, void **data,
                        struct weir_error *error);
 };
@@ -57,7 +61,10 @@ struct weir_row {
     uint32_t number; /* in the chunk */
     uint32_t put;    /* bit c: column c of the next output row is there */
     int64_t time_us; /* T of the batch */
-    int32_t failed;  /* FATAL: a cell found no memory */
+    int32_t failed;  /* FATAL: a cell can't be what was put */
+    const char *why; /* constant text */
+    uint32_t *dropped; /* rows of the builder that were begun and not ended, ascending */
+    uint32_t n_dropped, dropped_room;
 };
 
 static inline const struct ArrowArray *weir_row_column(const struct weir_row *row, uint32_t c)
@@ -92,34 +99,68 @@ static inline struct weir_bytes weir_row_text(const struct weir_row *row, uint32
     return weir_get_bytes(weir_row_column(row, c), row->number);
 }
 
-static inline struct weir_builder *weir_row_out(struct weir_row *row, uint32_t c)
+/* Takes note of what a cell answered. A cell that can't be put fails its row, also where nobody
+ * looks at the answer. */
+static inline int32_t weir_row_note(struct weir_row *row, uint32_t c, int32_t result)
 {
-    row->put |= 1u << c;
-    return row->self->data_table->builder_child(row->builder, c);
+    if (result == WEIR_OK) {
+        row->put |= 1u << c;
+    } else if (row->failed == WEIR_OK) {
+        row->failed = WEIR_FATAL;
+        row->why = result == WEIR_FATAL ? "out of memory"
+                                        : "a value does not fit its output column";
+    }
+    return result;
 }
 
-/* A cell that found no memory fails its row, also where nobody looks at the answer. */
-static inline int32_t weir_row_note(struct weir_row *row, int32_t result)
+/* The column of the next output row; NULL, and the row fails, where there is none or it is there
+ * already. */
+static inline struct weir_builder *weir_row_out(struct weir_row *row, uint32_t c)
 {
-    if (result == WEIR_FATAL) row->failed = result;
-    return result;
+    if (c < (uint32_t)row->self->outputs.n_children && !((row->put >> c) & 1))
+        return row->self->data_table->builder_child(row->builder, c);
+    if (row->failed == WEIR_OK) row->why = "an output column is put twice, or is none";
+    row->failed = WEIR_FATAL;
+    return NULL;
 }
 
 /* Cells of the next output row; one that is not put is null. They answer as weir_data.append_…. */
 static inline int32_t weir_row_put_int(struct weir_row *row, uint32_t c, int64_t value)
 {
-    return weir_row_note(row, row->self->data_table->append_int(weir_row_out(row, c), value));
+    struct weir_builder *out = weir_row_out(row, c);
+    if (!out) return WEIR_DATA;
+    return weir_row_note(row, c, row->self->data_table->append_int(out, value));
 }
 
 static inline int32_t weir_row_put_float(struct weir_row *row, uint32_t c, double value)
 {
-    return weir_row_note(row, row->self->data_table->append_float(weir_row_out(row, c), value));
+    struct weir_builder *out = weir_row_out(row, c);
+    if (!out) return WEIR_DATA;
+    return weir_row_note(row, c, row->self->data_table->append_float(out, value));
 }
 
 static inline int32_t weir_row_put_text(struct weir_row *row, uint32_t c, struct weir_bytes value)
 {
-    return weir_row_note(row, row->self->data_table->append_bytes(weir_row_out(row, c), value.data,
-                                                                  value.length));
+    struct weir_builder *out = weir_row_out(row, c);
+    if (!out) return WEIR_DATA;
+    return weir_row_note(row, c,
+                         row->self->data_table->append_bytes(out, value.data, value.length));
+}
+
+/* The rows of the builder that were ended, as a selection; *n of them. NULL: all, or no memory
+ * (*n is then 0). */
+static inline uint32_t *weir_row_ended(const struct weir_row *row, uint32_t rows, uint32_t *n)
+{
+    uint32_t *ended, i, k = 0;
+    *n = rows;
+    if (row->n_dropped == 0) return NULL;
+    ended = (uint32_t *)row->self->host->alloc((uint64_t)rows * sizeof *ended);
+    *n = 0;
+    for (i = 0; ended && i < rows; i++) {
+        if (k < row->n_dropped && row->dropped[k] == i) k++;
+        else ended[(*n)++] = i;
+    }
+    return ended;
 }
 
 /* Hands the rows that were built to the host. */
@@ -129,11 +170,19 @@ static inline int32_t weir_row_flush(struct weir_row *row, struct weir_error *er
     struct weir_output_column columns[WEIR_ROW_COLUMNS];
     struct weir_emission emission;
     const struct weir_data *d = row->self->data_table;
-    uint32_t c, n = (uint32_t)row->self->outputs.n_children;
+    uint32_t c, n = (uint32_t)row->self->outputs.n_children, n_ended;
+    uint32_t *ended;
     int32_t result;
     if (d->builder_rows(row->builder) == 0) return WEIR_OK;
+    ended = weir_row_ended(row, d->builder_rows(row->builder), &n_ended);
+    if (row->n_dropped && !ended) return weir_fail(error, WEIR_FATAL, "out of memory");
     result = d->builder_finish(row->builder, &rows, error);
-    if (result != WEIR_OK) return result;
+    row->n_dropped = 0;
+    if (result != WEIR_OK || n_ended == 0) {
+        if (result == WEIR_OK) rows.release(&rows);
+        row->self->host->free(ended);
+        return result;
+    }
     memset(&emission, 0, sizeof emission);
     memset(columns, 0, sizeof columns);
     for (c = 0; c < n; c++) {
@@ -144,27 +193,57 @@ static inline int32_t weir_row_flush(struct weir_row *row, struct weir_error *er
     emission.columns = columns;
     emission.n_columns = n;
     emission.rows = (uint32_t)rows.length;
+    emission.selection = ended;
+    emission.selected = n_ended;
     result = row->self->host->emit(row->context, &emission, error);
     rows.release(&rows);
+    row->self->host->free(ended);
     return result;
 }
 
-/* Ends the output row. */
-static inline int32_t weir_row_emit(struct weir_row *row, struct weir_error *error)
+/* Ends the row of the builder: columns that were not put are null. */
+static inline int32_t weir_row_end(struct weir_row *row, struct weir_error *error)
 {
     const struct weir_data *d = row->self->data_table;
     uint32_t c;
-    if (row->failed != WEIR_OK)
-        return weir_fail(error, row->failed, "out of memory");
     for (c = 0; c < (uint32_t)row->self->outputs.n_children; c++)
         if (!((row->put >> c) & 1) &&
             d->append_null(d->builder_child(row->builder, c)) != WEIR_OK)
             return weir_fail(error, WEIR_FATAL, "out of memory");
     row->put = 0;
     if (d->append_valid(row->builder) != WEIR_OK)
-        return weir_fail(error, WEIR_DATA, "the output row is not whole");
+        return weir_fail(error, WEIR_FATAL, "the output row is not whole");
+    return WEIR_OK;
+}
+
+/* Ends the output row. */
+static inline int32_t weir_row_emit(struct weir_row *row, struct weir_error *error)
+{
+    const struct weir_data *d = row->self->data_table;
+    int32_t result;
+    if (row->failed != WEIR_OK) return weir_fail(error, row->failed, "%s", row->why);
+    result = weir_row_end(row, error);
+    if (result != WEIR_OK) return result;
     return d->builder_rows(row->builder) < WEIR_CHUNK_TARGET_ROWS ? WEIR_OK
                                                                   : weir_row_flush(row, error);
+}
+
+/* Behind a call of `row`: drops the row that it began and did not end, so that the columns stay
+ * even. */
+static inline int32_t weir_row_settle(struct weir_row *row, struct weir_error *error)
+{
+    const struct weir_row_self *s = row->self;
+    if (row->failed != WEIR_OK) return weir_fail(error, row->failed, "%s", row->why);
+    if (row->put == 0) return WEIR_OK;
+    if (row->n_dropped == row->dropped_room) {
+        uint32_t room = row->dropped_room ? 2 * row->dropped_room : 16;
+        uint32_t *more = (uint32_t *)s->host->realloc(row->dropped, (uint64_t)room * sizeof *more);
+        if (!more) return weir_fail(error, WEIR_FATAL, "out of memory");
+        row->dropped = more;
+        row->dropped_room = room;
+    }
+    row->dropped[row->n_dropped++] = s->data_table->builder_rows(row->builder);
+    return weir_row_end(row, error);
 }
 
 /* ---- the operator behind it ---- */
@@ -256,6 +335,7 @@ WEIR_UNUSED static void weir_row_lane_end(void *self, void *lane)
     struct weir_row *row = (struct weir_row *)lane;
     if (!row) return;
     s->data_table->builder_destroy(row->builder);
+    s->host->free(row->dropped);
     s->host->free(row);
 }
 
@@ -288,6 +368,7 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
                                      bad.text, error);
         else if (result != WEIR_OK)
             weir_fail(error, result, "%s", bad.text);
+        if (result == WEIR_OK) result = weir_row_settle(row, error);
         if (result != WEIR_OK) return result;
     }
     return weir_row_flush(row, error);

@@ -348,6 +348,7 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
                                          WEIR_REJECT_OPERATOR, bad.text, error);
         else if (result != WEIR_OK)
             weir_fail(error, result, "%s", bad.text);
+        if (result == WEIR_OK) result = weir_row_settle(&r->row, error);
         if (result != WEIR_OK) return result;
     }
     return weir_row_flush(&r->row, error);
@@ -368,7 +369,8 @@ WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
     for (c = 0; c < (uint32_t)s->state.n_children && c < WEIR_ROW_COLUMNS; c++)
         r->views[c] = s->table->column(r->state, s->number, c);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
-    return function(r, error);
+    result = function(r, error);
+    return result == WEIR_OK ? weir_row_settle(&r->row, error) : result;
 }
 
 WEIR_UNUSED static int32_t weir_stateful_ends(struct weir_stateful_self *s,
