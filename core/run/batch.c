@@ -112,10 +112,9 @@ static double limit_of(const struct source *source, const char *option)
 /* How many records each source may give to this batch. */
 static void set_budgets(struct run *run)
 {
-    double seconds = run->interval_us ? (double)run->interval_us / 1e6 : 1.0;
     for (uint32_t i = 0; i < run->n_sources; i++) {
         struct source *source = &run->sources[i];
-        double budget = (double)INT64_MAX;
+        double budget = (double)INT64_MAX, seconds = rate_seconds(source->pid);
         double rate = rate_allowed(source->rate, limit_of(source, "max_rate"));
         double records = limit_of(source, "max_records");
         if (rate > 0 && rate * seconds < budget) budget = rate * seconds;
@@ -296,11 +295,9 @@ static void control_rates(struct run *run, const struct batch *batch)
         uint64_t rows = 0;
         for (uint32_t k = 0; k < batch->n_moves; k++)
             if (batch->moves[k].source == source) rows += batch->moves[k].rows;
-        double rate = rate_update(source->pid, done, rows, done - batch->started_mono,
-                                  batch->started_mono - batch->opened_mono -
-                                      (run->interval_us ? run->interval_us : 0) > 0
-                                      ? batch->started_mono - batch->opened_mono - run->interval_us
-                                      : 0);
+        double rate = rate_batch(source->pid, done, rows, done - batch->started_mono,
+                                 run->interval_us ? batch->started_mono - batch->opened_mono
+                                                  : 0); /* nothing to be late for */
         source->rate = rate_taken(source->rate, rate);
     }
 }

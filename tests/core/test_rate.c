@@ -133,6 +133,51 @@ static void no_processing_time(void **state)
     rates_follow(rate, updates, sizeof updates / sizeof *updates);
 }
 
+/* A source of 10,000 records/s before batches that take 5 ms each, now and then more, and row_us per row. The
+ * greatest number of records that wait behind the first 8 seconds, in 20 seconds. */
+static double greatest_backlog(int64_t interval_us, double row_us, double *longest_us)
+{
+    struct rate rate;
+    uint64_t seed = 42;
+    double limit = 0, backlog = 0, most = 0, now = 0, before = 0;
+    rate_init(&rate, interval_us, 1.0, 0.2, 0.0, 100.0);
+    for (*longest_us = 0; now < 20e6;) {
+        double budget = limit > 0 ? limit * rate_seconds(&rate) : 1e18, waited = before;
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        double n = floor(budget < backlog ? (budget < 1 ? 1 : budget) : backlog);
+        double processing = 5000 + n * row_us + (seed >> 61 ? 0 : (double)(seed >> 33 & 0x1fff));
+        double period = processing > (double)interval_us ? processing : (double)interval_us;
+        now += period;
+        backlog += period / 100 - n;
+        double next = rate_batch(&rate, (int64_t)now, (uint64_t)n, (int64_t)processing,
+                                 (int64_t)waited);
+        limit = rate_taken(limit, next);
+        before = processing;
+        if (now > 8e6 && backlog > most) most = backlog;
+        if (now > 8e6 && processing > *longest_us) *longest_us = processing;
+    }
+    return most;
+}
+
+static void the_cost_of_a_batch_is_not_that_of_its_rows(void **state)
+{
+    (void)state;
+    double longest;
+    assert_true(greatest_backlog(1000, 1, &longest) < 1000); /* a tenth of a second */
+    assert_true(greatest_backlog(10000, 1, &longest) < 1000);
+    assert_true(greatest_backlog(1000000, 1, &longest) < 30000);
+}
+
+static void rows_that_are_slow_are_limited_all_the_same(void **state)
+{
+    (void)state;
+    double longest;
+    assert_true(greatest_backlog(1000, 1000, &longest) > 100000); /* 10 times too slow */
+    assert_true(longest < 500000); /* or else it would be 20 s and more */
+    assert_true(greatest_backlog(50000, 1000, &longest) > 100000);
+    assert_true(longest < 500000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +187,8 @@ int main(void)
         cmocka_unit_test(all_terms),
         cmocka_unit_test(no_time_difference),
         cmocka_unit_test(no_processing_time),
+        cmocka_unit_test(the_cost_of_a_batch_is_not_that_of_its_rows),
+        cmocka_unit_test(rows_that_are_slow_are_limited_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
