@@ -25,6 +25,7 @@
 
 #define FILE_LIMIT (16u << 20)
 #define WORKERS_MAX 1024
+#define RETAIN_MAX 1000000
 
 #define OPTION(type, name, fallback, choices, help)                                                \
     WEIR_OPTION(WEIR_OPTION_##type, 0, name, fallback, choices, help)
@@ -47,7 +48,7 @@ static const struct weir_option job_options[] = {
     OPTION(FLOAT, "backpressure.proportional", "1.0", NULL, NULL),
     OPTION(FLOAT, "backpressure.integral", "0.2", NULL, NULL),
     OPTION(FLOAT, "backpressure.derivative", "0.0", NULL, NULL),
-    OPTION(INT, "retain_batches", "100", NULL, NULL),
+    OPTION(INT, "retain_batches", "1", NULL, NULL),
     OPTION(BOOL, "no_data_batches", "true", NULL, NULL),
     OPTION(CHOICE, "watermark_policy", "min", "min|max", NULL),
     OPTION(SIZE, "dead_letters.size", "1Gi", NULL, NULL),
@@ -89,6 +90,13 @@ static void forget(struct job *job)
 {
     instances_free(job);
     for (uint32_t i = 0; i < job->n_plugin_paths; i++) free(job->plugin_paths[i]);
+    for (uint32_t i = 0; i < job->n_pins; i++) {
+        free(job->pins[i].module);
+        free(job->pins[i].version);
+    }
+    free(job->pins);
+    job->pins = NULL;
+    job->n_pins = 0;
     free(job->plugin_paths);
     free(job->name);
     free(job->checkpoint);
@@ -211,13 +219,45 @@ static void read_numbers(const struct top *top)
     else
         job->workers = (uint32_t)workers;
     job->retain_batches = get(top, "retain_batches").integer;
-    if (job->retain_batches < 1 && get(top, "retain_batches").type)
-        refuse(top, "retain_batches", "must be at least 1");
+    if ((job->retain_batches < 1 || job->retain_batches > RETAIN_MAX) &&
+        get(top, "retain_batches").type)
+        refuse(top, "retain_batches", "must be from 1 to 1,000,000");
     job->memory_limit = get(top, "memory_limit").integer;
     job->catch_up_us = get(top, "catch_up").integer;
     job->no_data_batches = (int)get(top, "no_data_batches").integer;
     job->dead_size = get(top, "dead_letters.size").integer;
     job->dead_age_us = get(top, "dead_letters.age").integer;
+}
+
+/* "ID=VERSION" or "ID=sha256:HEX"; what has a slash before the = is a directory. */
+static int is_pin(const char *text)
+{
+    const size_t n = strcspn(text, "=/");
+    return n > 0 && text[n] == '=';
+}
+
+static void add_pin(struct top *top, uint64_t i, const char *text)
+{
+    struct job *job = top->job;
+    char path[32];
+    const char *equals = strchr(text, '='), *hash = equals + 1;
+    snprintf(path, sizeof path, "plugins.%llu", (unsigned long long)i);
+    if (strncmp(hash, "sha256:", 7) == 0 &&
+        (strlen(hash + 7) < 8 || strspn(hash + 7, "0123456789abcdef") != strlen(hash + 7)))
+        refuse(top, path, "a hash is 8 to 64 hex digits in lower case, the first ones of it");
+    else if (!*hash)
+        refuse(top, path, "a pin is ID=VERSION or ID=sha256:HEX, as \"weir inspect\" shows them");
+    struct job_pin pin = { strndup(text, (size_t)(equals - text)), strdup(hash),
+                           job_place(job, path, -1) };
+    struct job_pin *pins = realloc(job->pins, (job->n_pins + 1) * sizeof *pins);
+    if (pins) job->pins = pins;
+    if (pins && pin.module && pin.version) {
+        pins[job->n_pins++] = pin;
+        return;
+    }
+    free(pin.module);
+    free(pin.version);
+    top->failed = 1;
 }
 
 static void read_plugins(struct top *top)
@@ -226,14 +266,18 @@ static void read_plugins(struct top *top)
     uint64_t n = get(top, "plugins").count;
     if (n == 0) return;
     job->plugin_paths = calloc(n, sizeof *job->plugin_paths);
+    top->failed |= !job->plugin_paths;
     for (uint64_t i = 0; job->plugin_paths && i < n; i++) {
         struct weir_value item = { .size = sizeof item };
         options_item(top->options, "plugins", i, &item);
-        job->plugin_paths[i] = strdup(item.text ? item.text : "");
-        if (!job->plugin_paths[i]) break;
-        job->n_plugin_paths++;
+        if (item.text && is_pin(item.text)) {
+            add_pin(top, i, item.text);
+            continue;
+        }
+        job->plugin_paths[job->n_plugin_paths] = strdup(item.text ? item.text : "");
+        if (job->plugin_paths[job->n_plugin_paths]) job->n_plugin_paths++;
+        else top->failed = 1;
     }
-    top->failed |= job->n_plugin_paths < n;
 }
 
 static int read_top(struct job *job, const json_t *tree, struct report *report)
@@ -265,8 +309,8 @@ static int read_top(struct job *job, const json_t *tree, struct report *report)
     if (job->checkpoint && !*job->checkpoint)
         refuse(&top, "checkpoint", "must name a directory; leave it out for none");
     if (options_given(options, "http"))
-        report_add(report, REPORT_WARNING, places_key(job->places, "http"), "http",
-                   "this version of weir serves no HTTP: the option does nothing");
+        report_add(report, REPORT_ERROR, places_key(job->places, "http"), "http",
+                   "this version of weir serves no HTTP: take it out");
     options_free(options);
     return top.failed ? -1 : 0;
 }

@@ -42,6 +42,13 @@ struct job_instance {
     char *path;           /* "operators.counts" */
 };
 
+/* A module that must be the one that the job was made with. */
+struct job_pin {
+    char *module;  /* id */
+    char *version; /* or sha256:HEX, the first digits of the hash */
+    struct place place;
+};
+
 struct job {
     char *file;           /* "job.json" or "command line" */
     char *name;
@@ -60,6 +67,8 @@ struct job {
     int64_t dead_size, dead_age_us;
     char **plugin_paths;
     uint32_t n_plugin_paths;
+    struct job_pin *pins;
+    uint32_t n_pins;
     char *log;            /* "text" or "json", NULL: not given */
     struct job_instance *instances; /* sources, operators, sinks, in order of the file */
     uint32_t n_instances;

@@ -354,6 +354,15 @@ static uint32_t need_raise(const struct log *log, uint64_t sequence, const uint3
     return raised;
 }
 
+void log_extent_files(const struct log *log, uint32_t files[5])
+{
+    files[0] = 0;
+    for (uint32_t kind = 1; kind < FAMILIES; kind++) {
+        const struct extent_writer *w = &log->extents.writer[kind];
+        files[kind] = w->fd >= 0 ? w->number : log->extents.next[kind];
+    }
+}
+
 int32_t log_need(struct log *log, uint64_t sequence, const uint32_t least_file[5],
                  struct weir_error *error)
 {

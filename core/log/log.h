@@ -100,6 +100,8 @@ int32_t log_extent_read(struct log *log, const struct extent *extent, uint8_t **
  * synced record stay. */
 int32_t log_need(struct log *log, uint64_t sequence, const uint32_t least_file[5],
                  struct weir_error *error);
+/* Per kind of extent the number of the file that the next one goes into, or a later one. */
+void log_extent_files(const struct log *log, uint32_t files[5]);
 uint64_t log_last_sequence(const struct log *log);
 uint64_t log_bytes(const struct log *log); /* all files of the checkpoint */
 

@@ -14,6 +14,8 @@ int node_bind_operator(struct plan *plan, struct plan_node *node, struct report 
 int node_bind_sink(struct plan *plan, struct plan_node *node, struct report *report);
 /* WEIR_FORM_… of the job's option output_mode; 0: not given. */
 uint32_t plan_output_mode(const struct job *job);
+/* pins.c: are the modules those that the job pins? */
+int plan_pins(const struct plan *plan, struct report *report);
 void node_free(struct plan_node *node);
 
 #endif

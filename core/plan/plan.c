@@ -327,7 +327,7 @@ static struct plan *plan_build(const struct job *job, struct registry *registry,
     plan->env = (struct expr_env){ env_find, env_name, &weir_host_1, registry };
     plan->store = store_create(hash_seed);
     int good = plan->store && make_nodes(plan, wanted, report);
-    good &= check_whole(plan, report);
+    good &= check_whole(plan, report) & plan_pins(plan, report);
     if (good) {
         number_stages(plan);
         find_from_log(plan);

@@ -558,7 +558,8 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
         cp->output_file = least_output(run);
         if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
-        if (cp->with_map) result = log_run(run, &forget);
+        result = cp_note_batch(cp);
+        if (result == WEIR_OK && cp->with_map) result = log_run(run, &forget);
     }
     mem_free(s.pieces.bytes.data);
     mem_free(s.dead.data);

@@ -70,6 +70,12 @@ struct cp_dead {
     int64_t time_us;
 };
 
+/* Where the log was when a batch was safe: what is behind it is of later batches. */
+struct cp_mark {
+    uint64_t sequence;
+    uint32_t files[5];
+};
+
 struct checkpoint {
     struct log *log;
     struct weir_sys *sys;
@@ -92,6 +98,7 @@ struct checkpoint {
     struct record_move *forgotten; uint32_t n_forgotten;
     struct cp_dead *dead; uint32_t n_dead;
     int64_t dead_size, dead_age_us;
+    struct cp_mark *marks; uint32_t n_marks; /* of the last batches, at most retain_batches */
 
     /* what was read at opening */
     int has_job;
@@ -116,6 +123,7 @@ struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node
 void cp_note_piece(struct checkpoint *cp, const struct cp_piece *piece, uint64_t sequence,
                    uint32_t file);
 void cp_note_dead(struct checkpoint *cp, const struct extent *extent, int64_t time_us);
+int32_t cp_note_batch(struct checkpoint *cp); /* its STATE is durable; FATAL without memory */
 int32_t cp_retain(struct checkpoint *cp, struct weir_error *error);
 /* positions */
 void cp_find_forgotten(struct run *run);

@@ -408,6 +408,7 @@ void checkpoint_close(struct checkpoint *cp)
     free(cp->names);
     free(cp->groups);
     free(cp->dead);
+    free(cp->marks);
     free(cp->job_text);
     free(cp);
 }

@@ -1,5 +1,7 @@
 /*
- * retain.c - what the log still has to hold: bases, the map of positions, dead letters within their limits.
+ * retain.c - what the log still has to hold: bases, the map of positions, dead letters within their limits, and the
+ * records of as many batches as the job wants to look back at (retain_batches). After a start those that are
+ * there stay until as many further batches ran.
  */
 #include <stdlib.h>
 
@@ -87,6 +89,36 @@ static uint32_t least_dead_file(struct checkpoint *cp)
     return cp->n_dead ? file : 0;
 }
 
+/* One batch more than are to be kept: the first mark is where the first of them begins. */
+int32_t cp_note_batch(struct checkpoint *cp)
+{
+    const uint32_t most = (uint32_t)cp->job->retain_batches;
+    if (most < 2) return WEIR_OK;
+    if (cp->n_marks > most) {
+        const uint32_t gone = cp->n_marks - most;
+        memmove(cp->marks, cp->marks + gone, most * sizeof *cp->marks);
+        cp->n_marks = most;
+    }
+    struct cp_mark *marks = realloc(cp->marks, (cp->n_marks + 1) * sizeof *marks);
+    if (!marks) return WEIR_FATAL;
+    cp->marks = marks;
+    marks[cp->n_marks].sequence = log_last_sequence(cp->log);
+    log_extent_files(cp->log, marks[cp->n_marks++].files);
+    return WEIR_OK;
+}
+
+static void keep_batches(const struct checkpoint *cp, uint64_t *sequence, uint32_t least[5])
+{
+    static const struct cp_mark everything;
+    const uint32_t most = (uint32_t)cp->job->retain_batches;
+    const struct cp_mark *mark = &everything;
+    if (most < 2) return;
+    if (cp->n_marks > most) mark = &cp->marks[cp->n_marks - 1 - most];
+    if (mark->sequence < *sequence) *sequence = mark->sequence;
+    for (uint32_t kind = EXTENT_STATE; kind <= EXTENT_OUTPUT; kind++)
+        if (mark->files[kind] < least[kind]) least[kind] = mark->files[kind];
+}
+
 int32_t cp_retain(struct checkpoint *cp, struct weir_error *error)
 {
     uint64_t sequence = cp->map_sequence < cp->job_sequence ? cp->map_sequence : cp->job_sequence;
@@ -99,6 +131,7 @@ int32_t cp_retain(struct checkpoint *cp, struct weir_error *error)
     }
     least[EXTENT_OUTPUT] = cp->output_file;
     least[EXTENT_DEAD] = least_dead_file(cp);
+    keep_batches(cp, &sequence, least);
     return log_need(cp->log, sequence, least, error);
 }
 

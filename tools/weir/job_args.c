@@ -150,40 +150,64 @@ static int is_file(const struct job_args *args)
     return strchr(args->words[0], '/') || (n > 5 && strcmp(args->words[0] + n - 5, ".json") == 0);
 }
 
-static int read_job(struct job_args *args)
+/* A job file needs no plugin to be read. */
+static int read_file(struct job_args *args)
 {
-    int io_error = 0, usage = 0;
-    if (is_file(args)) {
-        args->job = job_read(args->sys, args->words[0], NULL, &args->report, &io_error);
-        for (uint32_t i = 0; args->job && i < args->n_settings; i++)
-            job_set(args->job, args->settings[i], &args->report);
-    } else {
-        args->job = job_from_words(args->sys, args->words, args->n_words, args->settings,
-                                   args->n_settings, registry_kinds, args->registry,
-                                   &args->report, &usage);
-    }
-    if (args->job && args->report.errors > 0) /* the rest of its mistakes, in the same run */
-        plan_destroy(plan_create(args->job, args->registry, args->sys, args->journal, 0, PLAN_CHECK,
-                                 &args->report));
-    if (job_args_report(args) || !args->job)
-        return io_error ? EXIT_NO_INPUT : usage ? EXIT_USAGE : EXIT_BAD_JOB;
-    return 0;
+    int io_error = 0;
+    args->job = job_read(args->sys, args->words[0], NULL, &args->report, &io_error);
+    for (uint32_t i = 0; args->job && i < args->n_settings; i++)
+        job_set(args->job, args->settings[i], &args->report);
+    return io_error ? EXIT_NO_INPUT : EXIT_BAD_JOB;
+}
+
+/* The kinds of a one-liner's elements come from the plugins. */
+static int read_words(struct job_args *args)
+{
+    int usage = 0;
+    args->job = job_from_words(args->sys, args->words, args->n_words, args->settings,
+                               args->n_settings, registry_kinds, args->registry, &args->report,
+                               &usage);
+    if (args->job && args->job->n_plugin_paths)
+        report_add(&args->report, REPORT_ERROR, (struct place){ args->job->file, 0, 0 }, "plugins",
+                   "a one-liner's directories are given by --plugin-path, before its elements");
+    return usage ? EXIT_USAGE : EXIT_BAD_JOB;
+}
+
+/* The directories of the command line come before those of the job. */
+static int open_registry(struct job_args *args)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    const uint32_t more = args->job ? args->job->n_plugin_paths : 0;
+    const char **paths = calloc(args->n_paths + more + 1, sizeof *paths);
+    struct registry_options options = { .paths = paths, .n_paths = args->n_paths + more };
+    if (!paths) return EXIT_SOFTWARE;
+    for (uint32_t i = 0; i < options.n_paths; i++)
+        paths[i] = i < args->n_paths ? args->paths[i] : args->job->plugin_paths[i - args->n_paths];
+    int32_t result = registry_create(args->sys, &options, &args->registry, &error);
+    free(paths);
+    if (result == WEIR_OK) return 0;
+    fprintf(stderr, "weir: plugins can't be searched: %s\n", error.text);
+    return result == WEIR_CONFIG && more ? EXIT_BAD_JOB : EXIT_SOFTWARE;
 }
 
 int job_args_open(struct job_args *args)
 {
-    struct weir_error error = WEIR_ERROR_INIT;
-    struct registry_options options = { .paths = args->paths, .n_paths = args->n_paths };
+    int wrong = EXIT_BAD_JOB, status;
     args->sys = sys_real_create();
     if (!args->sys) return EXIT_SOFTWARE;
     args->journal = journal_create(args->sys, args->log && strcmp(args->log, "json") == 0,
                                    args->level, NULL, NULL);
     if (!args->journal) return EXIT_SOFTWARE;
-    if (registry_create(args->sys, &options, &args->registry, &error) != WEIR_OK) {
-        fprintf(stderr, "weir: plugins can't be searched: %s\n", error.text);
-        return EXIT_SOFTWARE;
+    if (is_file(args)) wrong = read_file(args);
+    if ((status = open_registry(args)) != 0) {
+        job_args_report(args);
+        return status;
     }
-    return read_job(args);
+    if (!is_file(args)) wrong = read_words(args);
+    if (args->job && args->report.errors > 0) /* the rest of its mistakes, in the same run */
+        plan_destroy(plan_create(args->job, args->registry, args->sys, args->journal, 0, PLAN_CHECK,
+                                 &args->report));
+    return job_args_report(args) || !args->job ? wrong : 0;
 }
 
 void job_args_close(struct job_args *args)
