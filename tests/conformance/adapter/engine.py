@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 PER_PROCESS = 16
-SECONDS = 120
+SECONDS = 400 # patience: sanitized builds on a busy machine
 
 
 def find_build(given):
@@ -106,7 +106,7 @@ class Engine:
                 plays[play["file"]] = play
         return plays
 
-    def call(self, arguments, text=None, seconds=30):
+    def call(self, arguments, text=None, seconds=SECONDS):
         """A command of weir: (exit status, output, errors)."""
         done = subprocess.run([self.weir] + arguments, input=text, env=self.environment,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds,
@@ -117,6 +117,6 @@ class Engine:
         """One call of the unit program: its answer."""
         program = os.path.join(self.build, "tests", "conformance", "unit")
         done = subprocess.run([program], input=json.dumps(request) + "\n", check=False,
-                              stdout=subprocess.PIPE, encoding="utf-8", timeout=30,
+                              stdout=subprocess.PIPE, encoding="utf-8", timeout=SECONDS,
                               env=self.environment)
         return json.loads(done.stdout)
