@@ -227,8 +227,8 @@ static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *
     const struct job *job = plan->job;
     char *made = calloc(job->n_instances ? job->n_instances : 1, 1);
     int good = made != NULL && outputs_unknown(&plan->nowhere), cut = 0;
-    for (uint32_t left = job->n_instances, before = left + 1; made && left; before = left) {
-        if (left == before) cut = 1;
+    for (uint32_t left = job->n_instances; made && left;) {
+        const uint32_t before = left;
         for (uint32_t i = 0; i < job->n_instances; i++) {
             if (made[i] || !(cut || is_ready(job, i, made))) continue;
             good &= !cut;
@@ -237,6 +237,7 @@ static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *
             left--;
             good &= node_make(plan, &job->instances[i], wanted ? wanted[i] : UINT64_MAX, report);
         }
+        if (left == before) cut = 1; /* they go round: one is made before what it reads */
     }
     free(made);
     return good;
