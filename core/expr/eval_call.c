@@ -4,6 +4,9 @@
  * What a function gives back is input: length, validity and offsets are checked before anything
  * reads them. With WEIR_CAP_NULL_IN_NULL_OUT rows with a null argument are taken out of the
  * selection, and are null in the result whatever the function left there.
+ *
+ * A function says why for the first row that fails. Where several do, each is asked for by itself, so that a
+ * reason is that of its row, wherever chunks begin and end.
  */
 #include "core/expr/kernels.h"
 
@@ -78,16 +81,40 @@ static int32_t take_result(struct task *t, struct ArrowArray *array, struct vec 
     return WEIR_OK;
 }
 
+/* Why this row failed: the function is called for it alone. */
+static int32_t ask_reason(struct task *t, const struct weir_call *call, uint32_t row)
+{
+    struct frame *f = t->frame;
+    struct weir_error inner = WEIR_ERROR_INIT;
+    struct ArrowArray array = { 0 };
+    struct weir_call alone = *call;
+    int32_t rc;
+    alone.selection = &row;
+    alone.selected = 1;
+    alone.failed = mem_alloc((uint64_t)t->length + 8);
+    if (!alone.failed) return frame_no_memory(f);
+    memset(alone.failed, 0, t->length);
+    call->reason[0] = 0;
+    rc = t->node->function->eval(f->expr->host, t->node->bound, &alone, &array, &inner);
+    array_release(&array);
+    mem_free(alone.failed);
+    return rc ? weir_fail(f->error, WEIR_FATAL, "%s", inner.text[0] ? inner.text : "out of memory")
+              : WEIR_OK;
+}
+
 static int32_t take_failures(struct task *t, const struct weir_call *call, struct vec *out)
 {
-    const char *reason = call->reason[0] ? call->reason : t->node->component->name;
-    uint32_t i;
+    uint32_t i, n = 0;
     int32_t rc = WEIR_OK;
-    call->reason[127] = 0;
     if (!memchr(call->failed, 1, t->length)) return WEIR_OK;
     for (i = 0; i < call->selected && !rc; i++) {
         const uint32_t row = call->selection ? call->selection[i] : i;
-        if (call->failed[row]) rc = task_fail(t, out, row, reason);
+        if (!call->failed[row]) continue;
+        if (n++) rc = ask_reason(t, call, row);
+        call->reason[127] = 0;
+        if (!rc)
+            rc = task_fail(t, out, row,
+                           call->reason[0] ? call->reason : t->node->component->name);
     }
     return rc;
 }

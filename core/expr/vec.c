@@ -8,26 +8,31 @@
 
 #include "core/data/chunk.h"
 
-#define REASONS_MOST 1000u
+#define REASONS_SEARCHED 16u
 
 int32_t frame_no_memory(struct frame *f)
 {
     return weir_fail(f->error, WEIR_FATAL, "out of memory");
 }
 
-static int32_t reason_number(struct frame *f, const char *reason, uint16_t *out)
+/* The number of a reason. The last few are looked at, since one reason often stands for many rows. */
+static int32_t reason_number(struct frame *f, const char *reason, uint32_t *out)
 {
+    const uint32_t n = f->n_reasons, first = n > REASONS_SEARCHED ? n - REASONS_SEARCHED : 0;
     uint32_t i;
-    for (i = f->n_reasons; i > 0 && strcmp(f->reasons[i - 1], reason) != 0;) i--;
-    if (i == 0 && f->n_reasons == REASONS_MOST) i = f->n_reasons;
-    if (i == 0) {
-        if (!f->reasons) f->reasons = arena_alloc(&f->arena, REASONS_MOST * sizeof *f->reasons);
-        if (!f->reasons) return frame_no_memory(f);
-        f->reasons[f->n_reasons] = arena_text(&f->arena, reason, strlen(reason));
-        if (!f->reasons[f->n_reasons]) return frame_no_memory(f);
+    for (i = n; i > first && strcmp(f->reasons[i - 1], reason) != 0;) i--;
+    if (i == first) {
+        if ((n & (n - 1)) == 0) { /* room is the next power of two */
+            const char **more = arena_alloc(&f->arena, (n ? 2 * (uint64_t)n : 1) * sizeof *more);
+            if (!more) return frame_no_memory(f);
+            if (n) memcpy(more, f->reasons, n * sizeof *more);
+            f->reasons = more;
+        }
+        f->reasons[n] = arena_text(&f->arena, reason, strlen(reason));
+        if (!f->reasons[n]) return frame_no_memory(f);
         i = ++f->n_reasons;
     }
-    *out = (uint16_t)i;
+    *out = i;
     return WEIR_OK;
 }
 

@@ -45,7 +45,7 @@ struct frame {
     struct ArrowArray *const *const *sets; /* columns by input */
     const struct weir_chunk *const *chunks; /* NULL: arrays without a chunk */
     uint32_t rows;
-    uint16_t *failed; /* per row: 1 + number of the reason; NULL: none failed */
+    uint32_t *failed; /* per row: 1 + number of the reason; NULL: none failed */
     const char **reasons;
     uint32_t n_reasons;
     struct arena arena; /* texts of reasons */

@@ -33,9 +33,6 @@ void check_cases(const struct expr_table *table, const struct expr_case *cases, 
 extern const struct weir_component *expr_components;
 extern const struct expr_env expr_test_env;
 extern uint64_t expr_seed; /* of the selections */
-/* A function tells one reason per call, that of its first failed row: with several reasons in one
- * table they depend on the selection, and only that a row failed is compared. */
-extern int expr_reasons_vary;
 
 #define CASES(table, ...)                                                                          \
     do {                                                                                           \

@@ -221,13 +221,12 @@ static int for_patterns(void **state)
 static void patterns(void **state)
 {
     (void)state;
-    expr_reasons_vary = 1;
     CASES(&table,
           { "s rlike '='", "true, false, false, null, false, false" },
           { "s rlike '^\\w+ \\d+$'", "false, true, false, null, false, false" },
           { "s rlike '(?i)x'", "false, false, false, null, true, false" },
           { "s rlike p", "true, true, true, null, !a pattern that is no regular expression, "
-                         "!a pattern that is no regular expression" },
+                         "!the match took too many steps" },
           { "nullif(s, 'aXbXc') rlike p", "true, true, true, null, null, "
                                           "!the match took too many steps" },
           { "s not rlike '='", "false, true, true, null, true, true" },
@@ -251,7 +250,6 @@ static void patterns(void **state)
             "\">aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"" },
           { "regexp_replace(s, 'x', '$1')",
             "@0 regexp_replace: the replacement names no group of the pattern" });
-    expr_reasons_vary = 0;
 }
 
 static int for_times(void **state)
