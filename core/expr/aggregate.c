@@ -9,6 +9,7 @@
  *  2. Outside of calls a name is a column of `by`; inside, a column of the input, and no aggregate.
  *  3. An expression sees two inputs without names: 0 is `by`, 1 are the results of the calls.
  */
+#include "core/data/node.h"
 #include "core/expr/kernels.h"
 
 struct aggregate_call {
@@ -27,6 +28,7 @@ struct weir_aggregation {
     struct weir_expr **values;
     struct aggregate_call *first, **last;
     struct ArrowSchema schema;
+    struct ArrowSchema by; /* of the grouping columns */
 };
 
 static void call_free(struct aggregate_call *call)
@@ -48,6 +50,7 @@ void expr_aggregate_free(struct weir_aggregation *aggregation)
         expr_free(aggregation->values[i]);
     for (call = aggregation->first; call; call = call->next) call_free(call);
     schema_release(&aggregation->schema);
+    schema_release(&aggregation->by);
     arena = aggregation->arena;
     arena_free(&arena);
 }
@@ -271,6 +274,7 @@ static int32_t aggregate(const struct expr_env *env, uint32_t n, struct values *
     a->values = arena_alloc(&a->arena, (n + 1) * sizeof *a->values);
     a->n_values = n;
     rc = a->values ? make_values(a, v, error) : weir_fail(error, WEIR_FATAL, "out of memory");
+    if (!rc) rc = schema_copy(keys.schema, NULL, &a->by, error);
     if (rc) expr_aggregate_free(a);
     else *out = a;
     return rc;
@@ -300,6 +304,11 @@ const struct weir_aggregate_call *expr_aggregate_call(const struct weir_aggregat
     const struct aggregate_call *call = a->first;
     for (; call && i > 0; i--) call = call->next;
     return call ? &call->call : NULL;
+}
+
+const struct ArrowSchema *expr_aggregate_by(const struct weir_aggregation *a)
+{
+    return &a->by;
 }
 
 const struct ArrowSchema *expr_aggregate_schema(const struct weir_aggregation *a)

@@ -73,6 +73,7 @@ int32_t expr_aggregate_mended(const struct expr_env *env, const char *option, ui
                               struct weir_error *error);
 void expr_aggregate_free(struct weir_aggregation *aggregation);
 const struct weir_aggregate_call *expr_aggregate_call(const struct weir_aggregation *a, uint32_t i);
+const struct ArrowSchema *expr_aggregate_by(const struct weir_aggregation *a); /* grouping columns */
 const struct ArrowSchema *expr_aggregate_schema(const struct weir_aggregation *a);
 int32_t expr_aggregate_finish(const struct expr_run *run, struct weir_aggregation *a,
                               const struct ArrowArray *const *by,

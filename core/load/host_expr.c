@@ -3,8 +3,8 @@
  *
  * Compiling takes functions from context->env. Running takes batch, time, seed and partition from
  * the lane, and sends failing rows to reject: with the chunk of input context->error_input, so that
- * the dead letter holds the row. Results of aggregates have no input row; they are rejected as a
- * record without bytes.
+ * the dead letter holds the row. Results of aggregates have no input row; what is rejected is the
+ * group: its grouping columns.
  *
  * While a job is checked, mistakes go to context->ops->mistake and compiling gives something that
  * stands for the expression: so the rest of the instance and all behind it are checked in the same
@@ -14,20 +14,15 @@
 
 struct run_arg {
     struct weir_context *lane;
-    const struct weir_chunk *chunk; /* NULL: results of aggregates */
+    const struct weir_chunk *chunk;
 };
 
 static int32_t run_reject(void *arg, uint32_t row, const char *reason, struct weir_error *error)
 {
     const struct run_arg *a = arg;
     const struct context_ops *ops = a->lane->ops;
-    if (a->chunk && ops && ops->reject)
+    if (ops && ops->reject)
         return ops->reject(a->lane, a->chunk, row, WEIR_REJECT_EXPRESSION, reason, error);
-    if (!a->chunk && ops && ops->reject_bytes) {
-        static const uint8_t nothing;
-        return ops->reject_bytes(a->lane, (struct weir_bytes){ &nothing, 0 },
-                                 WEIR_REJECT_EXPRESSION, reason, error);
-    }
     return weir_fail(error, WEIR_DATA, "%s", reason);
 }
 
@@ -110,7 +105,14 @@ static int32_t host_aggregate_finish(struct weir_context *lane,
                                      struct weir_rows *rows, struct ArrowArray *out,
                                      struct weir_error *error)
 {
-    struct run_arg arg = { lane, NULL };
+    const struct ArrowSchema *schema = expr_aggregate_by(aggregation);
+    const void *buffers[1] = { NULL };
+    struct ArrowArray array = { .length = n, .n_buffers = 1, .buffers = buffers,
+                                .n_children = schema->n_children,
+                                .children = (struct ArrowArray **)(uintptr_t)by };
+    struct weir_chunk groups = { .size = sizeof groups, .rows = n, .selected = n, .array = &array,
+                                 .schema = schema };
+    struct run_arg arg = { lane, &groups };
     struct expr_run run = run_of(lane, &arg);
     return expr_aggregate_finish(&run, aggregation, by, calls, n, rows, out, error);
 }

@@ -92,7 +92,7 @@ static int32_t no_position_text(void *self, struct weir_bytes position, char *te
 
 static const struct weir_source no_source = {
     sizeof no_source, 0, no_create, no_call, no_source_bind, no_source_open, no_partitions, no_next,
-    no_source_commit, no_position_text, no_call, no_call,
+    no_source_commit, no_position_text, no_call, no_call, NULL,
 };
 
 /* ---- format ---- */

@@ -415,7 +415,7 @@ int32_t read_replay(struct run *run, struct batch *batch, const struct record_pl
         reader->stopped = reader->pending = reader->ended = 0;
         reader->replay = move;
         reader->replay_to = move->until;
-        reader->replay_at = 0;
+        reader->replay_at = reader->replay_bytes = 0;
         if (reader_set_position(reader, move->from.data, move->from.length) != WEIR_OK)
             return WEIR_FATAL;
     }

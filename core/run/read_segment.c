@@ -31,6 +31,16 @@ static const struct weir_source *source_table(const struct reader *reader)
 
 /* ---- records over max_record ---- */
 
+static int32_t copy_position(struct weir_bytes from, uint8_t **to, uint64_t *length,
+                             struct weir_error *error)
+{
+    *to = malloc(from.length + 1);
+    if (!*to) return weir_fail(error, WEIR_FATAL, "out of memory");
+    if (from.length) memcpy(*to, from.data, from.length);
+    *length = from.length;
+    return WEIR_OK;
+}
+
 /* The segment whose `next` runs on this thread: `frame` has no other way to know it. */
 static _Thread_local struct segment *calling;
 
@@ -41,6 +51,13 @@ static int32_t keep_long_record(struct segment *segment, const uint8_t *bytes, u
     if (!record) return weir_fail(error, WEIR_FATAL, "out of memory");
     record->length = length < LONG_RECORD_KEPT ? (uint32_t)length : LONG_RECORD_KEPT;
     if (record->length) memcpy(record->bytes, bytes, record->length);
+    const struct reader *reader = segment->reader;
+    int32_t result = copy_position((struct weir_bytes){ reader->position, reader->position_length },
+                                   &record->position, &record->position_length, error);
+    if (result != WEIR_OK) {
+        free(record);
+        return result;
+    }
     struct long_record **last = &segment->long_records;
     while (*last) last = &(*last)->next;
     *last = record;
@@ -89,6 +106,7 @@ static int32_t add_block(struct segment *segment, struct weir_next_result *out,
                          struct weir_error *error)
 {
     struct reader *reader = segment->reader;
+    struct weir_bytes first = out->first;
     const struct plan_node *node = reader->node;
     const struct ArrowSchema *schema = node->format ? &node->raw : &node->outputs[0].schema;
     if (segment->n_blocks == segment->capacity) {
@@ -102,7 +120,11 @@ static int32_t add_block(struct segment *segment, struct weir_next_result *out,
         array_release(&out->array);
         return WEIR_FATAL;
     }
-    struct block *block = &segment->blocks[segment->n_blocks++];
+    struct block *block = &segment->blocks[segment->n_blocks];
+    if (!first.data) first = (struct weir_bytes){ reader->position, reader->position_length };
+    if (first.length > WEIR_POSITION_MAX) first.length = 0;
+    if (copy_position(first, &block->position, &block->position_length, error) != WEIR_OK) goto fail;
+    segment->n_blocks++;
     block->array = out->array;
     block->records = node->format && !(node->component->capabilities & WEIR_CAP_RECORDS)
                          ? out->records
@@ -149,10 +171,18 @@ static int at_replay_end(const struct reader *reader)
             memcmp(reader->position, reader->replay_to.data, reader->position_length) == 0);
 }
 
-/* One block of a spooled batch instead of a call of `next`. */
+static uint64_t bytes_of(const struct ArrowArray *column)
+{
+    const int32_t *offsets = column->buffers[1];
+    return (uint64_t)(offsets[column->length] - offsets[0]);
+}
+
+/* One block of a spooled batch instead of a call of `next`. Where a block began was not kept: it is counted from
+ * the beginning of the batch, which is right but for records over max_record and a head. */
 static int32_t replay_block(struct segment *segment, struct weir_error *error)
 {
     struct reader *reader = segment->reader;
+    const struct plan_node *node = reader->node;
     struct weir_next_result out = { .size = sizeof out };
     struct ArrowSchema schema = { 0 };
     uint64_t left = reader->spool.length - reader->replay_at, used;
@@ -175,6 +205,16 @@ static int32_t replay_block(struct segment *segment, struct weir_error *error)
         return WEIR_DATA;
     schema_release(&schema);
     reader->replay_at += 8 + used;
+    uint32_t length = 0;
+    uint8_t place[WEIR_POSITION_MAX];
+    struct weir_bytes from = { reader->position, reader->position_length };
+    uint64_t spooled = node->bytes_column >= 0 && out.array.n_children > node->bytes_column
+                           ? bytes_of(out.array.children[node->bytes_column]) : 0;
+    if (source_table(reader)->place &&
+        source_table(reader)->place(node->self, from, reader->replay_bytes, 0, place, &length) ==
+        WEIR_OK)
+        out.first = (struct weir_bytes){ place, length };
+    reader->replay_bytes += spooled;
     return add_block(segment, &out, error);
 }
 
@@ -282,10 +322,12 @@ static int32_t reject_long_records(struct segment *segment, struct weir_error *e
     while (segment->long_records) {
         struct long_record *record = segment->long_records;
         struct weir_bytes bytes = { record->bytes, record->length };
+        segment->pipe->position = (struct weir_bytes){ record->position, record->position_length };
         if (result == WEIR_OK)
             result = lane_reject_bytes(&segment->pipe->decode.context, bytes, WEIR_REJECT_TOO_LONG,
                                        "the record is longer than max_record", error);
         segment->long_records = record->next;
+        free(record->position);
         free(record);
     }
     return result;
@@ -303,14 +345,16 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
         result = pipe_begin(segment->pipe, segment->batch,
                             crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
     }
-    segment->pipe->position = (struct weir_bytes){ segment->position, segment->position_length };
     if (result == WEIR_OK) result = reject_long_records(segment, error);
     for (uint32_t i = 0; i < segment->n_blocks; i++) {
         struct block *block = &segment->blocks[i];
+        segment->pipe->position = (struct weir_bytes){ block->position, block->position_length };
         if (result != WEIR_OK) {
             array_release(&block->array);
         } else if (node->format) {
+            segment->pipe->raw = &block->array;
             result = pipe_decode(segment->pipe, &block->array, error);
+            segment->pipe->raw = NULL;
             array_release(&block->array);
         } else {
             struct weir_chunk *chunk =
@@ -326,6 +370,8 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
             chunk_release(chunk);
         }
     }
+    for (uint32_t i = 0; i < segment->n_blocks; i++) free(segment->blocks[i].position);
+    memset(&segment->pipe->position, 0, sizeof segment->pipe->position);
     segment->n_blocks = 0;
     segment->bytes = 0;
     return result;
@@ -351,17 +397,6 @@ static int32_t segment_finish(struct segment *segment, struct weir_error *error)
     segment->rows_bad = pipe->rows_bad;
     pipe_give(pipe);
     segment->pipe = NULL;
-    return WEIR_OK;
-}
-
-static int32_t note_position(struct segment *segment, struct weir_error *error)
-{
-    const struct reader *reader = segment->reader;
-    uint8_t *copy = realloc(segment->position, reader->position_length + 1);
-    if (!copy) return weir_fail(error, WEIR_FATAL, "out of memory");
-    if (reader->position_length) memcpy(copy, reader->position, reader->position_length);
-    segment->position = copy;
-    segment->position_length = reader->position_length;
     return WEIR_OK;
 }
 
@@ -399,7 +434,6 @@ static void segment_run(struct weir_task *task)
     segment->may_read = 0;
     if (read) {
         result = segment_read(segment, error);
-        if (result == WEIR_OK) result = note_position(segment, error);
         if (result == WEIR_OK && segment->source->spooled && !segment->batch->replay)
             result = spool_blocks(segment, error);
         check_memory(segment);
@@ -434,10 +468,14 @@ struct segment *segment_create(struct reader *reader, struct batch *batch)
 void segment_free(struct segment *segment)
 {
     if (!segment) return;
-    for (uint32_t i = 0; i < segment->n_blocks; i++) array_release(&segment->blocks[i].array);
+    for (uint32_t i = 0; i < segment->n_blocks; i++) {
+        array_release(&segment->blocks[i].array);
+        free(segment->blocks[i].position);
+    }
     free(segment->blocks);
     while (segment->long_records) {
         struct long_record *next = segment->long_records->next;
+        free(segment->long_records->position);
         free(segment->long_records);
         segment->long_records = next;
     }
@@ -448,6 +486,5 @@ void segment_free(struct segment *segment)
     }
     rejects_free(segment->rejects);
     if (segment->pipe) pipe_destroy(segment->pipe);
-    free(segment->position);
     free(segment);
 }

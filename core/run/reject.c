@@ -3,6 +3,9 @@
  *
  * Dead letters belong to the batch: they are collected per pipe in the order of the rows, brought together in the
  * order of segments and units, and written with STATE(n), so a batch that runs again has the same ones.
+ *
+ * The position of a record that could not be decoded is its own; that of a row which an operator before the first
+ * exchange could not use is where the block that it came in begins: the row itself is in the letter.
  */
 #include "core/run/reject.h"
 
@@ -131,8 +134,34 @@ static int mode_of(const struct plan_node *node)
     return MODE_DEAD_LETTER;
 }
 
-static struct letter *letter_new(struct lane *lane, int32_t code, const char *text)
+/* The place of a record of the block that is being decoded, into `out`. 0: it is none, or not known. */
+static uint32_t place_of(const struct pipe *pipe, const uint8_t *record,
+                         uint8_t out[WEIR_POSITION_MAX])
 {
+    const struct plan_node *node = pipe->origin;
+    const struct weir_source *table = node->component->table;
+    if (!record || !pipe->raw || node->kind != JOB_SOURCE) return 0;
+    if (!table->place) return 0;
+    const struct ArrowArray *column = pipe->raw->children[node->bytes_column];
+    const int32_t *offsets = column->buffers[1];
+    const uint8_t *bytes = column->buffers[2];
+    uint32_t length = 0;
+    int64_t row = 0;
+    if ((uintptr_t)record < (uintptr_t)(bytes + offsets[0]) ||
+        (uintptr_t)record >= (uintptr_t)(bytes + offsets[column->length]))
+        return 0;
+    while (row + 1 < column->length && bytes + offsets[row + 1] <= record) row++;
+    if (table->place(node->self, pipe->position, (uint64_t)(record - (bytes + offsets[0])),
+                     (uint64_t)row, out, &length) != WEIR_OK)
+        return 0;
+    return length;
+}
+
+/* `record`: its bytes, where they lie in the block, or NULL. */
+static struct letter *letter_new(struct lane *lane, int32_t code, const char *text,
+                                 const uint8_t *record)
+{
+    uint8_t place[WEIR_POSITION_MAX];
     struct pipe *pipe = lane->pipe;
     struct letter *letter = letter_add(pipe->rejects);
     if (!letter) return NULL;
@@ -140,11 +169,12 @@ static struct letter *letter_new(struct lane *lane, int32_t code, const char *te
     letter->code = code;
     letter->reason = strdup(text ? text : "");
     letter->partition = strdup(pipe->partition_name ? pipe->partition_name : "");
-    letter->position = malloc(pipe->position.length + 1);
+    struct weir_bytes position = { place, place_of(pipe, record, place) };
+    if (position.length == 0) position = pipe->position;
+    letter->position = malloc(position.length + 1);
     if (!letter->reason || !letter->partition || !letter->position) return NULL;
-    if (pipe->position.length)
-        memcpy(letter->position, pipe->position.data, pipe->position.length);
-    letter->position_length = pipe->position.length;
+    if (position.length) memcpy(letter->position, position.data, position.length);
+    letter->position_length = position.length;
     return letter;
 }
 
@@ -174,7 +204,7 @@ int32_t lane_reject(struct weir_context *context, const struct weir_chunk *chunk
     struct lane *lane = context->owner;
     int done = count_bad(lane, text, error);
     if (done) return done > 0 ? WEIR_OK : (error ? error->error_class : WEIR_DATA);
-    struct letter *letter = letter_new(lane, code, text);
+    struct letter *letter = letter_new(lane, code, text, NULL);
     if (!letter) return weir_fail(error, WEIR_FATAL, "out of memory");
     if (!chunk || row >= chunk->rows) return WEIR_OK;
     struct weir_buffer json = { 0 };
@@ -194,7 +224,7 @@ int32_t lane_reject_bytes(struct weir_context *context, struct weir_bytes record
     int done = count_bad(lane, text, error);
     lane->pipe->rows_in++;
     if (done) return done > 0 ? WEIR_OK : (error ? error->error_class : WEIR_DATA);
-    struct letter *letter = letter_new(lane, code, text);
+    struct letter *letter = letter_new(lane, code, text, record.data);
     if (!letter) return weir_fail(error, WEIR_FATAL, "out of memory");
     letter->bytes_length = record.length < KEPT_BYTES ? record.length : KEPT_BYTES;
     letter->bytes = malloc(letter->bytes_length + 1);

@@ -92,7 +92,10 @@ struct pipe {
     uint32_t partition;      /* for begin and chance */
     uint32_t segment;         /* number of the segment that runs here; 0 behind an exchange */
     const char *partition_name;
-    struct weir_bytes position; /* behind the rows under way, for dead letters */
+    /* of the rows under way, for dead letters: where the block that they came in begins, and the block
+     * itself while it is decoded (else NULL) */
+    struct weir_bytes position;
+    const struct ArrowArray *raw;
     struct rejects *rejects;
     uint64_t rows_in, rows_bad;
     int64_t watermark;       /* greatest proposal of its lanes */
@@ -147,11 +150,13 @@ struct long_record { /* one over max_record: what is kept of it */
     struct long_record *next;
     uint32_t length;
     uint8_t bytes[LONG_RECORD_KEPT];
+    uint8_t *position; uint64_t position_length; /* it begins there, or behind */
 };
 
 struct block { /* one answer of next */
     struct ArrowArray array;
     uint64_t records;
+    uint8_t *position; uint64_t position_length; /* where it begins */
 };
 
 struct reader;
@@ -170,7 +175,6 @@ struct segment {
     struct block *blocks;
     uint32_t n_blocks, capacity;
     struct long_record *long_records; /* to be rejected */
-    uint8_t *position; uint64_t position_length; /* behind what it has read, for dead letters */
     uint64_t records;      /* so far */
     uint32_t number;       /* within partition and batch */
     int may_read;          /* 1: has the reader's token */
@@ -209,6 +213,7 @@ struct reader {
     struct weir_bytes replay_to;
     const struct record_move *replay;
     uint64_t replay_at; /* in spool */
+    uint64_t replay_bytes; /* of records that came from it */
 };
 
 struct source {

@@ -172,18 +172,30 @@ int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
 
 /* ---- results ---- */
 
-/* Rejects results that a call refused; they leave `rows`. */
+static uint32_t groups_of(const struct aggregation *a)
+{
+    return (uint32_t)a->group.n_children;
+}
+
+/* Rejects results that a call refused; they leave `rows`. What is rejected is the group. */
 static int32_t reject_failed(const struct aggregation *a, struct lane *lane, struct weir_rows *rows,
                              uint32_t n, struct weir_error *error)
 {
+    struct ArrowArray *columns[BY_MAX + 2];
+    const void *buffers[1] = { NULL };
+    struct ArrowArray array = { .length = n, .n_buffers = 1, .buffers = buffers,
+                                .n_children = groups_of(a), .children = columns };
+    struct weir_chunk groups = { .size = sizeof groups, .rows = n, .selected = n,
+                                 .schema = &a->group, .array = &array };
     uint32_t kept = 0;
     int32_t result = WEIR_OK;
+    for (uint32_t c = 0; c < groups_of(a); c++) columns[c] = &lane->arrays[c];
     for (uint32_t i = 0; i < rows->n; i++) {
         uint32_t row = rows->rows[i];
         if (!lane->failed[row]) {
             rows->rows[kept++] = row;
         } else if (result == WEIR_OK) {
-            result = a->host->reject(lane->context, NULL, 0, WEIR_REJECT_EXPRESSION,
+            result = a->host->reject(lane->context, &groups, row, WEIR_REJECT_EXPRESSION,
                                      lane->reason[0] ? lane->reason : "an aggregate failed", error);
         }
     }
@@ -191,11 +203,6 @@ static int32_t reject_failed(const struct aggregation *a, struct lane *lane, str
     memset(lane->failed, 0, n);
     lane->reason[0] = 0;
     return result;
-}
-
-static uint32_t groups_of(const struct aggregation *a)
-{
-    return (uint32_t)a->group.n_children;
 }
 
 static int32_t finish_calls(const struct aggregation *a, struct lane *lane, const struct part *part,

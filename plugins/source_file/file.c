@@ -393,6 +393,17 @@ static int32_t file_position_text(void *self, struct weir_bytes bytes, char *tex
     return WEIR_OK;
 }
 
+static int32_t file_place(void *self, struct weir_bytes first, uint64_t bytes, uint64_t rows,
+                          uint8_t *out, uint32_t *length)
+{
+    struct position p;
+    (void)self, (void)rows;
+    if (!position_read(first, &p)) return WEIR_DATA;
+    place_write(&p, bytes, out);
+    *length = POSITION_SIZE;
+    return WEIR_OK;
+}
+
 static void file_cancel(void *self) { (void)self; }
 
 static const struct weir_source table = {
@@ -407,6 +418,7 @@ static const struct weir_source table = {
     .position_text = file_position_text,
     .cancel = file_cancel,
     .close = file_close_all,
+    .place = file_place,
 };
 
 static const struct weir_component components[] = {

@@ -31,6 +31,8 @@ struct position {
 #define POSITION_SIZE 58u
 
 void position_write(const struct position *position, uint8_t out[POSITION_SIZE]);
+/* Of the byte so many behind it. */
+void place_write(const struct position *position, uint64_t bytes, uint8_t out[POSITION_SIZE]);
 int position_read(struct weir_bytes bytes, struct position *out); /* 1, or 0 where it is none */
 
 /* One file that was ever listed or read in this run. */
@@ -55,6 +57,7 @@ struct file {
     uint64_t head_length;
     uint8_t *head;
     uint8_t position[POSITION_SIZE]; /* of the last result */
+    uint8_t first[POSITION_SIZE];    /* of the first byte of its rows */
 };
 
 struct source {

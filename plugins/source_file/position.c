@@ -40,6 +40,14 @@ void position_write(const struct position *p, uint8_t out[POSITION_SIZE])
     put(at, crc32c_of(out, (size_t)(at - out)), 4);
 }
 
+void place_write(const struct position *p, uint64_t bytes, uint8_t out[POSITION_SIZE])
+{
+    struct position place = *p;
+    place.offset += bytes;
+    place.inside = 0;
+    position_write(&place, out);
+}
+
 int position_read(struct weir_bytes bytes, struct position *p)
 {
     const uint8_t *at = bytes.data + 2;

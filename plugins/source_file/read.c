@@ -239,6 +239,7 @@ static int32_t read_window(struct source *source, struct file *file, struct posi
         file->head_length = frame.head_end;
         file->head_known = 1;
     }
+    place_write(p, frame.head_end, file->first);
     p->offset += used;
     p->inside = used ? (frame.flags & WEIR_FRAME_INSIDE) != 0 : p->inside;
     if (frame.end == frame.head_end) {
@@ -249,6 +250,7 @@ static int32_t read_window(struct source *source, struct file *file, struct posi
     head.data = file->head;
     head.length = file->head_length;
     out->records = frame.records;
+    out->first = (struct weir_bytes){ file->first, sizeof file->first };
     return run_end(source->host, source->data, &run, frame.end - frame.head_end, source->with_head,
                    head, &out->array, error);
 fail:

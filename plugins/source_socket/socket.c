@@ -384,6 +384,7 @@ static const struct weir_source source = {
     .position_text = socket_position_text,
     .cancel = socket_cancel,
     .close = socket_close,
+    .place = intake_place,
 };
 
 static const struct weir_component components[] = {

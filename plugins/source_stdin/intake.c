@@ -186,13 +186,16 @@ static uint64_t position_of(struct weir_bytes position)
     return at;
 }
 
+static void position_set(uint8_t position[8], uint64_t at)
+{
+    for (uint32_t i = 0; i < 8; i++) position[i] = (uint8_t)(at >> (8 * i));
+}
+
 static void move_on(struct intake *intake, const struct weir_next *in, uint64_t moved,
                     struct weir_next_result *out)
 {
-    uint64_t at = position_of(in->from) + moved;
-    uint32_t i;
     if (moved == 0) return;
-    for (i = 0; i < 8; i++) intake->position[i] = (uint8_t)(at >> (8 * i));
+    position_set(intake->position, position_of(in->from) + moved);
     out->position.data = intake->position;
     out->position.length = sizeof intake->position;
 }
@@ -228,6 +231,7 @@ static int32_t take(struct intake *intake, const struct weir_next *in,
         status = make_row(intake, frame.head_end, frame.end, &out->array, error);
     if (status != WEIR_OK) return status;
     out->records = frame.records;
+    intake->skipped_head = frame.head_end;
     *took = frame.end + frame.skipped;
     if (*took == 0 && (intake->flags & WEIR_FRAME_END)) *took = intake->length; /* no record */
     if (*took == 0 && intake->length >= service->most)
@@ -260,6 +264,10 @@ int32_t intake_next(struct intake *intake, const struct weir_next *in,
         if (intake->length > intake->dry || (intake->flags & WEIR_FRAME_END))
             status = take(intake, in, out, &took, error);
         if (status != WEIR_OK) return status;
+        if (out->array.release) {
+            position_set(intake->first, position_of(in->from) + moved + intake->skipped_head);
+            out->first = (struct weir_bytes){ intake->first, sizeof intake->first };
+        }
         moved += took;
         move_on(intake, in, moved, out);
         if (out->array.release) return WEIR_OK;
@@ -281,6 +289,16 @@ int32_t intake_lost(const struct intake_service *service, const struct weir_next
                            "false): it is lost");
     out->position = in->replay_to;
     out->flags = WEIR_NEXT_BATCH_END;
+    return WEIR_OK;
+}
+
+int32_t intake_place(void *self, struct weir_bytes first, uint64_t bytes, uint64_t rows,
+                     uint8_t *out, uint32_t *length)
+{
+    (void)self, (void)rows;
+    if (first.length != 0 && first.length != 8) return WEIR_DATA;
+    position_set(out, position_of(first) + bytes);
+    *length = 8;
     return WEIR_OK;
 }
 

@@ -29,6 +29,8 @@ struct intake {
     uint32_t flags;  /* WEIR_FRAME_… of the next framing */
     uint32_t drained; /* everything up to the end of the stream was delivered */
     uint8_t position[8];
+    uint8_t first[8]; /* of the last rows */
+    uint64_t skipped_head; /* bytes of a head before them in their window */
 };
 
 /* [control], in create and bind. */
@@ -55,6 +57,9 @@ int32_t intake_next(struct intake *intake, const struct weir_next *in,
 int32_t intake_lost(const struct intake_service *service, const struct weir_next *in,
                     struct weir_next_result *out);
 
+/* As weir_source.place. */
+int32_t intake_place(void *self, struct weir_bytes first, uint64_t bytes, uint64_t rows,
+                     uint8_t *out, uint32_t *length);
 int32_t intake_position_text(struct weir_bytes position, char *text, uint32_t size);
 
 #endif

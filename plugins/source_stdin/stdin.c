@@ -114,6 +114,7 @@ static const struct weir_source source = {
     .next = input_next,
     .commit = input_commit,
     .position_text = input_position_text,
+    .place = intake_place,
     .cancel = input_cancel,
     .close = input_close,
 };

@@ -172,12 +172,12 @@ static void nothing(void *self)
 
 static const struct weir_source keys_table = {
     sizeof keys_table, 0, keys_create, rows_destroy, rows_bind, rows_open, rows_partitions,
-    rows_next, rows_commit, rows_text, nothing, nothing
+    rows_next, rows_commit, rows_text, nothing, nothing, NULL
 };
 
 static const struct weir_source events_table = {
     sizeof events_table, 0, events_create, rows_destroy, rows_bind, rows_open, rows_partitions,
-    rows_next, rows_commit, rows_text, nothing, nothing
+    rows_next, rows_commit, rows_text, nothing, nothing, NULL
 };
 
 /* ---- sink: the checksum of the last row per key ---- */
