@@ -145,7 +145,7 @@ int32_t state_declare(struct state_operator *op, const struct weir_table_column 
                       struct weir_error *error)
 {
     struct weir_table_column columns[4 + 2 * FIELDS_MAX];
-    memcpy(columns, before, n * sizeof *columns);
+    if (n) memcpy(columns, before, n * sizeof *columns);
     fields_columns(&op->fields, columns + n);
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .name = "state",
                                     .key = &op->key, .n_distribution = op->n_by,
