@@ -25,10 +25,12 @@
 #include <stdlib.h>
 
 #include "plugins/share/option.h"
+#include "plugins/source_socket/tls.h"
 #include "plugins/source_stdin/intake.h"
 
 #define MOST 1024u
 #define RECONNECT_US 2000000
+#define HANDSHAKE_US 10000000
 #define FIRST_BYTES 4096u
 
 static const struct weir_option options[] = {
@@ -40,7 +42,17 @@ static const struct weir_option options[] = {
                 "wait for connections instead of making one"),
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, "format", "text", NULL,
                 "name of the format, or an object with `type` and its options"),
-    WEIR_OPTION(WEIR_OPTION_BOOL, 0, "tls", "false", NULL, "not available in this build"),
+    WEIR_OPTION(WEIR_OPTION_BOOL, 0, "tls.enabled", "false", NULL,
+                "TLS; it is on where any of these is given"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "tls.certificate", NULL, NULL,
+                "PEM file: the certificate of this side, then those up to its authority"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "tls.key", NULL, NULL,
+                "PEM file: its key, without a pass phrase"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "tls.ca", NULL, NULL,
+                "PEM file: authorities of the other side; with `listen` callers then need a "
+                "certificate, else the system's are taken"),
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, "tls.server_name", NULL, NULL,
+                "name in the certificate of the side that is called: host"),
 };
 
 enum state { WAITING, OPEN, DONE };
@@ -49,11 +61,14 @@ struct connection {
     struct intake intake;
     enum state state;
     int64_t handle;
+    int64_t since; /* host clock: when it came */
+    struct tls_stream *tls;
 };
 
 struct socket {
     struct intake_service service;
     const char *host;
+    struct tls *tls; /* NULL: bytes go plain */
     uint32_t port, listens;
     pthread_mutex_t lock;
     int has_lock;
@@ -85,14 +100,13 @@ static int32_t socket_create(const struct weir_host *host, struct weir_context *
     if (port < (s->listens ? 0 : 1) || port > 65535)
         return weir_fail_option(error, "port", -1, "a port is %d to 65535", s->listens ? 0 : 1);
     s->port = (uint32_t)port;
-    if (option_integer(host, context, "tls", 0))
-        return weir_fail_option(error, "tls", -1, "TLS is not available in this build");
-    return WEIR_OK;
+    return tls_create(host, context, (int)s->listens, &s->tls, error);
 }
 
 static void connection_free(struct socket *s, struct connection *c)
 {
     if (!c) return;
+    tls_stream_destroy(c->tls);
     s->service.io->close(s->service.context, c->handle);
     intake_free(&c->intake);
     s->service.host->free(c);
@@ -117,6 +131,7 @@ static void socket_destroy(void *self)
     struct socket *s = self;
     if (!s) return;
     if (s->service.io) socket_close(s);
+    tls_destroy(s->tls);
     if (s->has_lock) pthread_mutex_destroy(&s->lock);
     s->service.host->free(s);
 }
@@ -132,12 +147,12 @@ static int32_t socket_open(void *self, struct weir_error *error)
 {
     struct socket *s = self;
     char line[320];
-    int32_t status;
-    if (!s->listens) return WEIR_OK;
+    int32_t status = s->tls ? tls_open(s->tls, error) : WEIR_OK;
+    if (status != WEIR_OK || !s->listens) return status;
     status = s->service.io->listen(s->service.context, s->host, s->port, &s->listener, error);
     if (status != WEIR_OK) return status;
-    snprintf(line, sizeof line, "listens on %s:%u", s->host,
-             s->service.io->local_port(s->service.context, s->listener));
+    snprintf(line, sizeof line, "listens on %s:%u%s", s->host,
+             s->service.io->local_port(s->service.context, s->listener), s->tls ? ", by TLS" : "");
     s->service.host->log(s->service.context, WEIR_LOG_INFO, line);
     return WEIR_OK;
 }
@@ -176,9 +191,20 @@ static int32_t connection_add(struct socket *s, int64_t handle, struct weir_erro
         s->service.io->close(s->service.context, handle);
         return no_memory(error);
     }
+    memset(c, 0, sizeof *c);
     c->state = WAITING;
     c->handle = handle;
+    c->since = now(s);
     intake_init(&c->intake, &s->service, handle);
+    if (s->tls) {
+        int32_t status = tls_stream_create(s->tls, handle, s->host, &c->tls, error);
+        if (status != WEIR_OK) {
+            connection_free(s, c);
+            return status;
+        }
+        c->intake.recv = tls_recv;
+        c->intake.stream = c->tls;
+    }
     s->waiting[s->n_waiting++] = c;
     return WEIR_OK;
 }
@@ -229,6 +255,15 @@ static void place_give(struct socket *s, struct connection *c)
     s->n_places++;
 }
 
+/* A TLS handshake that takes longer holds a place from others. 0: there is none to wait for. */
+static int64_t handshake_left(const struct socket *s, const struct connection *c)
+{
+    int64_t passed = now(s) - c->since;
+    if (!c->tls || tls_is_ready(c->tls)) return 0;
+    if (passed < 0) passed = 0; /* the clock was set back */
+    return passed < HANDSHAKE_US ? HANDSHAKE_US - passed : -1;
+}
+
 /* Looks for first bytes. Those that end without any are gone. */
 static int32_t greet(struct socket *s, struct weir_error *error)
 {
@@ -245,6 +280,11 @@ static int32_t greet(struct socket *s, struct weir_error *error)
         if (c->intake.length > 0) {
             if (status > WEIR_PENDING) intake_end(&c->intake);
             place_give(s, c);
+        } else if (status == WEIR_PENDING && handshake_left(s, c) < 0) {
+            weir_fail(&e, WEIR_RETRY, "no TLS handshake within 10 s");
+            complain(s, "a connection failed", &e);
+            connection_free(s, c);
+            if (!s->listens) retry_later(s);
         } else if (status == WEIR_PENDING) {
             s->waiting[kept++] = c;
             status = s->service.io->watch(s->service.context, c->handle, WEIR_IO_READABLE, &e);
@@ -284,6 +324,19 @@ static int32_t name_places(const struct socket *s, struct weir_partitions *list)
     return status;
 }
 
+/* The time until something is due: the next attempt, or the end of the patience with a
+ * handshake. 0: nothing is. */
+static int64_t due_in(struct socket *s)
+{
+    int64_t least = pause_left(s);
+    if (least < 0) least = 0;
+    for (uint32_t i = 0; i < s->n_waiting; i++) {
+        int64_t left = handshake_left(s, s->waiting[i]);
+        if (left > 0 && (least == 0 || left < least)) least = left;
+    }
+    return least;
+}
+
 static int32_t socket_partitions(void *self, struct weir_partitions *list,
                                  struct weir_error *error)
 {
@@ -297,7 +350,7 @@ static int32_t socket_partitions(void *self, struct weir_partitions *list,
         status = s->listens ? accept_all(s, error) : call_out(s, error);
         if (status == WEIR_OK) status = greet(s, error);
     }
-    left = pause_left(s);
+    left = due_in(s);
     if (status == WEIR_OK && left > 0) s->service.host->wake_after(s->service.context, left);
     if (status == WEIR_OK) status = name_places(s, list);
     pthread_mutex_unlock(&s->lock);

@@ -118,9 +118,11 @@ int32_t intake_fill(struct intake *intake, uint64_t target, struct weir_error *e
         int32_t status = WEIR_OK;
         if (intake->length == intake->capacity) status = window_grow(intake, error);
         if (status != WEIR_OK) return status;
-        status = service->io->recv(service->context, intake->handle,
-                                   intake->window + intake->length,
-                                   least(intake->capacity, target) - intake->length, &got, error);
+        const uint64_t room = least(intake->capacity, target) - intake->length;
+        uint8_t *to = intake->window + intake->length;
+        status = intake->recv ? intake->recv(intake->stream, to, room, &got, error)
+                              : service->io->recv(service->context, intake->handle, to, room, &got,
+                                                  error);
         if (status != WEIR_OK) return status;
         if (got == 0) intake_end(intake);
         intake->length += got;

@@ -21,6 +21,10 @@ struct intake_service {
 struct intake {
     const struct intake_service *service;
     int64_t handle;
+    /* what receives instead of weir_io.recv, and its argument; NULL: it does */
+    int32_t (*recv)(void *stream, void *buffer, uint64_t n, uint64_t *got,
+                    struct weir_error *error);
+    void *stream;
     uint8_t *window; /* bytes not yet delivered, from the start of a record on */
     uint64_t length, capacity;
     uint64_t dry;    /* bytes of the window in which no whole record was found; 0: not looked */

@@ -442,6 +442,41 @@ static void a_clock_that_jumps_back_does_not_delay_the_next_call(void **state)
     alone_end(&a);
 }
 
+#ifdef HAVE_OPENSSL
+static const char calls_by_tls[] = "\"plugin\": \"socket\", \"port\": 9999, "
+                                   "\"tls\": {\"enabled\": true}";
+
+static void a_peer_that_does_not_shake_hands_has_10_seconds(void **state)
+{
+    static const struct peer silent[] = { { "", 0, 1 } };
+    static const struct peer half[] = { { "\x16\x03\x03", 0, 1 } };
+    (void)state;
+    give(silent, 1);
+    world.stop_after_us = 15 * SECOND;
+    assert_int_equal(world_life("asap", calls_by_tls), 0);
+    if (!strstr(world_journal(), "no TLS handshake within 10 s")) fail_msg("%s", world_journal());
+    world_forget();
+    give(half, 1);
+    assert_int_equal(world_life("asap", calls_by_tls), 0);
+    assert_non_null(strstr(world_journal(), "no TLS handshake within 10 s"));
+    world_forget();
+    give(silent, 1);
+    world.stop_after_us = 8 * SECOND;
+    assert_int_equal(world_life("asap", calls_by_tls), 0);
+    assert_null(strstr(world_journal(), "no TLS handshake"));
+}
+
+static void a_peer_that_speaks_plain_text_is_let_go(void **state)
+{
+    static const struct peer plain[] = { { "some lines\nof plain text\n", 3, 1 } };
+    (void)state;
+    give(plain, 1);
+    assert_int_equal(world_life("asap", calls_by_tls), 0);
+    expect_rows("");
+    assert_non_null(strstr(world_journal(), "the TLS handshake failed"));
+}
+#endif
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -450,8 +485,14 @@ static void wrong_options_are_refused(void **state)
                            "a port is 1 to 65535"));
     assert_non_null(strstr(world_refused("\"plugin\": \"socket\", \"port\": 0"),
                            "a port is 1 to 65535"));
-    assert_non_null(strstr(world_refused("\"plugin\": \"socket\", \"port\": 9, \"tls\": true"),
-                           "TLS is not available"));
+#ifdef HAVE_OPENSSL
+    assert_non_null(strstr(world_refused("\"plugin\": \"socket\", \"port\": 9, \"listen\": true, "
+                                         "\"tls\": {\"enabled\": true}"),
+                           "needs tls.certificate and tls.key"));
+    assert_non_null(strstr(world_refused("\"plugin\": \"socket\", \"port\": 9, "
+                                         "\"tls\": {\"key\": \"k.pem\"}"),
+                           "belong together"));
+#endif
 }
 
 int main(void)
@@ -467,6 +508,10 @@ int main(void)
         T(callers_after_a_restart_are_read_like_those_before),
         T(a_kill_at_any_call_doubles_nothing),
         T(wrong_options_are_refused),
+#ifdef HAVE_OPENSSL
+        T(a_peer_that_does_not_shake_hands_has_10_seconds),
+        T(a_peer_that_speaks_plain_text_is_let_go),
+#endif
         cmocka_unit_test(a_place_is_free_again_when_its_connection_has_ended),
         cmocka_unit_test(a_caller_that_says_nothing_is_no_partition),
         cmocka_unit_test(the_1025th_caller_waits_for_a_place),
