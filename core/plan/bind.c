@@ -162,6 +162,19 @@ static int open_format(struct plan *plan, struct plan_node *node, struct report 
     return 0;
 }
 
+/* Of the policies for a sink that stalls this version has one. */
+static void check_stall(struct plan *plan, const struct plan_node *node, struct report *report)
+{
+    struct weir_value value = { .size = sizeof value };
+    char path[256];
+    if (options_get(node->options, "on_stall", &value) != WEIR_OK) return;
+    if (strcmp(value.text, "hold") == 0) return;
+    snprintf(path, sizeof path, "%s.on_stall", node->instance->path);
+    report_add(report, REPORT_ERROR, job_place(plan->job, path, -1), path,
+               "this version of weir has no \"%s\": take it out, the job then waits for the sink "
+               "(hold)", value.text);
+}
+
 static int check_options(struct plan *plan, struct plan_node *node, struct report *report)
 {
     struct option_table tables[4];
@@ -179,6 +192,7 @@ static int check_options(struct plan *plan, struct plan_node *node, struct repor
                   : node->kind == JOB_SINK ? options_of_sinks
                                            : options_of_operators;
     node->options = options_build(plan->job, node->instance, tables, n, report);
+    if (node->kind == JOB_SINK) check_stall(plan, node, report);
     return node->options && report->errors == before;
 }
 

@@ -30,6 +30,7 @@
 #define MAP_EVERY 64u
 #endif
 #define FULL_RETRY_US 1000000
+#define RETAIN_BYTES (256u << 20) /* by so much the files of a checkpoint grow at most before those go that nobody needs */
 
 /* ---- the log's thread ---- */
 
@@ -559,7 +560,10 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
         if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
         result = cp_note_batch(cp);
-        if (result == WEIR_OK && cp->with_map) result = log_run(run, &forget);
+        if (result == WEIR_OK && (cp->with_map || log_bytes(cp->log) > cp->kept_bytes + RETAIN_BYTES)) {
+            result = log_run(run, &forget);
+            cp->kept_bytes = log_bytes(cp->log);
+        }
     }
     mem_free(s.pieces.bytes.data);
     mem_free(s.dead.data);

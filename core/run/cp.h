@@ -90,6 +90,7 @@ struct checkpoint {
     uint64_t plan_sequence; /* of the last PLAN */
     uint64_t map_sequence;  /* of the PLAN whose STATE has the newest map of positions */
     uint32_t since_map;
+    uint64_t kept_bytes;    /* of all files, when the last ones went */
     int with_map;
     uint32_t output_file;   /* first file of the output spool that is needed; UINT32_MAX: none */
     struct cp_group *groups; uint32_t n_groups, cursor;

@@ -13,6 +13,10 @@
  * A batch without rows has one extent without chunks. Chunks keep their bounds and their order, so a sink
  * that is given them again sees what it saw before. An extent is closed once it holds EXTENT_TARGET bytes: that,
  * and one chunk, is all the memory that writing or reading takes.
+ *
+ * On disk it holds the rows of one batch for each such sink: no batch is planned before the one before it is
+ * delivered (the sink holds the job), and a batch ends at its share of the memory limit. Files of batches that are
+ * through go with the map of positions, or as soon as the checkpoint has grown by RETAIN_BYTES (checkpoint.c).
  */
 #include "core/run/spooled.h"
 
