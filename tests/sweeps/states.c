@@ -56,6 +56,14 @@ static const char windows[] =
     "         \"values\": {\"n\": \"count(*)\", \"s\": \"sum(v)\"}, \"window\": {\"on\": \"ts\", \"length\": \"30s\"}},"
     " \"x\": {\"plugin\": \"select\", \"from\": \"a\", \"columns\": [\"k\", \"window.start as at\", \"n\", \"s\"]}}," TO_FILE;
 
+static const char sliding[] =
+    "{\"name\": \"sliding\"," EVENTS("available_now") " \"operators\": {" MARKED
+    " \"a\": {\"plugin\": \"aggregate\", \"from\": \"w\", \"by\": [\"k\"],"
+    "         \"values\": {\"n\": \"count(*)\", \"s\": \"sum(v)\", \"most\": \"max(v)\"},"
+    "         \"window\": {\"on\": \"ts\", \"length\": \"30s\", \"slide\": \"10s\"}},"
+    " \"x\": {\"plugin\": \"select\", \"from\": \"a\","
+    "         \"columns\": [\"k\", \"window.start as at\", \"n\", \"s\", \"most\"]}}," TO_FILE;
+
 static const char windows_of_windows[] =
     "{\"name\": \"chain\"," EVENTS("available_now") " \"operators\": {" MARKED
     " \"a\": {\"plugin\": \"aggregate\", \"from\": \"w\", \"by\": [\"k\"], \"values\": {\"n\": \"count(*)\"},"
@@ -124,6 +132,23 @@ static const char grouped[] =
     " local n, max = S.exists and S.get().n or 0, 0\\n"
     " for _, row in ipairs(rows) do n = n + row.v; if row.ts > max then max = row.ts end end\\n"
     " S.update({n = n})\\n S.set_timeout(math.max(max + 15000000, ctx.watermark + 1))\\n return {{k = key, n = n}}\\nend\"}}}," TO_FILE;
+
+/* What lives for an hour outlives the sweep: a life that begins later has other batch times. */
+static const char stateful[] =
+    "{\"name\": \"stateful\"," EVENTS("available_now") " \"operators\": {" MARKED
+    " \"x\": {\"plugin\": \"stateful\", \"from\": \"w\", \"by\": [\"k\"], \"state\": \"n int64\","
+    "   \"columns\": \"k string, n int64, t string\", \"timeout\": \"event_time\", \"ttl\": \"1h\","
+    "   \"lists\": {\"last\": \"v int64\"}, \"maps\": {\"five\": \"m int64 -> n int64\"},"
+    "   \"lua\": {\"function\": \"f\", \"source\": \"function f(key, rows, S, ctx)\\n"
+    " local n, last, five, t, max = S.exists and S.get().n or 0, S.list('last'), S.map('five'), '', 0\\n"
+    " if S.timing_out then last.clear(); return {{k = key, n = -n, t = S.timing_out}} end\\n"
+    " for _, row in ipairs(rows) do\\n  n = n + row.v; last.append({v = row.v}); max = math.max(max, row.ts)\\n"
+    "  local m = row.v % 5\\n  if five.contains(m) and row.v % 3 == 0 then five.remove(m)\\n"
+    "  else five.put(m, {n = row.v}) end\\n end\\n"
+    " for _, item in ipairs(last.get()) do t = t .. item.v .. ' ' end\\n"
+    " for _, m in ipairs(five.keys()) do t = t .. m .. '=' .. five.get(m).n .. ' ' end\\n"
+    " S.update({n = n}); S.timer('a', max + 9000000); S.timer('b' .. n % 2, max + 15000000)\\n"
+    " return {{k = key, n = n, t = t}}\\nend\"}}}," TO_FILE;
 #endif
 
 #define JOB(name_, text_)                                                                          \
@@ -134,6 +159,7 @@ static const char grouped[] =
 
 const struct sweep_job sweep_state_jobs[] = {
     JOB("windows", windows),
+    JOB("windows-sliding", sliding),
     JOB("windows-of-windows", windows_of_windows),
     JOB("sessions", sessions),
     JOB("join-streams", joined),
@@ -145,6 +171,7 @@ const struct sweep_job sweep_state_jobs[] = {
     TICKING("update-state", updated),
     TICKING("map-with-state", mapped),
     JOB("group-state", grouped),
+    JOB("stateful", stateful),
 #endif
 };
 const uint32_t n_sweep_state_jobs = sizeof sweep_state_jobs / sizeof *sweep_state_jobs;
