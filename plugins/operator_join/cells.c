@@ -4,11 +4,11 @@
  * Each column that the result or a condition reads has a cell, a struct has one per field besides.
  * A cell is two columns of the table: `?NAME`, whether there is a value, and `NAME`, the value. Both
  * are zero in a new record, so a column that is added to a job later is null in the rows that
- * were there before.
+ * were there before. A list is packed into bytes (pack.h).
  */
 #include "plugins/operator_join/op.h"
 
-#include "plugins/share/column.h"
+#include "plugins/share/pack.h"
 
 /* ---- bind ---- */
 
@@ -56,15 +56,11 @@ static int32_t fill_cell(const struct join_op *op, struct cells *cells, uint32_t
     const uint32_t n = type == WEIR_TYPE_STRUCT ? (uint32_t)cell.type->n_children : 0;
     char name[200];
     int32_t result;
-    if (type == WEIR_TYPE_LIST || type == WEIR_TYPE_NONE)
-        return weir_fail_option(error, "columns", -1,
-                                "column \"%s\" holds lists, which a join of streams can't keep: "
-                                "leave it out, or turn it into text before",
-                                path);
     snprintf(name, sizeof name, "?%s", path);
     result = add_column(op, cells, name, WEIR_TYPE_BOOL, 0, &cell.valid, error);
     if (result == WEIR_OK && n == 0)
-        result = add_column(op, cells, path, type, 0, &cell.value, error);
+        result = add_column(op, cells, path, type == WEIR_TYPE_LIST ? WEIR_TYPE_BINARY : type, 0,
+                            &cell.value, error);
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         const struct cell child = { .type = cell.type->children[i] };
         uint32_t at = 0;
@@ -157,6 +153,31 @@ static int32_t write_text(const struct write *w, const struct cell *cell,
     return WEIR_OK;
 }
 
+static int32_t write_lists(const struct write *w, const struct cell *cell,
+                           const struct ArrowArray *array, struct weir_error *error)
+{
+    const struct join *join = &w->op->join;
+    struct ArrowSchema *type = (struct ArrowSchema *)(uintptr_t)cell->type;
+    struct ArrowArray *column = (struct ArrowArray *)(uintptr_t)array;
+    const void *no_nulls = NULL;
+    const struct ArrowSchema schema = { .format = "+s", .n_children = 1, .children = &type };
+    const struct ArrowArray whole = { .length = array->length, .n_buffers = 1, .n_children = 1,
+                                      .buffers = &no_nulls, .children = &column };
+    struct weir_buffer packed = { 0 };
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < w->n && result == WEIR_OK; i++) {
+        if (weir_is_null(array, w->rows[i])) continue;
+        packed.length = 0;
+        result = pack_rows(join->host, join->data, &schema, &whole, &w->rows[i], 1, &packed, error);
+        const struct weir_bytes bytes = { packed.data, packed.length };
+        if (result == WEIR_OK && w->op->state->put(w->state, w->side->table, cell->value,
+                                                   w->numbers[i], bytes) != WEIR_OK)
+            result = no_memory(error);
+    }
+    join->host->free(packed.data);
+    return result;
+}
+
 static void write_fixed(const struct write *w, const struct cell *cell,
                         const struct ArrowArray *array)
 {
@@ -181,6 +202,7 @@ static int32_t write_cell(const struct write *w, uint32_t number, const struct A
     for (uint32_t i = 0; i < w->n; i++)
         *at(valid, w->numbers[i]) = !weir_is_null(array, w->rows[i]);
     if (type == WEIR_TYPE_UTF8 || type == WEIR_TYPE_BINARY) return write_text(w, cell, array, error);
+    if (type == WEIR_TYPE_LIST) return write_lists(w, cell, array, error);
     if (type != WEIR_TYPE_STRUCT) {
         write_fixed(w, cell, array);
         return WEIR_OK;
@@ -257,6 +279,26 @@ static int32_t read_text(const struct read *r, const struct cell *cell, struct w
     return WEIR_OK;
 }
 
+static int32_t read_lists(const struct read *r, const struct cell *cell, struct weir_view valid,
+                          struct ArrowArray *out, struct weir_error *error)
+{
+    const struct weir_state_table *t = r->op->state;
+    struct column column;
+    memset(&column, 0, sizeof column);
+    int32_t result = column_init(&column, r->op->join.host, cell->type, 0, error);
+    column.not_null = 0;
+    for (uint32_t i = 0; i < r->n && result == WEIR_OK; i++) {
+        if (is_there(r, valid, i))
+            result = unpack_rows(t->get(r->state, r->side->table, cell->value, r->numbers[i]),
+                                 &column, 1, error);
+        else if (!column_add_null(&column))
+            result = no_memory(error);
+    }
+    if (result == WEIR_OK) result = column_finish(&column, out, error);
+    column_free(&column);
+    return result;
+}
+
 static int32_t read_fixed(const struct read *r, const struct cell *cell, struct weir_view valid,
                           struct ArrowArray *out, struct weir_error *error)
 {
@@ -317,6 +359,7 @@ static int32_t read_cell(const struct read *r, uint32_t number, struct ArrowArra
     switch (weir_type_of(cell->type)) {
     case WEIR_TYPE_UTF8:
     case WEIR_TYPE_BINARY: return read_text(r, cell, valid, out, error);
+    case WEIR_TYPE_LIST: return read_lists(r, cell, valid, out, error);
     case WEIR_TYPE_STRUCT: return read_struct(r, cell, valid, out, error);
     default: return read_fixed(r, cell, valid, out, error);
     }

@@ -16,6 +16,8 @@
  */
 #include "plugins/operator_join/op.h"
 
+#include "plugins/share/pack.h"
+
 #define SLACK_US 1000
 
 /* ---- event time ---- */
@@ -209,6 +211,8 @@ static int32_t check_stream(const struct join_op *op, const struct weir_operator
         return weir_fail_option(error, "on", -1,
                                 "a join of streams needs an equality between \"%s\" and \"%s\"",
                                 join->inputs[0].name, join->inputs[1].name);
+    if (join->type == JOIN_FULL_OUTER && (op->sides[0].bounded || op->sides[1].bounded))
+        return WEIR_OK; /* rows of the other side wait for ever, as in an inner join */
     for (uint32_t s = 0; s < 2; s++)
         if (!op->sides[s].bounded &&
             (join_keeps(join->type, s) || (s == 0 && join->type == JOIN_LEFT_SEMI)))
@@ -273,6 +277,27 @@ static int32_t plan_output(const struct join_op *op, const struct weir_operator_
     return WEIR_OK;
 }
 
+#define LISTS_MAX 512u
+
+static int holds_lists(const struct ArrowSchema *type)
+{
+    if (weir_type_of(type) == WEIR_TYPE_LIST) return 1;
+    for (int64_t i = 0; i < type->n_children; i++)
+        if (holds_lists(type->children[i])) return 1;
+    return 0;
+}
+
+/* Lists are bytes to the table: their types are told by the signature. */
+static void sign_lists(const struct join_op *op, uint32_t s, char *signature, size_t size)
+{
+    for (uint32_t c = 0; c < op->sides[s].n_inputs; c++) {
+        const struct ArrowSchema *type = op->join.inputs[s].schema->children[c];
+        if (!op->join.needed[s][c] || !holds_lists(type)) continue;
+        if (strlen(signature) + 2 < size) strcat(signature, " ");
+        pack_signature(type, signature, size);
+    }
+}
+
 /* The table of a side: what state fits is told by the condition and the type. */
 static int32_t declare(struct join_op *op, uint32_t s, struct weir_error *error)
 {
@@ -280,10 +305,12 @@ static int32_t declare(struct join_op *op, uint32_t s, struct weir_error *error)
     const struct join *join = &op->join;
     const char *on = option_text(join->host, join->context, "on", "");
     const char *type = option_text(join->host, join->context, "type", "");
-    char *signature = join->host->alloc(strlen(on) + strlen(type) + 16);
+    const size_t room = strlen(on) + strlen(type) + 16;
+    char *signature = join->host->alloc(room + LISTS_MAX);
     int32_t result;
     if (!signature) return no_memory(error);
     sprintf(signature, "%s on %s", type, on);
+    sign_lists(op, s, signature, room + LISTS_MAX);
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_ROWS,
                                     .name = s ? "right" : "left", .key = &join->key,
                                     .n_distribution = join->n_leaves,

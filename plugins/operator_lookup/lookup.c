@@ -178,7 +178,8 @@ static int32_t lookup_bind(void *self, const struct weir_operator_bind *in,
     out->streams[0].slide = input->slide;
     plan_times(op, input, out);
     out->flags = WEIR_PLAN_READS_KNOWN;
-    if (op->join.nondeterministic || op->refresh_us) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
+    /* a file may be another one when a batch runs again */
+    if (op->join.nondeterministic || op->path) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
     out->reads[0] = join_reads(&op->join, 0);
     return WEIR_OK;
 }

@@ -129,6 +129,20 @@ int32_t state_bind_common(struct state_operator *op, const struct weir_operator_
     return result == WEIR_OK ? read_state(op, error) : result;
 }
 
+int32_t state_read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
+                        struct weir_error *error)
+{
+    const char *mode = option_text(op->host, op->context, "output_mode", NULL);
+    if (option_is(mode, "update") && in->output_mode && in->output_mode != WEIR_FORM_UPSERT)
+        return weir_fail_option(error, "output_mode", -1,
+                                "update does not go with the output_mode of the job");
+    if (!mode && in->output_mode == WEIR_FORM_REPLACE)
+        return weir_fail_option(error, "output_mode", -1,
+                                "complete does not go with this operator: say append here, with an "
+                                "aggregation behind it");
+    return WEIR_OK;
+}
+
 int32_t state_bind_columns(struct state_operator *op, struct weir_error *error)
 {
     const char *ddl = option_text(op->host, op->context, "columns", NULL);

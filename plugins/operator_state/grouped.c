@@ -37,20 +37,6 @@ static int32_t read_clock(struct state_operator *op, const struct weir_operator_
                             "`watermark` before this one, or take processing_time");
 }
 
-static int32_t read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
-                         struct weir_error *error)
-{
-    const char *mode = option_text(op->host, op->context, "output_mode", NULL);
-    if (option_is(mode, "update") && in->output_mode && in->output_mode != WEIR_FORM_UPSERT)
-        return weir_fail_option(error, "output_mode", -1,
-                                "update does not go with the output_mode of the job");
-    if (!mode && in->output_mode == WEIR_FORM_REPLACE)
-        return weir_fail_option(error, "output_mode", -1,
-                                "complete does not go with this operator: say append here, with an "
-                                "aggregation behind it");
-    return WEIR_OK;
-}
-
 static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir_operator_plan *out,
                     struct weir_error *error)
 {
@@ -59,7 +45,7 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
         { "expires", WEIR_TYPE_TIMESTAMP, WEIR_COLUMN_TIMER },
     };
     struct state_operator *op = self;
-    int32_t result = read_mode(op, in, error);
+    int32_t result = state_read_mode(op, in, error);
     if (result == WEIR_OK) result = read_clock(op, in, error);
     if (result == WEIR_OK) result = state_bind_common(op, in, error);
     if (result == WEIR_OK) result = state_bind_columns(op, error);

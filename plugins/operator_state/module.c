@@ -44,7 +44,7 @@ static const struct weir_option stateful_options[] = {
     WEIR_OPTION(WEIR_OPTION_MAP, 0, "lists", NULL, NULL,
                 "lists of a key: name, and columns of an item"),
     WEIR_OPTION(WEIR_OPTION_MAP, 0, "maps", NULL, NULL,
-                "maps of a key: name, and \"key type -> columns of a value\""),
+                "maps of a key: name, and \"key type -> columns of a value\", like \"page string -> n int64\""),
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "timeout", "none", "none|processing_time|event_time",
                 "clock of timers"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "ttl", NULL, NULL,

@@ -43,7 +43,8 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     static const struct weir_table_column expires = { "expires", WEIR_TYPE_TIMESTAMP,
                                                       WEIR_COLUMN_TIMER };
     struct state_operator *op = self;
-    int32_t result = read_clock(op, in, error);
+    int32_t result = state_read_mode(op, in, error);
+    if (result == WEIR_OK) result = read_clock(op, in, error);
     if (result == WEIR_OK) result = state_bind_common(op, in, error);
     if (result == WEIR_OK) result = state_bind_columns(op, error);
     if (result == WEIR_OK) result = state_bind_initial(op, error);

@@ -165,8 +165,6 @@ static void wrong_joins_are_refused_with_their_option(void **state)
             "\"scope\": \"batch\", \"type\": \"left_anti\", \"on\": \"one.s = two.s\", \"columns\": "
             "[\"two.k as x\"]",
             0, 0);
-    refused("columns", "holds lists",
-            "\"scope\": \"stream\", \"on\": \"one.s = two.s\", \"columns\": [\"one.l\"]", 0, 0);
     refused("type", "left_anti is for scope batch", STREAM("left_anti", "one.s = two.s"), 0, 0);
     refused("on", "needs an equality", STREAM("inner", "one.ts > two.at"), 4, 4);
 }
