@@ -121,6 +121,11 @@ static int32_t read_state(struct state_operator *op, struct weir_error *error)
 int32_t state_bind_common(struct state_operator *op, const struct weir_operator_bind *in,
                           struct weir_error *error)
 {
+    if (in->inputs[0].form != WEIR_FORM_APPEND)
+        return weir_fail(error, WEIR_CONFIG,
+                         "rows of \"%s\" replace earlier ones, which the state would take for "
+                         "further ones: let it give final rows only (output_mode append)",
+                         in->inputs[0].name);
     op->input = in->inputs[0].schema;
     op->time_column = in->inputs[0].time_column;
     int32_t result = read_by(op, error);
