@@ -14,6 +14,9 @@ void mem_setup(void);
 /* Memory of the host table: counted; may be made to fail at the n-th call by tests. */
 void *mem_alloc(uint64_t bytes);
 void *mem_realloc(void *p, uint64_t bytes);
+#define MEM_MAPPED (64u << 10)
+/* As mem_realloc, for blocks that live long and grow: from MEM_MAPPED bytes on they grow without being copied. */
+void *mem_grow(void *p, uint64_t bytes);
 void mem_free(void *p);
 char *mem_text(const char *text);           /* a copy, NULL without memory */
 uint64_t mem_in_use(void);                  /* bytes, all threads */

@@ -10,13 +10,19 @@
  * malloc's own growing in place (or by page tables); only where the start moves to another
  * remainder of 64 are the bytes moved once more.
  *
+ * Blocks that live long and grow (mem_grow) are mappings of their own from MEM_MAPPED bytes on: growing moves page
+ * tables, so it copies nothing, needs no room for both and leaves no hole. Large ones ask for huge
+ * pages.
+ *
  * Bytes are counted in stripes, one per few threads, so that counting costs no shared cache line.
  * In builds with the address sanitizer the 64 bytes behind are a canary, checked by free: they are
  * readable by contract, so the sanitizer itself can't see writes into them.
  */
+#define _GNU_SOURCE 1 /* mremap */
 #include "core/data/array.h"
 
 #include <malloc.h> /* mallopt */
+#include <sys/mman.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -31,6 +37,9 @@ struct head {
     uint32_t magic;
 };
 #define MAGIC 0x6d656d31u
+#define MAPPED 0x6d656d32u /* the block is a mapping; shift ALIGN */
+#define PAGE 4096u
+#define HUGE_FROM (16u << 20)
 
 static struct {
     _Alignas(64) atomic_llong bytes;
@@ -84,7 +93,7 @@ uint64_t mem_in_use(void)
 static struct head *head_of(void *p)
 {
     struct head *head = (struct head *)p - 1;
-    if (head->magic != MAGIC) abort(); /* not ours, freed already, or overwritten from below */
+    if (head->magic != MAGIC && head->magic != MAPPED) abort(); /* not ours, freed already, or overwritten from below */
     return head;
 }
 
@@ -127,6 +136,69 @@ void *mem_alloc(uint64_t bytes)
     return place(raw, bytes);
 }
 
+/* ---- mappings ---- */
+
+static size_t map_size(uint64_t bytes)
+{
+    return (bytes + ALIGN + BEHIND + PAGE - 1) / PAGE * PAGE;
+}
+
+/* The user's address within a mapping, its head written. */
+static void *map_place(uint8_t *raw, uint64_t bytes)
+{
+    struct head *head = (struct head *)(void *)(raw + ALIGN) - 1;
+    head->bytes = bytes;
+    head->shift = ALIGN;
+    head->magic = MAPPED;
+    if (map_size(bytes) >= HUGE_FROM) madvise(raw, map_size(bytes), MADV_HUGEPAGE);
+    return raw + ALIGN;
+}
+
+static void *map_new(uint64_t bytes)
+{
+    void *raw = mmap(NULL, map_size(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (raw == MAP_FAILED) return NULL;
+    count((int64_t)bytes);
+    return map_place(raw, bytes);
+}
+
+static void *map_resize(void *p, uint64_t before, uint64_t bytes)
+{
+    void *raw = mremap((uint8_t *)p - ALIGN, map_size(before), map_size(bytes), MREMAP_MAYMOVE);
+    if (raw == MAP_FAILED) return NULL;
+    count((int64_t)bytes - (int64_t)before);
+    return map_place(raw, bytes);
+}
+
+static void *move(void *to, void *from, uint64_t bytes)
+{
+    if (!to) return NULL;
+    memcpy(to, from, bytes);
+    mem_free(from);
+    return to;
+}
+
+void *mem_grow(void *p, uint64_t bytes)
+{
+#ifndef __SANITIZE_ADDRESS__
+    const struct head *head = p ? head_of(p) : NULL;
+    const uint64_t before = head ? head->bytes : 0;
+    const int mapped = head && head->magic == MAPPED;
+    void *q;
+    if (bytes >= MEM_MAPPED || mapped) {
+        if (bytes > INT64_MAX / 2 || fails()) return NULL;
+        q = mapped ? map_resize(p, before, bytes) : map_new(bytes);
+        if (q && !mapped && p) return move(q, p, before < bytes ? before : bytes);
+        if (q) return q;
+        /* no more mappings: a block of malloc */
+        return p ? move(mem_alloc(bytes), p, before < bytes ? before : bytes) : mem_alloc(bytes);
+    }
+#endif
+    return mem_realloc(p, bytes);
+}
+
+/* ---- blocks of malloc ---- */
+
 void *mem_realloc(void *p, uint64_t bytes)
 {
     struct head *head;
@@ -135,6 +207,7 @@ void *mem_realloc(void *p, uint64_t bytes)
     uint32_t shift, next;
     if (!p) return mem_alloc(bytes);
     head = head_of(p);
+    if (head->magic == MAPPED) return mem_grow(p, bytes);
     before = head->bytes;
     shift = head->shift;
     canary_check(p, before);
@@ -155,6 +228,10 @@ void mem_free(void *p)
     head = head_of(p);
     canary_check(p, head->bytes);
     count(-(int64_t)head->bytes);
+    if (head->magic == MAPPED) {
+        munmap((uint8_t *)p - ALIGN, map_size(head->bytes));
+        return;
+    }
     head->magic = 0;
     free((uint8_t *)p - head->shift);
 }

@@ -34,7 +34,7 @@ int32_t combine_create(uint64_t hash_seed, const struct weir_table_spec *spec,
     }
     table_init(&c->table, &c->shape, hash_seed, NULL);
     c->table.batch_only = 1;
-    c->table.index.quarters = 2;
+    c->table.index.roomy = 1;
     c->table.index.sparse = SPARSE;
     *out = c;
     return WEIR_OK;

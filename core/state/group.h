@@ -40,7 +40,7 @@ struct table *group_table(const struct store_operator *op, uint32_t table, uint3
 struct table *group_table_make(struct weir_state *state, uint32_t table);
 
 /* capture.c and restore.c: the format */
-#define PIECE_VERSION 1u
+#define PIECE_VERSION 2u /* 1 is read, too */
 #define PIECE_HEAD 8u
 #define SLOTS_REMOVED 0 /* the three lists of slots, in their order */
 #define SLOTS_NEW 1

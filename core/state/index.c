@@ -7,17 +7,29 @@
 
 #define INDEX_LEAST 16u
 #define INDEX_MOST (1ull << 31)
+#define DOUBLES 2048u /* entries up to which state doubles, too */
 
 static uint64_t entries_of(const struct index *index)
 {
-    return index->entries ? (uint64_t)index->mask + 1 : 0;
+    return index->entries ? index->size : 0;
+}
+
+static uint64_t usable(const struct index *index, uint64_t size)
+{
+    if (size <= index->sparse) return size / 4;
+    return index->roomy ? size / 2 : size * 4 / 5;
+}
+
+static uint64_t next_size(const struct index *index, uint64_t size)
+{
+    return index->roomy || size < DOUBLES ? size * 2 : size + size / 8;
 }
 
 void index_fini(struct index *index, struct memory *memory)
 {
     memory_resize(memory, index->entries, entries_of(index) * 8, 0);
     index->entries = NULL;
-    index->mask = index->used = 0;
+    index->size = index->used = 0;
 }
 
 void index_empty(struct index *index)
@@ -26,26 +38,18 @@ void index_empty(struct index *index)
     index->used = 0;
 }
 
-static uint64_t usable(const struct index *index, uint64_t size)
-{
-    return size / 4 * (size <= index->sparse ? 1 : index->quarters);
-}
-
 int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
 {
     const uint64_t before = entries_of(index), need = index->used + more;
-    struct index next;
+    struct index next = { .roomy = index->roomy, .sparse = index->sparse };
     uint64_t size = before ? before : INDEX_LEAST, i;
     if (need <= usable(index, before)) return WEIR_OK;
-    while (need > usable(index, size) && size < INDEX_MOST) size *= 2;
+    while (need > usable(index, size) && size < INDEX_MOST) size = next_size(index, size);
     if (need > usable(index, size)) return WEIR_FATAL;
     next.entries = memory_resize(memory, NULL, 0, size * 8);
     if (!next.entries) return WEIR_FATAL;
     memset(next.entries, 0xff, size * 8);
-    next.mask = (uint32_t)(size - 1);
-    next.used = 0;
-    next.quarters = index->quarters;
-    next.sparse = index->sparse;
+    next.size = (uint32_t)size;
     for (i = 0; i < before; i++)
         if (index->entries[i] != INDEX_NONE)
             index_add(&next, (uint32_t)index->entries[i], (uint32_t)(index->entries[i] >> 32));
@@ -56,21 +60,27 @@ int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
 
 void index_add(struct index *index, uint32_t tag, uint32_t slot)
 {
-    uint32_t p = tag & index->mask;
-    while (index->entries[p] != INDEX_NONE) p = (p + 1) & index->mask;
+    uint32_t p = index_home(index, tag);
+    while (index->entries[p] != INDEX_NONE) p = index_next(index, p);
     index->entries[p] = (uint64_t)slot << 32 | tag;
     index->used++;
+}
+
+/* How far place p lies behind place `from`. */
+static uint32_t distance(const struct index *index, uint32_t from, uint32_t p)
+{
+    return p >= from ? p - from : p + index->size - from;
 }
 
 void index_remove(struct index *index, uint32_t tag, uint32_t slot)
 {
     const uint64_t entry = (uint64_t)slot << 32 | tag;
-    uint32_t hole = tag & index->mask, p;
-    for (; index->entries[hole] != entry; hole = (hole + 1) & index->mask)
+    uint32_t hole = index_home(index, tag), p;
+    for (; index->entries[hole] != entry; hole = index_next(index, hole))
         if (index->entries[hole] == INDEX_NONE) abort(); /* a live key is always in the index */
-    for (p = (hole + 1) & index->mask; index->entries[p] != INDEX_NONE; p = (p + 1) & index->mask) {
-        const uint32_t home = (uint32_t)index->entries[p] & index->mask;
-        if (((p - home) & index->mask) < ((p - hole) & index->mask)) continue;
+    for (p = index_next(index, hole); index->entries[p] != INDEX_NONE; p = index_next(index, p)) {
+        const uint32_t home = index_home(index, (uint32_t)index->entries[p]);
+        if (distance(index, home, p) < distance(index, hole, p)) continue;
         index->entries[hole] = index->entries[p];
         hole = p;
     }

@@ -32,27 +32,34 @@
 
 _Static_assert(SHAPE_KEYS_MAX * (CELL_BYTES + 1) + 16 <= IMAGES, "the image of a key fits");
 
-/* Record and image from the nulls to `end`. */
+/* Record and image of a key of several columns, up to `end`. */
 ALWAYS int bytes_equal(const uint8_t *record, const uint8_t *image, uint32_t end)
 {
-    uint64_t differ = (load_u64(record) ^ load_u64(image)) >> (8 * KEY_NULLS);
+    uint64_t differ = 0;
     uint32_t at;
-    for (at = KEY_AT; at + 8 <= end; at += 8) differ |= load_u64(record + at) ^ load_u64(image + at);
+    for (at = 0; at + 8 <= end; at += 8) differ |= load_u64(record + at) ^ load_u64(image + at);
     return differ == 0 && (at >= end || memcmp(record + at, image + at, end - at) == 0);
 }
 
-ALWAYS int key_equal(uint32_t kind, const struct table *t, uint8_t *record, const uint8_t *image)
+/* Of a key of one column: are both null, or neither? */
+ALWAYS int nulls_equal(const struct table *t, uint32_t slot, const uint8_t *image)
 {
+    if (__builtin_expect(!t->null_keys, 1)) return !image[KEY_NULLS];
+    return table_key_is_null(t, slot, 0) == image[KEY_NULLS];
+}
+
+ALWAYS int key_equal(uint32_t kind, const struct table *t, uint32_t slot, const uint8_t *image)
+{
+    uint8_t *record = slab_record(&t->keys, slot);
     const struct shape *s = t->shape;
     const struct cell *a, *b;
     uint32_t k;
     if (kind == KEY_WORD)
-        return load_u64(record + KEY_AT) == load_u64(image + KEY_AT) &&
-               record[KEY_NULLS] == image[KEY_NULLS];
+        return load_u64(record) == load_u64(image + KEY_AT) && nulls_equal(t, slot, image);
     if (kind == KEY_CELL) {
-        a = cell_at(record, KEY_AT);
+        a = cell_at(record, 0);
         b = (const struct cell *)(const void *)(image + KEY_AT);
-        return cell_equal(a, b, t->arena.data) && record[KEY_NULLS] == image[KEY_NULLS];
+        return cell_equal(a, b, t->arena.data) && nulls_equal(t, slot, image);
     }
     if (!s->key_cells || !shape_outside(s, image)) return bytes_equal(record, image, s->key_end);
     if (memcmp(record + KEY_NULLS, image + KEY_NULLS, (s->n_keys + 7) / 8) != 0) return 0;
@@ -72,10 +79,10 @@ ALWAYS uint32_t find(uint32_t kind, const struct table *t, uint32_t tag, const u
 {
     uint32_t p, slot;
     if (!t->index.entries) return WEIR_NO_SLOT;
-    for (p = tag;; p++) {
+    for (p = index_home(&t->index, tag);; p = index_next(&t->index, p)) {
         p = index_probe(&t->index, tag, p);
         slot = index_slot(&t->index, p);
-        if (slot == WEIR_NO_SLOT || key_equal(kind, t, slab_record(&t->keys, slot), image))
+        if (slot == WEIR_NO_SLOT || key_equal(kind, t, slot, image))
             return slot;
     }
 }
@@ -85,6 +92,27 @@ uint32_t table_find(const struct table *t, uint32_t tag, const uint8_t *image)
     return find(t->shape->key_kind, t, tag, image);
 }
 
+/* Room for the bits of null keys, as far as there may be slots. */
+static RARE int32_t null_room(struct table *t)
+{
+    const uint32_t words = (t->keys.capacity + 63) / 64;
+    uint64_t *bits;
+    if (words <= t->null_words) return WEIR_OK;
+    bits = memory_resize(&t->memory, t->null_keys, t->null_words * 8ull, words * 8ull);
+    if (!bits) return WEIR_FATAL;
+    memset(bits + t->null_words, 0, (words - t->null_words) * 8ull);
+    t->null_keys = bits;
+    t->null_words = words;
+    return WEIR_OK;
+}
+
+static RARE void set_null(struct table *t, uint32_t slot, int null)
+{
+    if (slot >> 6 >= t->null_words) return; /* it can't be null, then */
+    if (null) t->null_keys[slot >> 6] |= SLAB_BIT(slot);
+    else t->null_keys[slot >> 6] &= ~SLAB_BIT(slot);
+}
+
 int32_t table_room(struct table *t, const uint8_t *image)
 {
     const uint64_t outside = shape_outside(t->shape, image);
@@ -92,6 +120,7 @@ int32_t table_room(struct table *t, const uint8_t *image)
     int32_t rc = index_room(&t->index, &t->memory, 1);
     if (!rc) rc = slab_room(&t->keys, &t->memory);
     if (!rc && outside) rc = arena_room(t, outside, &old);
+    if (!rc && t->shape->head && image[KEY_NULLS]) rc = null_room(t);
     mem_free(old);
     return rc;
 }
@@ -101,7 +130,8 @@ void table_put_key(struct table *t, uint32_t tag, const uint8_t *image, uint32_t
     const struct shape *s = t->shape;
     uint8_t *record = slab_record(&t->keys, slot);
     uint32_t k;
-    memcpy(record + KEY_NULLS, image + KEY_NULLS, s->key_end - KEY_NULLS);
+    memcpy(record, image + s->head, s->key_end);
+    if (s->head && t->null_keys) set_null(t, slot, image[KEY_NULLS]);
     for (k = 0; s->key_cells && k < s->n_keys; k++)
         if (s->keys[k].width == CELL_BYTES) cell_settle(cell_at(record, s->keys[k].at), &t->arena);
     if (s->kind == WEIR_ROWS) memset(record + s->links_at, 0xff, 8);
@@ -109,19 +139,11 @@ void table_put_key(struct table *t, uint32_t tag, const uint8_t *image, uint32_t
     index_add(&t->index, tag, slot);
 }
 
-/* Makes a key, and leaves room for `marks` marks. */
-static RARE int32_t insert(struct table *t, uint32_t tag, const uint8_t *image, uint64_t marks,
-                           uint32_t *slot)
+static RARE int32_t insert(struct table *t, uint32_t tag, const uint8_t *image, uint32_t *slot)
 {
-    uint8_t *record;
     if (table_room(t, image)) return WEIR_FATAL;
-    if (!t->batch_only && slab_marks(&t->keys, &t->memory, marks)) return WEIR_FATAL;
     *slot = slab_take(&t->keys);
     table_put_key(t, tag, image, *slot);
-    if (t->batch_only) return WEIR_OK;
-    record = slab_record(&t->keys, *slot);
-    record[RECORD_FLAGS] |= RECORD_NEW;
-    slab_mark(&t->keys, *slot, record);
     return WEIR_OK;
 }
 
@@ -134,12 +156,11 @@ ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const 
 {
     const uint32_t step = kind == KEY_WORD ? 16 : kind == KEY_CELL ? 24 : t->shape->image;
     uint32_t i;
-    if ((what & MARK) && slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
     for (i = 0; i < n; i++)
-        __builtin_prefetch(&t->index.entries[(uint32_t)hash[i] & t->index.mask]);
+        __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hash[i])]);
     for (i = 0; i < n; i++) {
         const uint32_t tag = (uint32_t)hash[i];
-        slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
+        slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
         if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
     }
     for (i = 0; i < n; i++) {
@@ -147,15 +168,15 @@ ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const 
         uint32_t slot = slots[i];
         if (slot == WEIR_NO_SLOT && !(what & MAKE)) continue;
         if (slot == WEIR_NO_SLOT ||
-            __builtin_expect(!key_equal(kind, t, slab_record(&t->keys, slot), image), 0)) {
+            __builtin_expect(!key_equal(kind, t, slot, image), 0)) {
             slot = slots[i] = find(kind, t, (uint32_t)hash[i], image);
             if (slot == WEIR_NO_SLOT) {
-                if ((what & MAKE) && insert(t, (uint32_t)hash[i], image, n, &slots[i]))
+                if ((what & MAKE) && insert(t, (uint32_t)hash[i], image, &slots[i]))
                     return WEIR_FATAL;
                 continue;
             }
         }
-        if (what & MARK) slab_mark(&t->keys, slot, slab_record(&t->keys, slot));
+        if (what & MARK) slab_mark(&t->keys, slot);
     }
     return WEIR_OK;
 }
@@ -300,15 +321,14 @@ static int32_t run(struct table *t,
 #define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for */
 
 /* A word whose first entry was not it. */
-static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t word, uint32_t n,
+static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t word,
                                uint32_t *slot)
 {
     _Alignas(8) uint8_t image[KEY_AT + 8] = { 0 };
     memcpy(image + KEY_AT, &word, 8);
     *slot = find(KEY_WORD, t, tag, image);
-    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, n, slot);
-    if (*slot != WEIR_NO_SLOT && (what & MARK))
-        slab_mark(&t->keys, *slot, slab_record(&t->keys, *slot));
+    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, slot);
+    if (*slot != WEIR_NO_SLOT && (what & MARK)) slab_mark(&t->keys, *slot);
     return WEIR_OK;
 }
 
@@ -316,27 +336,27 @@ static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t
 ALWAYS int32_t pass_words(int what, struct table *t, uint32_t n, const uint64_t *words,
                           const uint32_t *rows, const uint64_t *hash, uint32_t *slots)
 {
-    const int small = t->index.mask < SMALL_INDEX;
+    const int small = t->index.size <= SMALL_INDEX;
     uint32_t i;
-    if ((what & MARK) && slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
     if (!small) {
         for (i = 0; i < n; i++)
-            __builtin_prefetch(&t->index.entries[(uint32_t)hash[i] & t->index.mask]);
+            __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hash[i])]);
         for (i = 0; i < n; i++) {
             const uint32_t tag = (uint32_t)hash[i];
-            slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
+            slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
             if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
         }
     }
     for (i = 0; i < n; i++) {
         const uint64_t word = words[rows ? rows[i] : i];
         const uint32_t tag = (uint32_t)hash[i];
-        if (small) slots[i] = index_slot(&t->index, index_probe(&t->index, tag, tag));
+        if (small) slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
         uint8_t *record = slots[i] == WEIR_NO_SLOT ? NULL : slab_record(&t->keys, slots[i]);
-        if (__builtin_expect(!record || load_u64(record + KEY_AT) != word || record[KEY_NULLS], 0)) {
-            if (word_again(what, t, tag, word, n, &slots[i])) return WEIR_FATAL;
+        if (__builtin_expect(!record || load_u64(record) != word ||
+                                 (t->null_keys && table_key_is_null(t, slots[i], 0)), 0)) {
+            if (word_again(what, t, tag, word, &slots[i])) return WEIR_FATAL;
         } else if (what & MARK) {
-            slab_mark(&t->keys, slots[i], record);
+            slab_mark(&t->keys, slots[i]);
         }
     }
     return WEIR_OK;
@@ -377,7 +397,7 @@ static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const st
     _Alignas(8) uint8_t image[KEY_AT + CELL_BYTES] = { 0 };
     memcpy(image + KEY_AT, cell, CELL_BYTES);
     *slot = find(KEY_CELL, t, tag, image);
-    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, 0, slot);
+    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, slot);
     return WEIR_OK;
 }
 
@@ -385,14 +405,15 @@ static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const st
 ALWAYS int32_t find_cell(int what, struct table *t, const struct cell *cell, uint64_t hash,
                          uint32_t *slot)
 {
-    const uint64_t entry = t->index.entries[(uint32_t)hash & t->index.mask];
+    const uint64_t entry = t->index.entries[index_home(&t->index, (uint32_t)hash)];
     const uint32_t tag = (uint32_t)hash;
     if (__builtin_expect((uint32_t)entry == tag && entry != INDEX_NONE, 1)) {
         const uint8_t *record = slab_record(&t->keys, (uint32_t)(entry >> 32));
-        const uint64_t differ = (load_u64(record + KEY_AT) ^ cell->low) |
-                                (load_u64(record + KEY_AT + 8) ^ cell->high) | record[KEY_NULLS];
+        const uint64_t differ = (load_u64(record) ^ cell->low) | (load_u64(record + 8) ^ cell->high);
         *slot = (uint32_t)(entry >> 32);
-        if (__builtin_expect(differ == 0 && !cell_is_long(cell), 1)) return WEIR_OK;
+        if (__builtin_expect(differ == 0 && !cell_is_long(cell), 1) &&
+            (!t->null_keys || !table_key_is_null(t, *slot, 0)))
+            return WEIR_OK;
     }
     return cell_again(what, t, tag, cell, slot);
 }
@@ -409,7 +430,7 @@ ALWAYS int32_t run_cells(int what, struct table *t, const struct ArrowArray *key
     uint32_t from, i;
     for (from = 0; from < n; from += BLOCK) {
         const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
-        const int small = t->index.mask < SMALL_TEXT;
+        const int small = t->index.size <= SMALL_TEXT;
         for (i = 0; i < m; i++) {
             const uint32_t row = selection ? selection[from + i] : from + i;
             const uint64_t at = (uint32_t)offsets[row], length = (uint32_t)offsets[row + 1] - at;
@@ -417,12 +438,12 @@ ALWAYS int32_t run_cells(int what, struct table *t, const struct ArrowArray *key
                            ? cell_of_short(bytes + at, length)
                            : cell_of(bytes + at, length);
             hashes[i] = hash_of_cell(seed, &cells[i], 0);
-            if (!small) __builtin_prefetch(&t->index.entries[(uint32_t)hashes[i] & t->index.mask]);
+            if (!small) __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hashes[i])]);
             else if (find_cell(what, t, &cells[i], hashes[i], &slots[from + i])) return WEIR_FATAL;
         }
         if (small) continue;
         for (i = 0; i < m; i++) {
-            const uint64_t entry = t->index.entries[(uint32_t)hashes[i] & t->index.mask];
+            const uint64_t entry = t->index.entries[index_home(&t->index, (uint32_t)hashes[i])];
             if (entry != INDEX_NONE) __builtin_prefetch(slab_record(&t->keys, (uint32_t)(entry >> 32)), 1);
         }
         for (i = 0; i < m; i++)

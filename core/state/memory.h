@@ -28,7 +28,7 @@ static inline void *memory_resize(struct memory *memory, void *p, uint64_t befor
 {
     void *q = NULL;
     if (after == 0) mem_free(p);
-    else if (!(q = mem_realloc(p, after))) return NULL;
+    else if (!(q = mem_grow(p, after))) return NULL;
     memory_count(memory, before, after);
     return q;
 }

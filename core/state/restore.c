@@ -6,9 +6,9 @@
  * and their keys unknown, changed ones live, rows hang on live keys, a base is sorted. So bytes of
  * any content end in a whole table or in DATA, after which the caller drops the table.
  *
- * Memory. Everything but records is bounded by the length of the piece. Records are an array up to
- * the greatest slot, as in the process that wrote it; pages of slots between that are free are not
- * touched.
+ * Memory. Everything but records is bounded by 32 times the length of the piece. Records are an array
+ * up to the greatest slot, as in the process that wrote it; pages of slots between that are free are
+ * not touched.
  *
  * Columns go by name: one that the piece lacks is zero, an int32 becomes an int64 where the table
  * has that now. So may a key column. Everything else is refused.
@@ -18,11 +18,20 @@
 
 struct reader {
     const uint8_t *at, *end;
+    int packed; /* version 2 */
 };
 
 struct slots {
-    const uint8_t *slots;
-    uint32_t n[3]; /* removed, new, changed */
+    uint32_t *slots; /* mem_alloc'ed */
+    uint32_t n[3];   /* removed, new, changed */
+};
+
+/* Integers as they lie in the piece. */
+struct integers {
+    const uint8_t *bytes;
+    uint32_t width; /* 0: all are `least` */
+    int widen;      /* version 1: of 4 bytes with their sign */
+    int64_t least;
 };
 
 /* Values of one column; read once, in order. */
@@ -30,7 +39,7 @@ struct values {
     uint32_t type, width; /* in the piece */
     int32_t column;       /* of the table */
     const uint8_t *nulls; /* or NULL */
-    const uint8_t *fixed; /* of text: lengths */
+    struct integers fixed; /* of text: lengths */
     const uint8_t *text;
 };
 
@@ -38,7 +47,7 @@ struct piece {
     struct slots keys, rows;
     uint32_t n_keys, n_columns;
     struct values *values; /* keys, then columns */
-    const uint8_t *row_slots, *row_orders;
+    struct integers row_slots, row_orders;
 };
 
 static int32_t damaged(struct weir_error *error, const char *what)
@@ -66,17 +75,97 @@ static uint32_t u32_at(const uint8_t *p, uint64_t i)
     return (uint32_t)load_u32(p + 4 * i);
 }
 
+static int64_t integer(const struct integers *x, uint64_t i)
+{
+    int64_t value;
+    switch (x->width) {
+    case 0: return x->least;
+    case 1: return (int64_t)((uint64_t)x->least + x->bytes[i]);
+    case 2: return (int64_t)((uint64_t)x->least + (x->bytes[2 * i] | (uint32_t)x->bytes[2 * i + 1] << 8));
+    case 4:
+        if (x->widen) return (int32_t)u32_at(x->bytes, i);
+        return (int64_t)((uint64_t)x->least + u32_at(x->bytes, i));
+    default: memcpy(&value, x->bytes + 8 * i, 8); return value;
+    }
+}
+
+static int take_least(struct reader *r, uint32_t n, int64_t *least)
+{
+    const uint8_t *bytes = take(r, n);
+    uint64_t value = 0;
+    if (!bytes) return 0;
+    memcpy(&value, bytes, n);
+    if (n && n < 8 && bytes[n - 1] & 0x80) value |= ~0ull << (8 * n);
+    *least = (int64_t)value;
+    return 1;
+}
+
+/* n integers, which have `width` bytes in version 1. */
+static int take_integers(struct reader *r, uint32_t width, int widen, uint32_t n, struct integers *x)
+{
+    const uint8_t *head;
+    memset(x, 0, sizeof *x);
+    x->width = width;
+    x->widen = widen;
+    if (r->packed && n) {
+        if (!(head = take(r, 1))) return 0;
+        x->width = *head & 15;
+        x->widen = 0;
+        if (x->width > 8 || (x->width & (x->width - 1)) || *head >> 4 > (x->width < 8 ? 8 : 0) ||
+            !take_least(r, *head >> 4, &x->least))
+            return 0;
+    }
+    return (x->bytes = take(r, (uint64_t)n * x->width)) != NULL;
+}
+
+static int take_bits(struct reader *r, uint32_t n, uint32_t *slots)
+{
+    uint32_t first, bytes, found = 0, i;
+    const uint8_t *bits;
+    if (!take_u32(r, &first) || !take_u32(r, &bytes) || first > SLAB_MAX || bytes > SLAB_MAX / 8 ||
+        !(bits = take(r, bytes)) || !bytes || !(bits[0] & 1) || !bits[bytes - 1])
+        return 0;
+    for (i = 0; i < bytes; i++) {
+        uint32_t byte;
+        for (byte = bits[i]; byte && found < n; byte &= byte - 1)
+            slots[found++] = first + 8 * i + (uint32_t)__builtin_ctz(byte);
+        if (byte) return 0;
+    }
+    return found == n;
+}
+
+static int take_list(struct reader *r, uint32_t n, uint32_t *slots)
+{
+    struct integers x;
+    const uint8_t *form;
+    uint32_t i;
+    if (n == 0) return 1;
+    form = r->packed ? take(r, 1) : NULL;
+    if (r->packed && !form) return 0;
+    if (form && *form == 1) return take_bits(r, n, slots);
+    if ((form && *form) || !take_integers(r, 4, 0, n, &x)) return 0;
+    for (i = 0; i < n; i++) {
+        const int64_t slot = integer(&x, i);
+        if (slot < 0 || slot >= SLAB_MAX) return 0;
+        slots[i] = (uint32_t)slot;
+    }
+    return 1;
+}
+
+/* The list of slots; a bit each is the least that they take. */
 static int take_slots(struct reader *r, struct slots *s)
 {
-    uint32_t bound;
     uint64_t all, above = 0, i;
+    uint32_t bound, class, *list;
     if (!take_u32(r, &s->n[SLOTS_REMOVED]) || !take_u32(r, &s->n[SLOTS_NEW]) ||
         !take_u32(r, &s->n[SLOTS_CHANGED]) || !take_u32(r, &bound))
         return 0;
     all = (uint64_t)s->n[SLOTS_REMOVED] + s->n[SLOTS_NEW] + s->n[SLOTS_CHANGED];
-    if (!(s->slots = take(r, 4 * all))) return 0;
+    if (all > 8 * (uint64_t)(r->end - r->at) || !(list = s->slots = mem_alloc(4 * all + 1))) return 0;
+    for (class = SLOTS_REMOVED; class <= SLOTS_CHANGED; list += s->n[class++])
+        if (!take_list(r, s->n[class], list)) return 0;
     for (i = 0; i < all; i++)
-        if (u32_at(s->slots, i) >= above) above = u32_at(s->slots, i) + 1ull;
+        if (s->slots[i] >= above) above = s->slots[i] + 1ull;
     return above == bound && bound <= SLAB_MAX;
 }
 
@@ -86,13 +175,13 @@ static uint32_t slot_of(const struct slots *s, uint32_t class, uint32_t i)
     uint64_t at = i;
     if (class > SLOTS_REMOVED) at += s->n[SLOTS_REMOVED];
     if (class > SLOTS_NEW) at += s->n[SLOTS_NEW];
-    return u32_at(s->slots, at);
+    return s->slots[at];
 }
 
 /* The i-th of the slots that have values: the new, then the changed. */
 static uint32_t value_slot(const struct slots *s, uint32_t i)
 {
-    return u32_at(s->slots, (uint64_t)s->n[SLOTS_REMOVED] + i);
+    return s->slots[(uint64_t)s->n[SLOTS_REMOVED] + i];
 }
 
 static int text_valid(const struct values *v, uint32_t n, const uint8_t *text)
@@ -100,8 +189,9 @@ static int text_valid(const struct values *v, uint32_t n, const uint8_t *text)
     uint32_t i;
     if (v->type != WEIR_TYPE_UTF8) return 1;
     for (i = 0; i < n; i++) {
-        if (!utf8_valid(text, u32_at(v->fixed, i))) return 0;
-        text += u32_at(v->fixed, i);
+        const uint64_t length = (uint64_t)integer(&v->fixed, i);
+        if (!utf8_valid(text, length)) return 0;
+        text += length;
     }
     return 1;
 }
@@ -110,11 +200,12 @@ static int take_values(struct reader *r, struct values *v, uint32_t n)
 {
     uint64_t bytes = 0;
     uint32_t i;
-    if (v->width != CELL_BYTES) return (v->fixed = take(r, (uint64_t)n * v->width)) != NULL;
-    if (!(v->fixed = take(r, 4ull * n))) return 0;
+    if (v->width != CELL_BYTES) return take_integers(r, v->width, 1, n, &v->fixed);
+    if (!take_integers(r, 4, 0, n, &v->fixed)) return 0;
     for (i = 0; i < n; i++) {
-        if (u32_at(v->fixed, i) > INT32_MAX) return 0;
-        bytes += u32_at(v->fixed, i);
+        const int64_t length = integer(&v->fixed, i);
+        if (length < 0 || length > INT32_MAX) return 0;
+        bytes += (uint64_t)length;
     }
     v->text = take(r, bytes);
     return v->text && text_valid(v, n, v->text);
@@ -175,7 +266,8 @@ static int32_t parse_head(struct reader *r, const struct shape *s, int base, str
     const uint8_t *head = take(r, PIECE_HEAD);
     uint64_t bytes;
     if (!head) return damaged(error, "it ends within the head");
-    if (head[0] != PIECE_VERSION)
+    r->packed = head[0] == PIECE_VERSION;
+    if (head[0] != PIECE_VERSION && head[0] != 1)
         return weir_fail(error, WEIR_DATA, "state of version %u, this weir reads %u", head[0],
                          PIECE_VERSION);
     if (head[1] != s->kind)
@@ -196,7 +288,7 @@ static int32_t parse_head(struct reader *r, const struct shape *s, int base, str
 static int32_t piece_parse(struct weir_bytes bytes, const struct shape *s, int base,
                            struct piece *p, struct weir_error *error)
 {
-    struct reader r = { bytes.data, bytes.data + bytes.length };
+    struct reader r = { bytes.data, bytes.data + bytes.length, 0 };
     const int rows = s->kind == WEIR_ROWS;
     const struct slots *of_columns = rows ? &p->rows : &p->keys;
     int32_t rc = parse_head(&r, s, base, p, error);
@@ -207,8 +299,9 @@ static int32_t piece_parse(struct weir_bytes bytes, const struct shape *s, int b
     for (i = 0; i < p->n_keys; i++)
         if (!take_key(&r, &p->values[i], p->keys.n[SLOTS_NEW])) return damaged(error, "keys");
     if (rows) {
-        if (!take_slots(&r, &p->rows) || !(p->row_slots = take(&r, 4ull * p->rows.n[SLOTS_NEW])) ||
-            !(p->row_orders = take(&r, 8ull * p->rows.n[SLOTS_NEW])))
+        if (!take_slots(&r, &p->rows) ||
+            !take_integers(&r, 4, 0, p->rows.n[SLOTS_NEW], &p->row_slots) ||
+            !take_integers(&r, 8, 0, p->rows.n[SLOTS_NEW], &p->row_orders))
             return damaged(error, "it ends within the rows");
     }
     for (i = 0; i < p->n_columns; i++)
@@ -224,19 +317,11 @@ static int32_t piece_parse(struct weir_bytes bytes, const struct shape *s, int b
 
 /* ---- applying ---- */
 
-static int64_t int_value(const struct values *v, uint32_t i)
-{
-    int64_t value;
-    if (v->width == 4) return (int32_t)u32_at(v->fixed, i);
-    memcpy(&value, v->fixed + 8ull * i, 8);
-    return value;
-}
-
 static struct weir_bytes text_value(struct values *v, uint32_t i)
 {
     struct weir_bytes b;
     b.data = v->text;
-    b.length = u32_at(v->fixed, i);
+    b.length = (uint64_t)integer(&v->fixed, i);
     v->text += b.length;
     return b;
 }
@@ -244,10 +329,10 @@ static struct weir_bytes text_value(struct values *v, uint32_t i)
 /* Writes fixed value i where the table has it, in the table's width. */
 static void put_fixed(const struct values *v, uint32_t i, uint32_t width, uint8_t *to)
 {
-    const int64_t value = width == 1 ? v->fixed[i] != 0 : int_value(v, i);
+    const int64_t value = integer(&v->fixed, i);
     if (width == 8) memcpy(to, &value, 8);
     else if (width == 4) memcpy(to, &value, 4); /* the low half */
-    else *to = (uint8_t)value;
+    else *to = value != 0;
 }
 
 static void key_image(const struct shape *s, struct piece *p, uint32_t i, uint8_t *image)
@@ -257,16 +342,18 @@ static void key_image(const struct shape *s, struct piece *p, uint32_t i, uint8_
     for (k = 0; k < s->n_keys; k++) {
         struct values *v = &p->values[k];
         const struct shape_column *key = &s->keys[k];
-        uint8_t *to = image + key->at;
+        uint8_t *to = image + s->head + key->at;
         struct weir_bytes b = { NULL, 0 };
         double number;
+        int64_t bits;
         if (key->width == CELL_BYTES) b = text_value(v, i);
         if (v->nulls && (v->nulls[i / 8] >> (i & 7) & 1)) {
             image[KEY_NULLS + k / 8] |= (uint8_t)(1u << (k & 7));
         } else if (key->width == CELL_BYTES) {
             *(struct cell *)(void *)to = cell_of(b.data, b.length);
         } else if (key->type == WEIR_TYPE_FLOAT64) {
-            memcpy(&number, v->fixed + 8ull * i, 8);
+            bits = integer(&v->fixed, i);
+            memcpy(&number, &bits, 8);
             *(uint64_t *)(void *)to = hash_float_bits(number);
         } else {
             put_fixed(v, i, key->width, to);
@@ -352,9 +439,8 @@ static int32_t apply_new_rows(struct table *t, const struct piece *p, int base,
     uint32_t i, last = WEIR_NO_ROW, last_slot = WEIR_NO_SLOT;
     int32_t rc;
     for (i = 0; i < p->rows.n[SLOTS_NEW]; i++) {
-        const uint32_t row = slot_of(&p->rows, SLOTS_NEW, i), slot = u32_at(p->row_slots, i);
-        int64_t order;
-        memcpy(&order, p->row_orders + 8ull * i, 8);
+        const uint32_t row = slot_of(&p->rows, SLOTS_NEW, i), slot = (uint32_t)integer(&p->row_slots, i);
+        const int64_t order = integer(&p->row_orders, i);
         if (!slab_is_live(&t->keys, slot)) return damaged(error, "a row without a key");
         if (base && last_slot == slot && rows_order(t, last) > order)
             return damaged(error, "rows of a base are not in order");
@@ -435,5 +521,7 @@ int32_t piece_read(struct table *t, struct weir_bytes bytes, int base, struct we
     rc = piece_parse(bytes, t->shape, base, &piece, error);
     if (!rc) rc = piece_apply(t, &piece, base, error);
     mem_free(piece.values);
+    mem_free(piece.keys.slots);
+    mem_free(piece.rows.slots);
     return rc;
 }

@@ -69,11 +69,9 @@ int32_t rows_append(struct table *t, const uint32_t *slots, const int64_t *order
         if (!slab_is_live(&t->keys, slots[i]))
             return weir_fail(error, WEIR_FATAL, "row_append to slot %u, which has no key",
                              slots[i]);
-        if (slab_room(&t->rows, &t->memory) || slab_marks(&t->rows, &t->memory, 1))
+        if (slab_room(&t->rows, &t->memory))
             return weir_fail(error, WEIR_FATAL, "out of memory");
         rows[i] = slab_take(&t->rows);
-        row_at(t, rows[i])[RECORD_FLAGS] |= RECORD_NEW;
-        slab_mark(&t->rows, rows[i], row_at(t, rows[i]));
         timer_blank(t, rows[i]);
         rows_link(t, rows[i], slots[i], order[i]);
     }
@@ -103,15 +101,13 @@ uint32_t rows_slot(const struct table *t, uint32_t row)
 int32_t rows_touch(struct table *t, const uint32_t *rows, uint32_t n)
 {
     uint32_t i;
-    if (slab_marks(&t->rows, &t->memory, n)) return WEIR_FATAL;
     for (i = 0; i < n; i++) {
         if (rows[i] >= t->rows.count) return WEIR_FATAL;
-        if (slab_is_live(&t->rows, rows[i])) slab_mark(&t->rows, rows[i], row_at(t, rows[i]));
+        if (slab_is_live(&t->rows, rows[i])) slab_mark(&t->rows, rows[i]);
     }
     return WEIR_OK;
 }
 
-/* After slab_marks. */
 static void drop_row(struct table *t, uint32_t row)
 {
     rows_unlink(t, row);
@@ -129,8 +125,6 @@ static void drop_key_if_empty(struct table *t, uint32_t slot)
 int32_t rows_remove(struct table *t, const uint32_t *rows, uint32_t n)
 {
     uint32_t i;
-    if (slab_marks(&t->rows, &t->memory, n) || slab_marks(&t->keys, &t->memory, n))
-        return WEIR_FATAL;
     for (i = 0; i < n; i++) {
         if (rows[i] >= t->rows.count) return WEIR_FATAL;
         if (!slab_is_live(&t->rows, rows[i])) continue;
@@ -143,10 +137,7 @@ int32_t rows_remove(struct table *t, const uint32_t *rows, uint32_t n)
 int32_t rows_remove_all(struct table *t, uint32_t slot)
 {
     uint32_t row;
-    while ((row = *next_link(t, slot, WEIR_NO_ROW)) != WEIR_NO_ROW) {
-        if (slab_marks(&t->rows, &t->memory, 1)) return WEIR_FATAL;
-        drop_row(t, row);
-    }
+    while ((row = *next_link(t, slot, WEIR_NO_ROW)) != WEIR_NO_ROW) drop_row(t, row);
     return WEIR_OK;
 }
 
@@ -155,9 +146,7 @@ int64_t rows_remove_before(struct table *t, uint32_t slot, int64_t before)
     int64_t n = 0;
     uint32_t row;
     if (!slab_is_live(&t->keys, slot)) return 0;
-    if (slab_marks(&t->keys, &t->memory, 1)) return -WEIR_FATAL;
     while ((row = *next_link(t, slot, WEIR_NO_ROW)) != WEIR_NO_ROW && order_of(t, row) < before) {
-        if (slab_marks(&t->rows, &t->memory, 1)) return -WEIR_FATAL;
         drop_row(t, row);
         n++;
     }

@@ -33,33 +33,38 @@ static uint32_t place(struct shape_column *columns, uint32_t n, uint32_t at)
     return at;
 }
 
-static int has_wide(const struct shape_column *columns, uint32_t n)
+static uint32_t widest(const struct shape_column *columns, uint32_t n)
 {
-    uint32_t i;
+    uint32_t i, most = 1;
     for (i = 0; i < n; i++)
-        if (columns[i].width >= 8) return 1;
-    return 0;
+        if (columns[i].width > most) most = columns[i].width;
+    return most > 8 ? 8 : most;
 }
 
 static void layout(struct shape *s)
 {
-    const uint32_t nulls = KEY_NULLS + (s->n_keys + 7) / 8;
-    const int wide_keys = has_wide(s->keys, s->n_keys);
-    const int wide = has_wide(s->columns, s->n_columns);
-    uint32_t end = place(s->keys, s->n_keys, nulls < KEY_AT ? KEY_AT : align_up(nulls, 8));
-    s->key_end = end;
-    s->image = align_up(end, 8);
-    if (s->kind == WEIR_ROWS) {
-        s->links_at = align_up(end, 4);
-        s->key_stride = align_up(s->links_at + 8, wide_keys ? 8 : 4);
-        s->row_stride = align_up(place(s->columns, s->n_columns, ROW_HEAD), 8);
-    } else {
-        end = place(s->columns, s->n_columns, end);
-        s->key_stride = align_up(end, wide_keys || wide ? 8 : 4);
-    }
+    const uint32_t key_align = widest(s->keys, s->n_keys);
+    const uint32_t align = widest(s->columns, s->n_columns);
+    uint32_t end = (s->n_keys + 7) / 8;
     s->key_kind = KEY_MIXED;
     if (s->n_keys == 1 && s->keys[0].width == 8) s->key_kind = KEY_WORD;
     if (s->n_keys == 1 && s->keys[0].width == CELL_BYTES) s->key_kind = KEY_CELL;
+    if (s->key_kind != KEY_MIXED) {
+        s->head = KEY_AT;
+        end = 0;
+    }
+    end = place(s->keys, s->n_keys, align_up(end, key_align));
+    s->key_end = end;
+    s->image = align_up(s->head + end, 8);
+    if (s->kind == WEIR_ROWS) {
+        s->links_at = align_up(end, 4);
+        s->key_stride = align_up(s->links_at + 8, key_align > 4 ? key_align : 4);
+        s->row_stride = align_up(place(s->columns, s->n_columns, ROW_HEAD), 8);
+    } else {
+        end = place(s->columns, s->n_columns, end);
+        s->key_stride = align_up(end, key_align > align ? key_align : align);
+    }
+    if (s->key_stride == 0) s->key_stride = 1; /* neither key nor column */
 }
 
 static int32_t add_keys(const struct weir_table_spec *spec, struct shape *s,
@@ -190,15 +195,15 @@ int32_t shape_column_of(const struct shape *shape, const char *name, uint64_t n)
 }
 
 /* One key column of n rows into their images, where it has nulls or is text. */
-static void image_any(const struct shape_column *k, uint32_t number, uint32_t stride,
-                      const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
-                      uint8_t *images)
+static void image_any(const struct shape *s, uint32_t number, const struct ArrowArray *a,
+                      const uint32_t *selection, uint32_t n, uint8_t *images)
 {
+    const struct shape_column *k = &s->keys[number];
     const int nulls = a->buffers[0] != NULL;
     uint32_t i;
     for (i = 0; i < n; i++) {
         const uint32_t row = selection ? selection[i] : i;
-        uint8_t *image = images + (uint64_t)i * stride, *to = image + k->at;
+        uint8_t *image = images + (uint64_t)i * s->image, *to = image + s->head + k->at;
         if (nulls && weir_is_null(a, row)) {
             image[KEY_NULLS + number / 8] |= (uint8_t)(1u << (number & 7));
         } else if (k->width == CELL_BYTES) {
@@ -216,14 +221,15 @@ static void image_any(const struct shape_column *k, uint32_t number, uint32_t st
     }
 }
 
-static void image_column(const struct shape_column *k, uint32_t number, uint32_t stride,
-                         const struct ArrowArray *a, const uint32_t *selection, uint32_t n,
-                         uint8_t *images)
+static void image_column(const struct shape *s, uint32_t number, const struct ArrowArray *a,
+                         const uint32_t *selection, uint32_t n, uint8_t *images)
 {
-    uint8_t *to = images + k->at;
+    const struct shape_column *k = &s->keys[number];
+    const uint32_t stride = s->image;
+    uint8_t *to = images + s->head + k->at;
     uint32_t i;
     if (a->buffers[0] || k->type == WEIR_TYPE_FLOAT64 || (k->width != 8 && k->width != 4)) {
-        image_any(k, number, stride, a, selection, n, images);
+        image_any(s, number, a, selection, n, images);
     } else if (k->width == 8) {
         const uint64_t *values = a->buffers[1];
         for (i = 0; i < n; i++, to += stride)
@@ -283,7 +289,7 @@ void shape_images(const struct shape *s, const struct ArrowArray *const *keys,
     }
     memset(images, 0, (uint64_t)n * s->image);
     for (k = 0; k < s->n_keys; k++)
-        image_column(&s->keys[k], k, s->image, keys[k], selection, n, images);
+        image_column(s, k, keys[k], selection, n, images);
 }
 
 uint64_t shape_hash(const struct shape *s, uint64_t seed, const uint8_t *image)
@@ -291,7 +297,7 @@ uint64_t shape_hash(const struct shape *s, uint64_t seed, const uint8_t *image)
     uint64_t h = 0;
     uint32_t k;
     for (k = 0; k < s->n_keys; k++) {
-        const uint8_t *at = image + s->keys[k].at;
+        const uint8_t *at = image + s->head + s->keys[k].at;
         if (image[KEY_NULLS + k / 8] >> (k & 7) & 1) {
             h = hash_null(seed, k, h);
         } else if (s->keys[k].width == CELL_BYTES) {
@@ -315,6 +321,6 @@ uint64_t shape_outside(const struct shape *s, const uint8_t *image)
     if (!s->key_cells) return 0;
     for (k = 0; k < s->n_keys; k++)
         if (s->keys[k].width == CELL_BYTES)
-            bytes += cell_outside((const struct cell *)(const void *)(image + s->keys[k].at));
+            bytes += cell_outside((const struct cell *)(const void *)(image + s->head + s->keys[k].at));
     return bytes;
 }

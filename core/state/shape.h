@@ -1,18 +1,20 @@
 /*
  * shape.h - the declaration of a table, and where things lie in its records.
  *
- *     key record:  u32 epoch | u8 flags | u8 nulls[(keys + 7) / 8] | pad | keys | columns
+ *     key record:  u8 nulls[(keys + 7) / 8] | pad | keys | columns
+ *     of one key column of 8 bytes or text:  key | columns
  *     of a rows table, behind the keys instead of columns:  u32 first | u32 last
- *     row record:  u32 epoch | u8 flags | pad | i64 order | u32 slot, next, prev | columns
+ *     row record:  i64 order | u32 slot, next, prev | columns
  *
  * Keys and columns each lie widest first, so only the last may need padding; a column's number is
  * that of the declaration all the same. Fixed values have their natural width (bool: a byte), text
- * is a cell. A null key has its bit in `nulls` and zeros as value.
+ * is a cell. A null key has its bit in `nulls` and zeros as value. A table of one key column has at most one null key, so
+ * for the two common kinds the table knows its slot instead (table.h).
  *
- * The *image* of a key is what its record begins with, with byte 0-4 unused and long text by
- * address. Images are made of arrays column by column for a block of rows, and then compared with
- * records and copied into them. Floats in keys are canonical (hash.h), so equality of keys is
- * equality of bytes.
+ * The *image* of a key is what its record begins with, long text by address, behind `nulls` in any case: of the two
+ * common kinds the image is `head` bytes longer in front. Images are made of arrays column by
+ * column for a block of rows, and then compared with records and copied into them. Floats in keys
+ * are canonical (hash.h), so equality of keys is equality of bytes.
  */
 #ifndef WEIR_CORE_SHAPE_H
 #define WEIR_CORE_SHAPE_H
@@ -25,25 +27,25 @@
 #define SHAPE_COLUMNS_MAX 4096u
 #define SHAPE_NAME_MAX 255u
 
-#define KEY_AT 8u /* of the first key if no more than 24 */
-#define KEY_NULLS 5u
+#define KEY_AT 8u /* of the key in the image of one key column of 8 bytes or text */
+#define KEY_NULLS 0u
 
 /* How keys are compared. */
 #define KEY_WORD 1u  /* one fixed column of 8 bytes */
 #define KEY_CELL 2u  /* one text column */
 #define KEY_MIXED 3u /* any, none too */
 
-#define ROW_ORDER 8u
-#define ROW_SLOT 16u
-#define ROW_NEXT 20u
-#define ROW_PREV 24u
-#define ROW_HEAD 28u
+#define ROW_ORDER 0u
+#define ROW_SLOT 8u
+#define ROW_NEXT 12u
+#define ROW_PREV 16u
+#define ROW_HEAD 20u
 
 struct shape_column {
     char *name;
     uint32_t type;
     uint32_t flags;
-    uint32_t at; /* offset within the record */
+    uint32_t at; /* offset within the record; of a key within its image `head` more */
     uint32_t width;
 };
 
@@ -54,8 +56,9 @@ struct shape {
     struct shape_column *keys, *columns;
     uint32_t *key_types; /* by number, as hash_rows wants them */
     uint32_t key_kind;
-    uint32_t key_end;     /* behind the last key: bytes of an image */
-    uint32_t image;       /* distance of images: key_end rounded up to 8 */
+    uint32_t head;        /* bytes of an image that the record lacks */
+    uint32_t key_end;     /* behind the last key in the record */
+    uint32_t image;       /* distance of images: their bytes rounded up to 8 */
     uint32_t links_at;    /* of a rows table */
     uint32_t key_stride, row_stride;
     uint32_t key_cells, cells; /* is there text among keys; columns */

@@ -187,7 +187,7 @@ uint32_t store_tables(const struct store_operator *op) { return op->n_tables; }
 static int mostly_changed(const struct table *t)
 {
     const uint64_t slots = (uint64_t)t->keys.n_live + t->rows.n_live;
-    return ((uint64_t)t->keys.n_changed + t->rows.n_changed) * 2 > slots;
+    return (slab_count_changes(&t->keys) + slab_count_changes(&t->rows)) * 2 > slots;
 }
 
 int32_t store_capture(struct store_operator *op, uint32_t table, uint32_t group, int base,

@@ -17,7 +17,6 @@ void table_init(struct table *t, const struct shape *shape, uint64_t seed, atomi
     t->shape = shape;
     t->seed = seed;
     t->memory.total = total;
-    t->index.quarters = 3;
     slab_init(&t->keys, shape->key_stride);
     slab_init(&t->rows, shape->row_stride);
 }
@@ -30,6 +29,9 @@ void table_fini(struct table *t)
     slab_fini(&t->keys, &t->memory);
     slab_fini(&t->rows, &t->memory);
     memory_resize(&t->memory, t->arena.data, t->arena.capacity, 0);
+    memory_resize(&t->memory, t->null_keys, t->null_words * 8ull, 0);
+    t->null_keys = NULL;
+    t->null_words = 0;
     memset(&t->arena, 0, sizeof t->arena);
 }
 
@@ -42,34 +44,41 @@ void table_reset(struct table *t)
 int32_t table_touch(struct table *t, const uint32_t *slots, uint32_t n)
 {
     uint32_t i;
-    if (slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
     for (i = 0; i < n; i++) {
         if (slots[i] >= t->keys.count) return WEIR_FATAL;
         if (t->shape->kind == WEIR_TABLE && slab_is_live(&t->keys, slots[i]))
-            slab_mark(&t->keys, slots[i], slab_record(&t->keys, slots[i]));
+            slab_mark(&t->keys, slots[i]);
     }
     return WEIR_OK;
+}
+
+void table_image(const struct table *t, uint32_t slot, uint8_t *image)
+{
+    const struct shape *s = t->shape;
+    uint32_t k;
+    if (s->head) {
+        memset(image, 0, s->head);
+        image[KEY_NULLS] = (uint8_t)table_key_is_null(t, slot, 0);
+    }
+    memcpy(image + s->head, slab_record(&t->keys, slot), s->key_end);
+    for (k = 0; s->key_cells && k < s->n_keys; k++) {
+        struct cell *cell = cell_at(image, s->head + s->keys[k].at);
+        if (s->keys[k].width != CELL_BYTES || !cell_is_long(cell)) continue;
+        cell->high = CELL_LONG |
+                     (uint64_t)(uintptr_t)(t->arena.data + (cell->high & CELL_PLACE));
+    }
 }
 
 void table_drop_key(struct table *t, uint32_t slot)
 {
     _Alignas(8) uint8_t image[SHAPE_KEYS_MAX * (CELL_BYTES + 1) + 16];
-    const struct shape *s = t->shape;
-    uint32_t k;
-    memcpy(image, slab_record(&t->keys, slot), s->key_end);
-    for (k = 0; s->key_cells && k < s->n_keys; k++) {
-        struct cell *cell = cell_at(image, s->keys[k].at);
-        if (s->keys[k].width != CELL_BYTES || !cell_is_long(cell)) continue;
-        cell->high = CELL_LONG |
-                     (uint64_t)(uintptr_t)(t->arena.data + (cell->high & CELL_PLACE));
-    }
-    index_remove(&t->index, (uint32_t)shape_hash(s, t->seed, image), slot);
+    table_image(t, slot, image);
+    index_remove(&t->index, (uint32_t)shape_hash(t->shape, t->seed, image), slot);
 }
 
 int32_t table_remove(struct table *t, const uint32_t *slots, uint32_t n)
 {
     uint32_t i;
-    if (slab_marks(&t->keys, &t->memory, n)) return WEIR_FATAL;
     for (i = 0; i < n; i++) {
         if (slots[i] >= t->keys.count) return WEIR_FATAL;
         if (!slab_is_live(&t->keys, slots[i])) continue;
@@ -141,7 +150,6 @@ int32_t table_put(struct table *t, uint32_t column, uint32_t slot, struct weir_b
     int32_t rc = WEIR_OK;
     if (!cell || bytes.length > INT32_MAX) return WEIR_FATAL;
     slab = table_records(t);
-    if (!t->batch_only && slab_marks(slab, &t->memory, 1)) return WEIR_FATAL;
     next = cell_of(bytes.data, bytes.length);
     if (bytes.length > CELL_SHORT) rc = arena_room(t, bytes.length, &old);
     if (!rc) {
@@ -149,8 +157,7 @@ int32_t table_put(struct table *t, uint32_t column, uint32_t slot, struct weir_b
         arena_release(t, cell);
         cell_settle(&next, &t->arena);
         *cell = next;
-        if (!t->batch_only && slab_is_live(slab, slot))
-            slab_mark(slab, slot, slab_record(slab, slot));
+        if (!t->batch_only && slab_is_live(slab, slot)) slab_mark(slab, slot);
     }
     mem_free(old);
     return rc;
@@ -158,19 +165,17 @@ int32_t table_put(struct table *t, uint32_t column, uint32_t slot, struct weir_b
 
 int table_changed(const struct table *t)
 {
-    return t->keys.n_changed > 0 || t->rows.n_changed > 0;
+    return t->keys.dirty || t->rows.dirty;
 }
 
 static void release_gone(struct table *t, const struct slab *slab,
                          const struct shape_column *columns, uint32_t n)
 {
-    uint32_t i, c;
-    for (i = 0; i < slab->n_changed; i++) {
-        uint8_t *record = slab_record(slab, slab->changed[i]);
-        if (!slab_is_gone(slab, slab->changed[i])) continue;
+    uint32_t slot, c;
+    for (slot = slab_next_gone(slab, 0); slot != WEIR_NO_SLOT; slot = slab_next_gone(slab, slot + 1))
         for (c = 0; c < n; c++)
-            if (columns[c].width == CELL_BYTES) arena_release(t, cell_at(record, columns[c].at));
-    }
+            if (columns[c].width == CELL_BYTES)
+                arena_release(t, cell_at(slab_record(slab, slot), columns[c].at));
 }
 
 void table_captured(struct table *t)

@@ -23,6 +23,9 @@ struct table {
     struct memory memory;
     struct index index;
     struct slab keys, rows;
+    uint64_t *null_keys; /* bits of slots, of a key of one column (shape.head): more than one only while some
+                            are gone; NULL: there was none yet */
+    uint32_t null_words;
     struct arena arena;
     struct timers *timers; /* one per timer column, NULL until one is set */
 };
@@ -40,6 +43,14 @@ static inline struct slab *table_records(struct table *table)
 static inline struct cell *cell_at(uint8_t *record, uint32_t at)
 {
     return (struct cell *)(void *)(record + at);
+}
+
+/* The image of a slot's key, long text by address; and whether column k of it is null. */
+void table_image(const struct table *table, uint32_t slot, uint8_t *image);
+static inline int table_key_is_null(const struct table *t, uint32_t slot, uint32_t k)
+{
+    if (!t->shape->head) return slab_record(&t->keys, slot)[KEY_NULLS + k / 8] >> (k & 7) & 1;
+    return slot >> 6 < t->null_words && (t->null_keys[slot >> 6] >> (slot & 63) & 1);
 }
 
 /* lookup.c */

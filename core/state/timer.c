@@ -90,7 +90,7 @@ int32_t timer_set(struct table *t, uint32_t column, uint32_t slot, int64_t time)
         slot >= slab->count)
         return WEIR_FATAL;
     if (!slab_is_live(slab, slot)) return WEIR_OK;
-    if (timers_make(t) || slab_marks(slab, &t->memory, 1)) return WEIR_FATAL;
+    if (timers_make(t)) return WEIR_FATAL;
     x = timers_of(t, column);
     if (timers_grow(t, x, block)) return WEIR_FATAL;
     cell = time_at(t, column, slot);
@@ -101,7 +101,7 @@ int32_t timer_set(struct table *t, uint32_t column, uint32_t slot, int64_t time)
         x->stale[block] = 1;
     }
     *cell = time;
-    slab_mark(slab, slot, slab_record(slab, slot));
+    slab_mark(slab, slot);
     return WEIR_OK;
 }
 

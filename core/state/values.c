@@ -18,10 +18,9 @@ static uint8_t *record_of(const struct gather *g, uint32_t i)
     return slab_record(g->slab, g->slots ? g->slots[i] : g->from + i);
 }
 
-static int is_null(const struct gather *g, const uint8_t *record)
+static int is_null(const struct gather *g, uint32_t i)
 {
-    const uint32_t k = g->null - 1;
-    return g->null && (record[KEY_NULLS + k / 8] >> (k & 7) & 1);
+    return g->null && table_key_is_null(g->table, g->slots ? g->slots[i] : g->from + i, g->null - 1);
 }
 
 static void fill_text(const struct gather *g, struct ArrowArray *out)
@@ -58,7 +57,7 @@ static void fill_nulls(const struct gather *g, struct ArrowArray *out)
     uint8_t *valid = (uint8_t *)(uintptr_t)out->buffers[0];
     uint32_t i;
     for (i = 0; i < g->n; i++) {
-        if (!is_null(g, record_of(g, i))) continue;
+        if (!is_null(g, i)) continue;
         valid[i / 8] &= (uint8_t)~(1u << (i & 7));
         out->null_count++;
     }
@@ -75,7 +74,7 @@ static int32_t gather(const struct gather *g, struct ArrowArray *out, struct wei
         if (slot >= g->slab->count)
             return weir_fail(error, WEIR_FATAL, "slot %u of a table of %u", (uint32_t)slot,
                              g->slab->count);
-        if (is_null(g, record_of(g, i))) nulls = 1;
+        if (is_null(g, i)) nulls = 1;
         if (g->column->width == CELL_BYTES)
             bytes += cell_length(cell_at(record_of(g, i), g->column->at));
     }
