@@ -300,7 +300,8 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
     enum { TASKS = 8 };
     struct capture_task *tasks = calloc(TASKS, sizeof *tasks);
     uint32_t left = TASKS;
-    int32_t result = WEIR_OK;
+    uint64_t bytes = 0;
+    int32_t result;
     if (!tasks) return weir_fail(error, WEIR_FATAL, "out of memory");
     for (uint32_t i = 0; i < TASKS; i++) {
         tasks[i] = (struct capture_task){ .run = run, .left = &left,
@@ -311,6 +312,8 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
         sys_submit(run->sys, run->workers, &tasks[i].task);
     }
     while (left) sys_wait(run->sys, INT64_MAX);
+    for (uint32_t i = 0; i < TASKS; i++) bytes += tasks[i].pieces.bytes.length;
+    result = buffer_grow(&pieces->bytes, 2 * bytes); /* the bases, too */
     for (uint32_t i = 0; i < TASKS; i++) {
         if (result == WEIR_OK && tasks[i].result != WEIR_OK) {
             *error = tasks[i].error;
@@ -445,6 +448,16 @@ static int32_t write_outputs(struct run *run, struct weir_error *error)
     return result;
 }
 
+static int32_t extent_work(struct log_work *work, struct weir_error *error)
+{
+    struct state_work *s = (struct state_work *)(void *)work;
+    struct weir_bytes all = { s->pieces.bytes.data, s->pieces.bytes.length };
+    int32_t result = log_extent_write(work->run->checkpoint->log, EXTENT_STATE, all,
+                                      &s->state_extent, error);
+    s->wrote_state = result == WEIR_OK;
+    return result;
+}
+
 static int32_t state_work(struct log_work *work, struct weir_error *error)
 {
     struct state_work *s = (struct state_work *)(void *)work;
@@ -453,12 +466,6 @@ static int32_t state_work(struct log_work *work, struct weir_error *error)
     if (!work->appended) {
         result = write_outputs(work->run, error);
         if (result != WEIR_OK) return result;
-        if (s->pieces.bytes.length > INLINE_BYTES && !s->wrote_state) {
-            struct weir_bytes all = { s->pieces.bytes.data, s->pieces.bytes.length };
-            result = log_extent_write(cp->log, EXTENT_STATE, all, &s->state_extent, error);
-            if (result != WEIR_OK) return result;
-            s->wrote_state = 1;
-        }
         if (s->dead.length && !s->wrote_dead) {
             struct weir_bytes all = { s->dead.data, s->dead.length };
             result = log_extent_write(cp->log, EXTENT_DEAD, all, &s->dead_extent, error);
@@ -534,30 +541,58 @@ static uint32_t least_output(const struct run *run)
     return least;
 }
 
+void cp_drop_captured(struct checkpoint *cp)
+{
+    struct state_work *s = cp->captured;
+    cp->captured = NULL;
+    if (!s) return;
+    mem_free(s->pieces.bytes.data);
+    mem_free(s->dead.data);
+    free(s->pieces.items);
+    free(s);
+}
+
+int32_t checkpoint_capture(struct run *run, struct batch *batch)
+{
+    struct checkpoint *cp = run->checkpoint;
+    struct weir_error error = WEIR_ERROR_INIT;
+    if (!cp) return WEIR_OK;
+    struct state_work *s = cp->captured = calloc(1, sizeof *s);
+    int32_t result = s ? WEIR_OK : weir_fail(&error, WEIR_FATAL, "out of memory");
+    if (result == WEIR_OK)
+        result = batch->rows_in >= 4096 ? capture_parallel(run, &s->pieces, &error)
+                                        : capture_changes(run, &s->pieces, 0, RUN_GROUPS, &error);
+    if (result == WEIR_OK) result = capture_bases(run, &s->pieces, &error);
+    if (result != WEIR_OK) {
+        run_fail(run, "checkpoint", &error);
+        return result;
+    }
+    if (s->pieces.bytes.length <= INLINE_BYTES) return WEIR_OK;
+    s->work = (struct log_work){ .fn = extent_work, .batch = batch };
+    return log_run(run, &s->work);
+}
+
 int32_t checkpoint_state(struct run *run, struct batch *batch)
 {
     struct checkpoint *cp = run->checkpoint;
-    struct state_work s = { .work = { .fn = state_work, .batch = batch } };
     struct weir_error error = WEIR_ERROR_INIT;
     log_dead(run, batch);
     if (!cp) return forget_changes(run);
+    struct state_work *s = cp->captured;
+    s->work = (struct log_work){ .fn = state_work, .batch = batch };
     cp->with_map = cp->map_sequence == 0 || ++cp->since_map >= MAP_EVERY;
-    int32_t result = batch->rows_in >= 4096
-                         ? capture_parallel(run, &s.pieces, &error)
-                         : capture_changes(run, &s.pieces, 0, RUN_GROUPS, &error);
-    if (result == WEIR_OK) result = capture_bases(run, &s.pieces, &error);
-    if (result == WEIR_OK) result = dead_extent(batch, &s.dead, &error);
+    int32_t result = dead_extent(batch, &s->dead, &error);
     if (result != WEIR_OK) run_fail(run, "checkpoint", &error);
     if (result == WEIR_OK && !planted(PLANTED_RUN_MAP_STALE)) result = cp_take_moves(run, batch);
-    if (result == WEIR_OK) result = log_run(run, &s.work);
+    if (result == WEIR_OK) result = log_run(run, &s->work);
     if (result == WEIR_OK) {
         uint64_t sequence = log_last_sequence(cp->log);
-        for (uint32_t i = 0; i < s.pieces.n; i++)
-            cp_note_piece(cp, &s.pieces.items[i], sequence,
-                          s.wrote_state ? s.state_extent.file : UINT32_MAX);
+        for (uint32_t i = 0; i < s->pieces.n; i++)
+            cp_note_piece(cp, &s->pieces.items[i], sequence,
+                          s->wrote_state ? s->state_extent.file : UINT32_MAX);
         if (cp->with_map) cp->map_sequence = cp->plan_sequence, cp->since_map = 0;
         cp->output_file = least_output(run);
-        if (s.wrote_dead) cp_note_dead(cp, &s.dead_extent, batch->time_us);
+        if (s->wrote_dead) cp_note_dead(cp, &s->dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
         result = cp_note_batch(cp);
         if (result == WEIR_OK && (cp->with_map || log_bytes(cp->log) > cp->kept_bytes + RETAIN_BYTES)) {
@@ -565,9 +600,7 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
             cp->kept_bytes = log_bytes(cp->log);
         }
     }
-    mem_free(s.pieces.bytes.data);
-    mem_free(s.dead.data);
-    free(s.pieces.items);
+    cp_drop_captured(cp);
     return result;
 }
 

@@ -38,6 +38,9 @@ int32_t checkpoint_drop(struct run *run);
 /* Each makes its record durable (DONE: with the next sync). They wait inside; a full disk makes them wait until there
  * is room. Failures are left in run_fail. */
 int32_t checkpoint_plan(struct run *run, struct batch *batch);
+/* What STATE needs of the tables, taken while sinks write, whose rows are made by then; a large capture is in the
+ * log's files before they are done. Not durable, and nothing names it, before checkpoint_state. */
+int32_t checkpoint_capture(struct run *run, struct batch *batch);
 int32_t checkpoint_state(struct run *run, struct batch *batch);
 int32_t checkpoint_done(struct run *run, struct batch *batch);
 

@@ -93,6 +93,7 @@ struct checkpoint {
     uint64_t kept_bytes;    /* of all files, when the last ones went */
     int with_map;
     uint32_t output_file;   /* first file of the output spool that is needed; UINT32_MAX: none */
+    struct state_work *captured; /* by checkpoint_capture, until its STATE is written */
     struct cp_group *groups; uint32_t n_groups, cursor;
     uint64_t round;
     char **names; uint32_t n_names;
@@ -116,6 +117,7 @@ struct checkpoint {
     struct cp_output *outputs; uint32_t n_outputs;
 };
 
+void cp_drop_captured(struct checkpoint *cp);
 /* tables of the plan and their signatures; FATAL without memory */
 int32_t cp_signatures(struct run *run, struct record_table **out, uint32_t *n);
 void cp_signatures_free(struct record_table *tables, uint32_t n);

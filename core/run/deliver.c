@@ -4,6 +4,7 @@
  * The coordinator starts the same phase on every sink and waits for all of them, so that one failing sink does
  * not keep the others from being tried. A sink that answers RETRY gets the phase again after a
  * delay (for a batch: abort, then the same rows from the beginning); this is the policy `hold`.
+ * While sinks take their rows the tables, which don't change any more, are captured.
  *
  * A sink that is not two-phase has seen the rows of a batch before STATE(n), so a replay must give it the same rows
  * again. Where an operator before it is not deterministic, it gets them only after STATE(n), which names a copy of
@@ -347,14 +348,17 @@ static int64_t retry_delay(struct sink *sink)
     return 100000 * ((int64_t)1 << shift);
 }
 
-/* Brings every sink of `todo` through the phase, with retries. */
-static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch)
+/* Brings every sink of `todo` through the phase, with retries. Where `capture` is given, its tables are captured while
+ * the sinks are at work. */
+static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch, struct batch *capture)
 {
     for (;;) {
         int64_t delay = 0;
         int32_t failed = WEIR_OK;
         for (uint32_t i = 0; i < run->n_sinks; i++)
             if (todo[i]) start(&run->sinks[i], phase);
+        if (capture) failed = checkpoint_capture(run, capture);
+        capture = NULL;
         await_sinks(run);
         for (uint32_t i = 0; i < run->n_sinks; i++) {
             struct sink *sink = &run->sinks[i];
@@ -395,12 +399,12 @@ int32_t sinks_open(struct run *run)
     char *todo = todo_list(run);
     if (!todo) return WEIR_FATAL;
     memset(todo, 1, run->n_sinks);
-    int32_t result = phase_run(run, PHASE_OPEN, todo, -1);
+    int32_t result = phase_run(run, PHASE_OPEN, todo, -1, NULL);
     run->opened_all = result == WEIR_OK;
     for (uint32_t i = 0; i < run->n_sinks; i++) run->sinks[i].opened = 1;
     for (uint32_t i = 0; i < run->n_sinks; i++)
         todo[i] = run->sinks[i].node->component->level == WEIR_SINK_TWO_PHASE;
-    if (result == WEIR_OK) result = phase_run(run, PHASE_RECOVER, todo, -1);
+    if (result == WEIR_OK) result = phase_run(run, PHASE_RECOVER, todo, -1, NULL);
     free(todo);
     return result;
 }
@@ -419,7 +423,7 @@ int32_t deliver_batch(struct run *run, struct batch *batch)
         result = collect_rows(sink, batch, &error);
         if (result != WEIR_OK) run_fail(run, sink->node->name, &error);
     }
-    if (result == WEIR_OK) result = phase_run(run, PHASE_BATCH, todo, (int64_t)batch->id);
+    if (result == WEIR_OK) result = phase_run(run, PHASE_BATCH, todo, (int64_t)batch->id, batch);
     for (uint32_t i = 0; i < run->n_sinks; i++) {
         struct sink *sink = &run->sinks[i];
         if (!sink->owed) drop_rows(sink);
@@ -435,7 +439,7 @@ int32_t deliver_batch(struct run *run, struct batch *batch)
 static int32_t deliver_owed(struct run *run, char *todo, int64_t batch)
 {
     for (uint32_t i = 0; i < run->n_sinks; i++) todo[i] = (char)run->sinks[i].owed;
-    return phase_run(run, PHASE_BATCH, todo, batch);
+    return phase_run(run, PHASE_BATCH, todo, batch, NULL);
 }
 
 int32_t deliver_commit(struct run *run, struct batch *batch)
@@ -444,7 +448,7 @@ int32_t deliver_commit(struct run *run, struct batch *batch)
     char *todo = todo_list(run);
     if (!todo) return WEIR_FATAL;
     for (uint32_t i = 0; i < run->n_sinks; i++) todo[i] = (char)run->sinks[i].has_committable;
-    int32_t result = phase_run(run, PHASE_COMMIT, todo, id);
+    int32_t result = phase_run(run, PHASE_COMMIT, todo, id, NULL);
     if (result == WEIR_OK) result = deliver_owed(run, todo, id);
     free(todo);
     return result;

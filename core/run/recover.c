@@ -398,6 +398,7 @@ void checkpoint_close(struct checkpoint *cp)
     /* the last DONE, so that the next start has nothing to commit again; it may fail, and then it does */
     if (cp->log) log_sync(cp->log, &ignored);
     log_close(cp->log);
+    cp_drop_captured(cp);
     free_read(cp);
     for (uint32_t i = 0; i < cp->n_names; i++) free(cp->names[i]);
     for (uint32_t i = 0; i < cp->n_forgotten; i++) {
