@@ -123,6 +123,11 @@ int32_t cp_signatures(struct run *run, struct record_table **out, uint32_t *n);
 void cp_signatures_free(struct record_table *tables, uint32_t n);
 struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node, uint32_t table,
                              uint32_t group);
+/* By its name "instance/table"; NULL: the job does not have it. */
+struct cp_group *cp_group_by_name(struct checkpoint *cp, const char *name, uint32_t group);
+int cp_dropped(const struct run *run, const char *table); /* by name, on request */
+/* restore.c: state from the pieces; as checkpoint_restore */
+int32_t cp_restore_pieces(struct checkpoint *cp, struct run *run, struct weir_error *error);
 void cp_note_piece(struct checkpoint *cp, const struct cp_piece *piece, uint64_t sequence,
                    uint32_t file);
 void cp_note_dead(struct checkpoint *cp, const struct extent *extent, int64_t time_us);

@@ -496,14 +496,14 @@ struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node
     abort();
 }
 
-static struct cp_group *group_by_name(struct checkpoint *cp, const char *name, uint32_t group)
+struct cp_group *cp_group_by_name(struct checkpoint *cp, const char *name, uint32_t group)
 {
     for (uint32_t i = 0; i < cp->n_groups; i += RUN_GROUPS)
-        if (strcmp(cp->groups[i].name, name) == 0) return &cp->groups[i + group];
+        if (group < RUN_GROUPS && strcmp(cp->groups[i].name, name) == 0) return &cp->groups[i + group];
     return NULL;
 }
 
-static int dropped(const struct run *run, const char *table)
+int cp_dropped(const struct run *run, const char *table)
 {
     if (run->only_pending) return 0;
     for (uint32_t i = 0; i < run->options->n_drop; i++)
@@ -527,7 +527,7 @@ static int32_t check_tables(struct checkpoint *cp, struct run *run, struct weir_
     for (uint32_t i = 0; result == WEIR_OK && i < cp->n_tables; i++) {
         const char *name = cp->tables[i].name, *was = cp->tables[i].signature;
         const char *is = signature_of(now, n, name);
-        if (dropped(run, name)) continue;
+        if (cp_dropped(run, name)) continue;
         if (!is)
             result = weir_fail(error, WEIR_CONFIG, "the checkpoint holds state \"%s\", which the job "
                                "does not have: put the operator back, or drop its state with "
@@ -541,30 +541,6 @@ static int32_t check_tables(struct checkpoint *cp, struct run *run, struct weir_
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++)
         if (!signature_of(cp->tables, cp->n_tables, now[i].name)) cp->job_changed = 1;
     cp_signatures_free(now, n);
-    return result;
-}
-
-static int32_t restore_piece(struct checkpoint *cp, struct run *run, struct cp_stored *stored,
-                             struct weir_error *error)
-{
-    struct cp_group *group = group_by_name(cp, stored->table, stored->group);
-    struct weir_bytes bytes = { stored->bytes, stored->length };
-    uint8_t *read = NULL;
-    if (dropped(run, stored->table)) return WEIR_OK;
-    if (!group || stored->group >= RUN_GROUPS)
-        return weir_fail(error, WEIR_CONFIG, "the checkpoint holds state \"%s\", which the job does "
-                         "not have", stored->table);
-    if (!stored->bytes) {
-        int32_t result = log_extent_read(cp->log, &stored->extent, &read, error);
-        if (result != WEIR_OK) return result;
-        bytes = (struct weir_bytes){ read, stored->extent.length };
-    }
-    int32_t result = store_restore(group->node->tables, group->table, stored->group,
-                                   (int)stored->base, bytes, error);
-    mem_free(read);
-    struct cp_piece piece = { group->node, group->table, stored->group, (int)stored->base, 0, 0 };
-    cp_note_piece(cp, &piece, stored->sequence,
-                  stored->bytes ? UINT32_MAX : stored->extent.file);
     return result;
 }
 
@@ -638,8 +614,7 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
 {
     int32_t result = make_groups(cp, run);
     if (result == WEIR_OK && cp->has_job) result = check_tables(cp, run, error);
-    for (uint32_t i = 0; result == WEIR_OK && i < cp->n_pieces; i++)
-        result = restore_piece(cp, run, &cp->pieces[i], error);
+    if (result == WEIR_OK) result = cp_restore_pieces(cp, run, error);
     if (result == WEIR_OK) result = restore_positions(cp, run);
     if (result == WEIR_OK) result = restore_committables(cp, run, error);
     if (result == WEIR_OK) result = restore_outputs(cp, run, error);
