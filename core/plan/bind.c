@@ -165,8 +165,15 @@ static int open_format(struct plan *plan, struct plan_node *node, struct report 
 /* Of the policies for a sink that stalls this version has one. */
 static void check_stall(struct plan *plan, const struct plan_node *node, struct report *report)
 {
+    static const char *const without[] = { "spill_limit.size", "spill_limit.age", "stall_after" };
     struct weir_value value = { .size = sizeof value };
     char path[256];
+    for (uint32_t i = 0; node->options && i < sizeof without / sizeof *without; i++) {
+        if (!options_given(node->options, without[i])) continue;
+        snprintf(path, sizeof path, "%s.%s", node->instance->path, without[i]);
+        report_add(report, REPORT_WARNING, job_place(plan->job, path, -1), path,
+                   "it has no effect in this version of weir: the job waits for the sink (hold)");
+    }
     if (options_get(node->options, "on_stall", &value) != WEIR_OK) return;
     if (strcmp(value.text, "hold") == 0) return;
     snprintf(path, sizeof path, "%s.on_stall", node->instance->path);

@@ -18,6 +18,9 @@
 #include "core/run/spooled.h"
 #include "core/sys/planted.h"
 
+#define RETRY_FIRST_US 200000
+#define RETRY_MOST_US 6400000
+
 #define PHASE_OPEN 1
 #define PHASE_RECOVER 2
 #define PHASE_BATCH 3
@@ -341,11 +344,31 @@ static int never(void *arg)
     return 0;
 }
 
-static int64_t retry_delay(struct sink *sink)
+static int64_t retry_option(const struct sink *sink, const char *name, int64_t otherwise)
 {
+    struct weir_value value = { .size = sizeof value };
+    return options_get(sink->node->options, name, &value) == WEIR_OK ? value.integer : otherwise;
+}
+
+/* Doubled with each attempt that failed, up to the greatest. */
+static int64_t retry_delay(const struct sink *sink)
+{
+    int64_t delay = retry_option(sink, "retry.delay", RETRY_FIRST_US);
+    int64_t most = retry_option(sink, "retry.max_delay", RETRY_MOST_US);
     if (sink->error.retry_after_ms) return (int64_t)sink->error.retry_after_ms * 1000;
-    uint32_t shift = sink->attempts < 6 ? sink->attempts : 6;
-    return 100000 * ((int64_t)1 << shift);
+    for (uint32_t i = 1; i < sink->attempts && delay < most; i++) delay *= 2;
+    return delay < most ? delay : most;
+}
+
+/* A sink that may be tried again: 0 where it was often enough. */
+static int try_again(struct run *run, struct sink *sink, int64_t batch)
+{
+    const int64_t most = retry_option(sink, "retry.attempts", 0);
+    if (most && sink->attempts + 1 >= most) return 0;
+    if (sink->attempts++ == 0 || sink->attempts % 10 == 0)
+        journal_add(run->journal, WEIR_LOG_WARN, sink->node->name, batch,
+                    "the sink failed, trying again: %s", sink->error.text);
+    return 1;
 }
 
 /* Brings every sink of `todo` through the phase, with retries. Where `capture` is given, its tables are captured while
@@ -366,10 +389,7 @@ static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch, 
             if (sink->result == WEIR_OK) {
                 todo[i] = 0;
                 sink->attempts = 0;
-            } else if (sink->result == WEIR_RETRY) {
-                if (sink->attempts++ == 0 || sink->attempts % 10 == 0)
-                    journal_add(run->journal, WEIR_LOG_WARN, sink->node->name, batch,
-                                "the sink failed, trying again: %s", sink->error.text);
+            } else if (sink->result == WEIR_RETRY && try_again(run, sink, batch)) {
                 if (retry_delay(sink) > delay) delay = retry_delay(sink);
             } else {
                 if (run->failed) /* the first error is the job's, but none is kept quiet */

@@ -190,15 +190,22 @@ static int open_registry(struct job_args *args)
     return result == WEIR_CONFIG && more ? EXIT_BAD_JOB : EXIT_SOFTWARE;
 }
 
+/* In the form that the command line says, else the job. A one-liner says all on its line. */
+static int open_journal(struct job_args *args)
+{
+    const char *form = args->log ? args->log : args->job ? args->job->log : NULL;
+    args->journal = journal_create(args->sys, form && strcmp(form, "json") == 0, args->level, NULL,
+                                   NULL);
+    return args->journal != NULL;
+}
+
 int job_args_open(struct job_args *args)
 {
     int wrong = EXIT_BAD_JOB, status;
     args->sys = sys_real_create();
     if (!args->sys) return EXIT_SOFTWARE;
-    args->journal = journal_create(args->sys, args->log && strcmp(args->log, "json") == 0,
-                                   args->level, NULL, NULL);
-    if (!args->journal) return EXIT_SOFTWARE;
     if (is_file(args)) wrong = read_file(args);
+    if (!open_journal(args)) return EXIT_SOFTWARE;
     if ((status = open_registry(args)) != 0) {
         job_args_report(args);
         return status;
