@@ -114,13 +114,13 @@ static void set_budgets(struct run *run)
 {
     for (uint32_t i = 0; i < run->n_sources; i++) {
         struct source *source = &run->sources[i];
-        double budget = (double)INT64_MAX, seconds = rate_seconds(source->pid);
+        double budget = (double)UNLIMITED, seconds = rate_seconds(source->pid);
         double rate = rate_allowed(source->rate, limit_of(source, "max_rate"));
         double records = limit_of(source, "max_records");
         if (rate > 0 && rate * seconds < budget) budget = rate * seconds;
         if (records > 0 && records < budget) budget = records;
         if (budget < 1) budget = 1;
-        if (run->job->trigger == TRIGGER_ONCE || budget > 9e18) budget = 9e18;
+        if (run->job->trigger == TRIGGER_ONCE) budget = (double)UNLIMITED;
         atomic_store(&source->budget, (long long)budget);
     }
 }
@@ -238,6 +238,7 @@ static int reading_step(void *arg)
 {
     struct run *run = arg;
     struct batch *batch = run->reading;
+    read_again(run);
     if (atomic_load(&batch->closing)) return read_idle(run);
     if (run->stopping && !batch->replay) return 1;
     renew_time(run, batch);
@@ -253,8 +254,10 @@ static void read_batch(struct run *run, struct batch *batch)
         if (sys_mono(run->sys) >= batch->closes_mono) break; /* its interval is over */
     }
     read_close(run);
-    while (!read_closed(run)) {
-        sys_wait(run->sys, INT64_MAX);
+    for (;;) {
+        read_again(run);
+        if (read_closed(run)) break;
+        sys_wait(run->sys, read_next_again(run));
         run_signals(run);
     }
 }

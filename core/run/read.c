@@ -30,10 +30,16 @@ static void source_wake(struct weir_context *context)
     sys_post(context->sys, &source->wake_task);
 }
 
+/* The earliest wish holds: partitions ask for themselves, on any worker. */
+static void wake_by(struct source *source, int64_t at_mono)
+{
+    long long was = atomic_load(&source->wake_at);
+    while (at_mono < was && !atomic_compare_exchange_weak(&source->wake_at, &was, at_mono)) {}
+}
+
 static void source_wake_after(struct weir_context *context, int64_t delay_us)
 {
-    struct source *source = context->owner;
-    source->wake_at = sys_mono(context->sys) + (delay_us > 0 ? delay_us : 0);
+    wake_by(context->owner, sys_mono(context->sys) + (delay_us > 0 ? delay_us : 0));
 }
 
 static int32_t source_cancelled(struct weir_context *context)
@@ -47,6 +53,12 @@ const struct context_ops source_ops = { .wake = source_wake,
                                         .cancelled = source_cancelled,
                                         .frame = source_frame };
 /* ---- readers ---- */
+
+/* The job ends when nothing is left, so a reader that could not be asked is waited for. */
+static int ends_with_the_data(const struct run *run)
+{
+    return run->job->trigger == TRIGGER_ONCE || run->job->trigger == TRIGGER_AVAILABLE_NOW;
+}
 
 int32_t reader_set_position(struct reader *reader, const uint8_t *bytes, uint64_t n)
 {
@@ -95,7 +107,7 @@ static void reader_drop_batch(struct reader *reader)
     free(reader->from);
     reader->from = NULL;
     reader->rows = reader->bytes = 0;
-    reader->moved = reader->absent = reader->stopped = 0;
+    reader->moved = reader->absent = reader->stopped = reader->starved = 0;
     reader->replay = NULL;
     memset(&reader->replay_to, 0, sizeof reader->replay_to);
 }
@@ -140,20 +152,83 @@ int32_t source_open(struct source *source, struct weir_error *error)
 
 /* ---- on the coordinator ---- */
 
+#define AGAIN_US 1000000 /* where nobody said when */
+
+static int64_t again_at(const struct run *run, const struct weir_error *error)
+{
+    return sys_mono(run->sys) +
+           (error->retry_after_ms ? (int64_t)error->retry_after_ms * 1000 : AGAIN_US);
+}
+
+/* What was read before `next` answered RETRY has been processed; the reader waits. */
+static void note_away(struct segment *segment)
+{
+    struct reader *reader = segment->reader;
+    if (!segment->away) return;
+    segment->away = 0;
+    journal_add(reader->run->journal, WEIR_LOG_WARN, reader->node->name,
+                (int64_t)segment->batch->id, "reading \"%s\" failed, trying again: %s", reader->name,
+                segment->away_error.text);
+    wake_by(segment->source, again_at(reader->run, &segment->away_error));
+}
+
+/* Its rows are read and not begun with: they wait for another try. Until then it counts as a task, so that nothing
+ * is closed or planned without them. */
+static void wait_again(struct segment *segment)
+{
+    struct run *run = segment->reader->run;
+    journal_add(run->journal, WEIR_LOG_WARN, segment->reader->node->name,
+                (int64_t)segment->batch->id, "rows of \"%s\" can't be processed, trying again: %s",
+                segment->reader->name, segment->error.text);
+    segment->again_at = again_at(run, &segment->error);
+    segment->again = run->again;
+    run->again = segment;
+}
+
+void read_again(struct run *run)
+{
+    int64_t now = sys_mono(run->sys);
+    int over = run->failed || run->stopping > 1;
+    struct segment **at = &run->again;
+    while (*at) {
+        struct segment *segment = *at;
+        int dropped = over || segment->batch->result != WEIR_OK;
+        if (!dropped && segment->again_at > now) {
+            at = &segment->again;
+            continue;
+        }
+        *at = segment->again;
+        segment->again = NULL;
+        if (dropped)
+            atomic_fetch_sub(&segment->reader->tasks, 1);
+        else
+            sys_submit(run->sys, run->workers, &segment->task);
+    }
+}
+
+int64_t read_next_again(const struct run *run)
+{
+    int64_t at = INT64_MAX;
+    for (const struct segment *s = run->again; s; s = s->again)
+        if (s->again_at < at) at = s->again_at;
+    return at;
+}
+
 void segment_done(struct weir_task *task)
 {
     struct segment *segment =
         (struct segment *)(void *)((char *)task - offsetof(struct segment, done));
     struct reader *reader = segment->reader;
     struct batch *batch = segment->batch;
-    atomic_fetch_sub(&reader->tasks, 1);
+    note_away(segment);
     if (segment->result == WEIR_RETRY) {
-        journal_add(reader->run->journal, WEIR_LOG_WARN, reader->node->name, (int64_t)batch->id,
-                    "reading \"%s\" failed, trying again: %s", reader->name, segment->error.text);
-        reader->pending = 1;
-        int64_t delay = segment->error.retry_after_ms ? segment->error.retry_after_ms * 1000 : 1000000;
-        segment->source->wake_at = sys_mono(reader->run->sys) + delay;
-    } else if (segment->result != WEIR_OK && batch->result == WEIR_OK) {
+        wait_again(segment);
+        read_again(reader->run);
+        read_kick(reader->run);
+        return;
+    }
+    atomic_fetch_sub(&reader->tasks, 1);
+    if (segment->result != WEIR_OK && batch->result == WEIR_OK) {
         batch->result = segment->result;
         batch->error = segment->error;
         snprintf(batch->where, sizeof batch->where, "%s", reader->node->name);
@@ -171,9 +246,13 @@ static void reader_kick(struct reader *reader)
     if (atomic_load(&reader->tasks) > 0 || reader->stopped || reader->ended) return;
     if (!reader->known && !reader->replay) return;
     if (reader->pending && !reader->woken) return;
+    if (reader->starved && atomic_load(&reader->source->budget) <= 0) {
+        if (atomic_load(&reader->source->reserved) == 0) reader->stopped = 1;
+        return;
+    }
     if (!reader->open && !segment_create(reader, batch)) return;
     reader->woken = 0;
-    reader->pending = 0;
+    reader->pending = reader->away = reader->starved = 0;
     reader->open->may_read = 1;
     atomic_fetch_add(&reader->tasks, 1);
     sys_submit(reader->run->sys, reader->run->workers, &reader->open->task);
@@ -184,8 +263,11 @@ static void wake_due(struct run *run)
     int64_t now = sys_mono(run->sys);
     for (uint32_t i = 0; i < run->n_sources; i++) {
         struct source *source = &run->sources[i];
-        if (source->wake_at > now) continue;
-        source->wake_at = INT64_MAX;
+        int64_t at = atomic_exchange(&source->wake_at, INT64_MAX);
+        if (at > now) {
+            wake_by(source, at);
+            continue;
+        }
         source->relist = 1;
         for (uint32_t k = 0; k < source->n_readers; k++) source->readers[k]->woken = 1;
     }
@@ -210,9 +292,11 @@ void read_kick(struct run *run)
 
 int64_t read_next_wake(const struct run *run)
 {
-    int64_t at = INT64_MAX;
-    for (uint32_t i = 0; i < run->n_sources; i++)
-        if (run->sources[i].wake_at < at) at = run->sources[i].wake_at;
+    int64_t at = read_next_again(run);
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        int64_t wake = atomic_load(&run->sources[i].wake_at);
+        if (wake < at) at = wake;
+    }
     return at;
 }
 
@@ -232,6 +316,7 @@ int read_exhausted(const struct run *run)
             const struct reader *reader = run->sources[i].readers[k];
             if (atomic_load(&reader->tasks) > 0) return 0;
             if (!reader->known && !reader->replay) continue;
+            if (reader->away && ends_with_the_data(run)) return 0;
             if (!reader->stopped && !reader->ended && (!reader->pending || reader->woken)) return 0;
         }
     }
@@ -279,7 +364,7 @@ static int32_t list_partitions(struct run *run, struct source *source, int64_t t
     struct weir_partitions list = { .size = sizeof list, .batch_time_us = time_us,
                                     .names = (struct weir_names *)(void *)source,
                                     .add = partition_add };
-    if (run->job->trigger == TRIGGER_ONCE || run->job->trigger == TRIGGER_AVAILABLE_NOW)
+    if (ends_with_the_data(run))
         list.flags |= WEIR_PARTITIONS_LAST;
     if (source->listed && run->job->trigger == TRIGGER_AVAILABLE_NOW) return WEIR_OK;
     source->n_known = 0;
@@ -310,7 +395,7 @@ static int32_t relist(struct run *run, struct source *source)
     if (result == WEIR_RETRY) {
         journal_add(run->journal, WEIR_LOG_WARN, source->node->name, (int64_t)run->reading->id,
                     "partitions can't be listed, trying again: %s", error.text);
-        source->wake_at = sys_mono(run->sys) + 1000000;
+        wake_by(source, sys_mono(run->sys) + AGAIN_US);
         return WEIR_OK;
     }
     weir_fail(&error, result, "its partitions can't be listed");
@@ -353,7 +438,8 @@ int32_t read_begin(struct run *run, struct batch *batch)
         for (uint32_t k = 0; k < source->n_readers; k++) {
             struct reader *reader = source->readers[k];
             reader->stopped = reader->ended;
-            reader->pending = 0;
+            reader->pending = reader->away; /* until the wake it asked for */
+            reader->starved = 0;
             reader->absent = 0;
         }
     }
@@ -371,7 +457,7 @@ void read_close(struct run *run)
             struct segment *open = reader->open;
             if (atomic_load(&reader->tasks) > 0 || !open) continue;
             reader->open = NULL;
-            if (!open->pipe) continue; /* it never got a row */
+            if (!segment_holds(open)) continue; /* it never got a row */
             open->finish = 1;
             open->may_read = 0;
             atomic_fetch_add(&reader->tasks, 1);
@@ -386,7 +472,7 @@ int read_closed(void *arg)
     for (uint32_t i = 0; i < run->n_sources; i++)
         for (uint32_t k = 0; k < run->sources[i].n_readers; k++) {
             struct reader *reader = run->sources[i].readers[k];
-            if (reader->open && reader->open->pipe) {
+            if (reader->open && segment_holds(reader->open)) {
                 read_close(run);
                 return 0;
             }
@@ -420,7 +506,7 @@ int32_t read_replay(struct run *run, struct batch *batch, const struct record_pl
             return WEIR_FATAL;
     }
     for (uint32_t k = 0; k < run->n_sources; k++) {
-        atomic_store(&run->sources[k].budget, INT64_MAX);
+        atomic_store(&run->sources[k].budget, UNLIMITED);
         for (uint32_t r = 0; r < run->sources[k].n_readers; r++)
             if (!run->sources[k].readers[r]->replay) run->sources[k].readers[r]->stopped = 1;
     }

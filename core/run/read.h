@@ -31,6 +31,8 @@ int read_closed(void *run);               /* all segments are finished */
 /* Brings the segments together: batch->origins of the sources, moves, counts. */
 int32_t read_collect(struct run *run, struct batch *batch);
 void read_drop(struct run *run);          /* after a failure or an empty batch: frees segments, forgets moves */
-int64_t read_next_wake(const struct run *run); /* mono; INT64_MAX */
+void read_again(struct run *run); /* segments that wait for another try get it when it is due */
+int64_t read_next_again(const struct run *run); /* mono; INT64_MAX */
+int64_t read_next_wake(const struct run *run); /* mono; INT64_MAX; those of read_next_again, too */
 
 #endif

@@ -102,6 +102,38 @@ int32_t source_frame(struct weir_context *context, struct weir_bytes bytes, uint
 
 /* ---- reading ---- */
 
+static int is_at(const struct reader *reader, struct weir_bytes position)
+{
+    return position.length == reader->position_length &&
+           (position.length == 0 || memcmp(position.data, reader->position, position.length) == 0);
+}
+
+static uint64_t records_of(const struct reader *reader, const struct weir_next_result *out)
+{
+    if (!out->array.release) return 0;
+    if (reader->node->format && !(reader->node->component->capabilities & WEIR_CAP_RECORDS))
+        return out->records;
+    return (uint64_t)out->array.length;
+}
+
+/* What a source returns is checked like input. */
+static int32_t check_answer(const struct reader *reader, const struct weir_next *in,
+                            const struct weir_next_result *out, struct weir_error *error)
+{
+    const char *name = reader->node->name, *plugin = reader->node->component->name;
+    uint64_t rows = (uint64_t)out->array.length;
+    uint64_t n = out->records > rows ? out->records : rows;
+    if (n > in->max_rows)
+        return weir_fail(error, WEIR_FATAL, "source \"%s\" (%s) gave %llu rows of partition \"%s\" at "
+                         "once, where %llu were asked for: a mistake in the plugin", name, plugin,
+                         (unsigned long long)n, reader->name, (unsigned long long)in->max_rows);
+    if (rows && (!out->position.data || is_at(reader, out->position)))
+        return weir_fail(error, WEIR_FATAL, "source \"%s\" (%s) gave %llu rows of partition \"%s\" "
+                         "without a new position, so they would come again: a mistake in the plugin",
+                         name, plugin, (unsigned long long)rows, reader->name);
+    return WEIR_OK;
+}
+
 static int32_t add_block(struct segment *segment, struct weir_next_result *out,
                          struct weir_error *error)
 {
@@ -126,9 +158,7 @@ static int32_t add_block(struct segment *segment, struct weir_next_result *out,
     if (copy_position(first, &block->position, &block->position_length, error) != WEIR_OK) goto fail;
     segment->n_blocks++;
     block->array = out->array;
-    block->records = node->format && !(node->component->capabilities & WEIR_CAP_RECORDS)
-                         ? out->records
-                         : (uint64_t)out->array.length;
+    block->records = records_of(reader, out);
     uint64_t bytes = array_bytes(schema, &out->array);
     segment->records += block->records;
     segment->bytes += bytes;
@@ -136,7 +166,6 @@ static int32_t add_block(struct segment *segment, struct weir_next_result *out,
     reader->bytes += bytes;
     atomic_fetch_add(&segment->batch->bytes, bytes);
     atomic_fetch_add(&segment->batch->rows, block->records);
-    atomic_fetch_sub(&segment->source->budget, (long long)block->records);
     return WEIR_OK;
 fail:
     array_release(&out->array);
@@ -145,9 +174,7 @@ fail:
 
 static int32_t move_to(struct reader *reader, struct weir_bytes position, struct weir_error *error)
 {
-    if (position.length == reader->position_length &&
-        (position.length == 0 || memcmp(position.data, reader->position, position.length) == 0))
-        return WEIR_OK;
+    if (is_at(reader, position)) return WEIR_OK;
     if (!reader->moved) { /* where the batch began */
         reader->from = malloc(reader->position_length + 1);
         if (!reader->from) return weir_fail(error, WEIR_FATAL, "out of memory");
@@ -166,9 +193,7 @@ static int32_t move_to(struct reader *reader, struct weir_bytes position, struct
 
 static int at_replay_end(const struct reader *reader)
 {
-    return reader->replay && reader->position_length == reader->replay_to.length &&
-           (reader->position_length == 0 ||
-            memcmp(reader->position, reader->replay_to.data, reader->position_length) == 0);
+    return reader->replay && is_at(reader, reader->replay_to);
 }
 
 static uint64_t bytes_of(const struct ArrowArray *column)
@@ -218,6 +243,42 @@ static int32_t replay_block(struct segment *segment, struct weir_error *error)
     return add_block(segment, &out, error);
 }
 
+/* Readers share the budget of their source. A part of it is taken before `next` is called, and what was not used is
+ * given back behind it, so all of them together never get more than there is. 0: nothing is left now. */
+static uint64_t reserve(struct source *source, uint64_t rows)
+{
+    long long left = atomic_load(&source->budget), part;
+    atomic_fetch_add(&source->reserved, (long long)rows); /* before the budget shrinks */
+    do {
+        part = left < (long long)rows ? left : (long long)rows;
+        if (part <= 0) {
+            part = 0;
+            break;
+        }
+    } while (!atomic_compare_exchange_weak(&source->budget, &left, left - part));
+    atomic_fetch_sub(&source->reserved, (long long)rows - part);
+    return (uint64_t)part;
+}
+
+static void settle(struct source *source, uint64_t reserved, uint64_t used)
+{
+    if (used < reserved) atomic_fetch_add(&source->budget, (long long)(reserved - used));
+    atomic_fetch_sub(&source->reserved, (long long)reserved);
+}
+
+static int32_t ask_next(struct segment *segment, const struct weir_next *in,
+                        struct weir_next_result *out, struct weir_error *error)
+{
+    const struct plan_node *node = segment->reader->node;
+    int serial = (node->component->capabilities & WEIR_CAP_SERIAL) != 0;
+    if (serial) pthread_mutex_lock(&segment->source->one_next);
+    calling = segment;
+    int32_t result = source_table(segment->reader)->next(node->self, in, out, error);
+    calling = NULL;
+    if (serial) pthread_mutex_unlock(&segment->source->one_next);
+    return result;
+}
+
 static int32_t call_next(struct segment *segment, struct weir_error *error)
 {
     struct reader *reader = segment->reader;
@@ -232,24 +293,28 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
                             .batch = batch->id,
                             .unlimited = reader->run->job->trigger == TRIGGER_ONCE };
     struct weir_next_result out = { .size = sizeof out };
-    long long budget = atomic_load(&segment->source->budget);
-    if (budget < (long long)in.max_rows) in.max_rows = budget > 0 ? (uint64_t)budget : 0;
     in.from = (struct weir_bytes){ reader->position, reader->position_length };
     if (reader->replay) in.replay_to = reader->replay_to;
+    in.max_rows = reserve(segment->source, in.max_rows);
     if (in.max_rows == 0) {
-        reader->stopped = 1;
+        reader->starved = 1;
         return WEIR_OK;
     }
     reader->woken = 0;
-    calling = segment;
-    int32_t result = source_table(reader)->next(reader->node->self, &in, &out, error);
-    calling = NULL;
+    int32_t result = ask_next(segment, &in, &out, error);
+    settle(segment->source, in.max_rows, result == WEIR_OK ? records_of(reader, &out) : 0);
     if (result != WEIR_OK) {
         array_release(&out.array);
         return result;
     }
     int has_rows = out.array.release != NULL;
-    if (has_rows) result = add_block(segment, &out, error);
+    if (has_rows) {
+        result = check_answer(reader, &in, &out, error);
+        if (result == WEIR_OK)
+            result = add_block(segment, &out, error);
+        else
+            array_release(&out.array);
+    }
     if (result == WEIR_OK && out.position.data) result = move_to(reader, out.position, error);
     if (out.flags & WEIR_NEXT_END) reader->ended = reader->stopped = 1;
     if ((out.flags & WEIR_NEXT_LAST) && reader->ended) reader->final = 1;
@@ -261,6 +326,15 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
     return result;
 }
 
+/* `next` answered RETRY: what was read before stands, and the reader waits. */
+static void go_away(struct segment *segment, struct weir_error *error)
+{
+    segment->away = 1;
+    segment->away_error = *error;
+    weir_error_init(error);
+    segment->reader->pending = segment->reader->away = 1;
+}
+
 /* Fills the segment while it has the token. */
 static int32_t segment_read(struct segment *segment, struct weir_error *error)
 {
@@ -268,7 +342,7 @@ static int32_t segment_read(struct segment *segment, struct weir_error *error)
     struct batch *batch = segment->batch;
     reader->pending = 0;
     while (segment->records < SEGMENT_RECORDS && segment->bytes < SEGMENT_BYTES) {
-        if (reader->stopped || reader->pending) break;
+        if (reader->stopped || reader->pending || reader->starved) break;
         if (atomic_load(&batch->closing) && !reader->replay) break;
         if (reader->run->stopping > 1 || reader->run->failed) break;
         int32_t result;
@@ -280,10 +354,9 @@ static int32_t segment_read(struct segment *segment, struct weir_error *error)
         } else {
             result = call_next(segment, error);
         }
-        if (result == WEIR_PENDING) {
-            reader->pending = 1;
-            break;
-        }
+        if (result == WEIR_RETRY) go_away(segment, error);
+        if (result == WEIR_PENDING) reader->pending = 1;
+        if (reader->pending) break;
         if (result != WEIR_OK) return result;
         if (!reader->spool.data && at_replay_end(reader)) reader->stopped = 1;
     }
@@ -333,18 +406,36 @@ static int32_t reject_long_records(struct segment *segment, struct weir_error *e
     return result;
 }
 
-static int32_t segment_process(struct segment *segment, struct weir_error *error)
+/* RETRY: an operator is not ready; the segment is as before and can be begun again. */
+static int32_t segment_begin(struct segment *segment, struct weir_error *error)
 {
     struct reader *reader = segment->reader;
-    struct plan_node *node = reader->node;
-    int32_t result = WEIR_OK;
-    if (!segment->pipe) {
-        segment->pipe = pipe_take(reader->run, node, error);
-        if (!segment->pipe) return WEIR_FATAL;
-        segment->pipe->segment = segment->number;
-        result = pipe_begin(segment->pipe, segment->batch,
-                            crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
-    }
+    segment->pipe = pipe_take(reader->run, reader->node, error);
+    if (!segment->pipe) return error->error_class == WEIR_RETRY ? WEIR_RETRY : WEIR_FATAL;
+    segment->pipe->segment = segment->number;
+    int32_t result = pipe_begin(segment->pipe, segment->batch,
+                                crc32c(0, reader->name, strlen(reader->name)), reader->name, error);
+    if (result != WEIR_RETRY) return result;
+    pipe_destroy(segment->pipe);
+    segment->pipe = NULL;
+    return WEIR_RETRY;
+}
+
+/* An operator that has rows of the segment already can't be given them twice: the batch fails, and is read again
+ * by the next start. */
+static int32_t no_second_try(int32_t result, struct weir_error *error)
+{
+    if (result != WEIR_RETRY) return result;
+    weir_fail(error, WEIR_FATAL, "an operator was not ready for rows that it had begun with");
+    error->error_class = WEIR_FATAL;
+    return WEIR_FATAL;
+}
+
+static int32_t segment_process(struct segment *segment, struct weir_error *error)
+{
+    struct plan_node *node = segment->reader->node;
+    int32_t result = segment->pipe ? WEIR_OK : segment_begin(segment, error);
+    if (!segment->pipe) return result;
     if (result == WEIR_OK) result = reject_long_records(segment, error);
     for (uint32_t i = 0; i < segment->n_blocks; i++) {
         struct block *block = &segment->blocks[i];
@@ -374,14 +465,14 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
     memset(&segment->pipe->position, 0, sizeof segment->pipe->position);
     segment->n_blocks = 0;
     segment->bytes = 0;
-    return result;
+    return no_second_try(result, error);
 }
 
 static int32_t segment_finish(struct segment *segment, struct weir_error *error)
 {
     struct pipe *pipe = segment->pipe;
     uint32_t n = segment->reader->node->pipe.n_leaves;
-    int32_t result = pipe_end(pipe, error);
+    int32_t result = no_second_try(pipe_end(pipe, error), error);
     if (result != WEIR_OK) return result;
     segment->outboxes = calloc(n ? n : 1, sizeof *segment->outboxes);
     if (!segment->outboxes) return weir_fail(error, WEIR_FATAL, "out of memory");
@@ -406,7 +497,7 @@ static void pass_token(struct segment *segment)
     struct reader *reader = segment->reader;
     segment->finish = 1;
     reader->open = NULL;
-    if (reader->stopped || reader->pending) return;
+    if (reader->stopped || reader->pending || reader->starved) return;
     if (atomic_load(&segment->batch->closing) && !reader->replay) return;
     struct segment *next = segment_create(reader, segment->batch);
     if (!next) return; /* the coordinator kicks the reader again */
@@ -463,6 +554,11 @@ struct segment *segment_create(struct reader *reader, struct batch *batch)
     if (!reader->first) reader->first = segment;
     reader->last = reader->open = segment;
     return segment;
+}
+
+int segment_holds(const struct segment *segment)
+{
+    return segment->pipe || segment->n_blocks || segment->long_records;
 }
 
 void segment_free(struct segment *segment)

@@ -8,6 +8,7 @@
 
 /* A new open segment at the end of the reader's list; NULL without memory. [control], or the holder of the token */
 struct segment *segment_create(struct reader *reader, struct batch *batch);
+int segment_holds(const struct segment *segment); /* rows that are not in its outboxes yet, or a pipe */
 void segment_free(struct segment *segment); /* NULL allowed; no task of it is under way */
 void segment_done(struct weir_task *task);  /* read.c: posted when its task has run */
 /* The `frame` that sources call inside `next`: the format's own, and records over max_record skipped. */

@@ -93,7 +93,8 @@ static int32_t make_sources(struct run *run)
         struct weir_value spool = { .size = sizeof spool };
         source->run = run;
         source->node = node;
-        source->wake_at = INT64_MAX;
+        atomic_store(&source->wake_at, INT64_MAX);
+        pthread_mutex_init(&source->one_next, NULL);
         source->rate = run->job->backpressure ? run->job->initial_rate : 0;
         source->spooled = run->checkpoint &&
                           !(node->component->capabilities & WEIR_CAP_REPLAYABLE) &&
@@ -324,6 +325,7 @@ static void run_end(struct run *run)
     for (uint32_t i = 0; i < run->n_sinks; i++) sink_fini(&run->sinks[i]);
     for (uint32_t i = 0; i < run->n_sources; i++) {
         source_fini(&run->sources[i]);
+        pthread_mutex_destroy(&run->sources[i].one_next);
         free(run->sources[i].pid);
     }
     free_pools(run);

@@ -26,6 +26,7 @@
 #ifndef WEIR_CORE_RUN_H
 #define WEIR_CORE_RUN_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/data/chunk.h"
@@ -35,6 +36,7 @@
 
 #define RUN_GROUPS 256u
 #define SEGMENT_RECORDS 65536u
+#define UNLIMITED 9000000000000000000ll /* a budget of records: reserving adds to it */
 
 struct run;
 struct batch;
@@ -181,6 +183,10 @@ struct segment {
     int finish;            /* 1: end it after what it has */
     int32_t result;
     struct weir_error error;
+    int away;              /* `next` answered RETRY: the reader waits */
+    struct weir_error away_error;
+    int64_t again_at;      /* mono: an operator's `begin` answered RETRY, its blocks are kept */
+    struct segment *again; /* in run->again */
     struct segment *next;
 };
 
@@ -205,7 +211,9 @@ struct reader {
     int moved, absent;
     struct segment *first, *last, *open;
     atomic_int tasks;
-    int pending;      /* answered PENDING: waits for a wake */
+    int pending;      /* answered PENDING or RETRY: waits for a wake */
+    int away;         /* it was RETRY: there may be more to read now */
+    int starved;      /* found nothing left of the budget while others had parts of it reserved */
     int stopped;      /* wants no more of this batch (limit, BATCH_END, absent, ended) */
     atomic_int woken;
     struct weir_buffer spool; /* of this batch: {records u64, weir.block/1} …; see SPOOL_LONG */
@@ -227,11 +235,13 @@ struct source {
     int relist;             /* woken: partitions may be others now */
     int spooled;
     int opened;
-    atomic_llong budget;    /* records left in this batch */
+    atomic_llong budget;    /* records left in this batch, without those reserved */
+    atomic_llong reserved;  /* of the budget, by calls of `next` under way */
     double rate;            /* of rate control, 0: none */
     struct rate *pid;
     uint64_t rows_total;
-    int64_t wake_at;        /* mono, INT64_MAX: none */
+    atomic_llong wake_at;   /* mono, INT64_MAX: none */
+    pthread_mutex_t one_next; /* held around `next` where one call at a time is promised */
     struct weir_task wake_task;
     atomic_int woken;
 };
@@ -408,6 +418,7 @@ struct run {
     struct weir_error error;
     char error_where[128];
     struct batch *reading;   /* the batch that sources read for */
+    struct segment *again;   /* segments whose blocks wait for another try; they count as tasks */
     int whole_partitions;    /* some operator sees empty partitions */
     uint64_t batch_bytes;    /* a batch ends after so many bytes read */
     uint64_t in_flight_limit, state_limit; /* bytes: shares of memory_limit */

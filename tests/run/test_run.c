@@ -304,6 +304,153 @@ static void a_disk_that_is_full_at_the_start_is_waited_for(void **state)
     sim_disk_destroy(disk);
 }
 
+/* ---- what does not work at once ---- */
+
+/* A life with a trouble that passes gives what one without gives; `word` stands in its journal. */
+static void same_with_trouble(const char *job, void (*arm)(void), const char *word)
+{
+    struct sim_disk *disk = sim_disk_create();
+    job_text = job;
+    char *want = undisturbed(2, 5);
+    toy_reset();
+    arm();
+    int status = life(disk, 5, 2, 0, NULL);
+    if (status != 0) fail_msg("exit %d: %s", status, said);
+    char *got = all_text();
+    assert_string_equal(got, want);
+    assert_non_null(strstr(said, word));
+    free(want);
+    free(got);
+    sim_disk_destroy(disk);
+}
+
+static int nth;
+
+static void arm_next(void)
+{
+    toy_world.fail_next = nth;
+}
+
+static void arm_double_begin(void)
+{
+    toy_world.fail_double_begin = nth;
+}
+
+static void rows_read_before_a_retry_are_kept(void **state)
+{
+    (void)state;
+    for (nth = 1; nth < 12; nth++) same_with_trouble(one_partition, arm_next, "the toy is away");
+}
+
+static void rows_wait_for_an_operator_that_can_not_begin(void **state)
+{
+    (void)state;
+    for (nth = 1; nth < 4; nth++)
+        same_with_trouble(one_partition, arm_double_begin, "the toy can't begin");
+    for (nth = 1; nth < 4; nth++)
+        same_with_trouble(three_partitions, arm_double_begin, "the toy can't begin");
+}
+
+static void an_operator_that_can_not_go_on_fails_the_batch_and_it_is_read_again(void **state)
+{
+    struct sim_disk *disk = sim_disk_create();
+    (void)state;
+    job_text = one_partition;
+    char *want = undisturbed(2, 5);
+    toy_reset();
+    toy_world.fail_double = 1;
+    assert_int_equal(life(disk, 5, 2, 0, NULL), 70);
+    assert_non_null(strstr(said, "the toy can't go on"));
+    assert_int_equal(life(disk, 5, 2, 0, NULL), 0);
+    char *got = all_text();
+    assert_string_equal(got, want);
+    free(want);
+    free(got);
+    sim_disk_destroy(disk);
+}
+
+/* ---- what a source must not do ---- */
+
+static void refused(const char *word)
+{
+    struct sim_disk *disk = sim_disk_create();
+    job_text = one_partition;
+    assert_int_equal(life(disk, 5, 2, 0, NULL), 70);
+    assert_non_null(strstr(said, "\"n\" (toy_numbers)"));
+    assert_non_null(strstr(said, word));
+    sim_disk_destroy(disk);
+    toy_reset();
+}
+
+static void a_source_that_gives_more_than_asked_for_is_refused(void **state)
+{
+    (void)state;
+    toy_world.surplus = 100;
+    refused("109 rows of partition \"p00\" at once, where 60");
+}
+
+static void a_source_that_gives_rows_without_a_position_is_refused(void **state)
+{
+    (void)state;
+    toy_world.no_position = 1;
+    refused("without a new position");
+}
+
+/* ---- on threads ---- */
+
+#define THREADED(plugin, more)                                                                     \
+    "{\"name\": \"toy\", \"trigger\": \"available_now\","                                          \
+    " \"sources\": {\"n\": {\"plugin\": \"" plugin "\", \"rows\": 3000, \"partitions\": 4,"          \
+    "                      \"step\": 50" more "}}," GRAPH
+
+static uint64_t most_rows, rows_before;
+
+static void note_rows(void *arg, const struct run *run, uint64_t batch)
+{
+    (void)arg;
+    (void)batch;
+    uint64_t rows = run->sources[0].rows_total - rows_before;
+    if (rows > most_rows) most_rows = rows;
+    rows_before = run->sources[0].rows_total;
+}
+
+static void on_threads(const char *text)
+{
+    struct report report = { 0 };
+    struct run_options options = { .workers = 4, .hooks = { .batch_done = note_rows } };
+    struct run_summary summary = { 0 };
+    int io_error;
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sim = sim_create(disk, 1700000000000000, 1);
+    job_text = text;
+    struct job *job = job_read(sim, "job.json", job_text, &report, &io_error);
+    assert_non_null(job);
+    toy_reset();
+    toy_world.linger = 20;
+    most_rows = rows_before = 0;
+    assert_int_equal(run_job(outside, job, registry, NULL, &options, &report, &summary), 0);
+    assert_int_equal(summary.rows_in, 12000);
+    free(summary.json);
+    job_free(job);
+    report_fini(&report);
+    sys_destroy(sim);
+    sim_disk_destroy(disk);
+}
+
+static void partitions_read_side_by_side_keep_to_max_records(void **state)
+{
+    (void)state;
+    on_threads(THREADED("toy_numbers", ", \"max_records\": 110"));
+    assert_int_equal(most_rows, 110);
+}
+
+static void a_serial_source_has_one_call_at_a_time(void **state)
+{
+    (void)state;
+    on_threads(THREADED("toy_serial", ""));
+    assert_int_equal(toy_world.most_within, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +468,20 @@ int main(void)
             a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(rows_read_before_a_retry_are_kept,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_wait_for_an_operator_that_can_not_begin,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_operator_that_can_not_go_on_fails_the_batch_and_it_is_read_again,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_that_gives_more_than_asked_for_is_refused,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_that_gives_rows_without_a_position_is_refused,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(partitions_read_side_by_side_keep_to_max_records,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_serial_source_has_one_call_at_a_time,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "tests/support/toy.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "core/data/array.h"
@@ -90,7 +91,7 @@ static uint64_t position_of(struct weir_bytes bytes)
     return at;
 }
 
-static int32_t numbers_next(void *self, const struct weir_next *in, struct weir_next_result *out,
+static int32_t numbers_give(void *self, const struct weir_next *in, struct weir_next_result *out,
                             struct weir_error *error)
 {
     struct numbers *s = self;
@@ -98,6 +99,7 @@ static int32_t numbers_next(void *self, const struct weir_next *in, struct weir_
     if (in->replay_to.data) until = position_of(in->replay_to);
     uint64_t n = until - at < (uint64_t)s->step ? until - at : (uint64_t)s->step;
     if (n > in->max_rows) n = in->max_rows;
+    n += (uint64_t)toy_world.surplus;
     struct ArrowArray columns[2];
     int64_t base = (int64_t)strtoll(in->partition + 1, NULL, 10) * 1000000;
     if (n > 0) {
@@ -118,6 +120,25 @@ static int32_t numbers_next(void *self, const struct weir_next *in, struct weir_
     if (at + n == (uint64_t)s->rows) out->flags |= WEIR_NEXT_END | WEIR_NEXT_LAST;
     else out->flags |= WEIR_NEXT_MORE;
     return WEIR_OK;
+}
+
+static void linger(void)
+{
+    int now = atomic_fetch_add(&toy_world.within, 1) + 1, most = atomic_load(&toy_world.most_within);
+    while (now > most && !atomic_compare_exchange_weak(&toy_world.most_within, &most, now)) {}
+    for (int i = 0; i < toy_world.linger; i++) sched_yield();
+}
+
+static int32_t numbers_next(void *self, const struct weir_next *in, struct weir_next_result *out,
+                            struct weir_error *error)
+{
+    if (toy_world.fail_next && --toy_world.fail_next == 0)
+        return weir_fail(error, WEIR_RETRY, "the toy is away");
+    linger();
+    int32_t result = numbers_give(self, in, out, error);
+    atomic_fetch_sub(&toy_world.within, 1);
+    if (toy_world.no_position) out->position.data = NULL;
+    return result;
 }
 
 static int32_t numbers_open(void *self, struct weir_error *error)
@@ -239,6 +260,16 @@ static int32_t double_bind(void *self, const struct weir_operator_bind *in,
     return weir_data_1.schema_parse("k int64, v int64", &out->streams[0].schema, error);
 }
 
+static int32_t double_begin(void *self, void *lane, const struct weir_begin *in,
+                            struct weir_error *error)
+{
+    if (toy_world.fail_double_begin > 0) {
+        toy_world.fail_double_begin--;
+        return weir_fail(error, WEIR_RETRY, "the toy can't begin");
+    }
+    return lane_begin(self, lane, in, error);
+}
+
 static int32_t double_process(void *self, void *lane, uint32_t input,
                               const struct weir_chunk *chunk, struct weir_error *error)
 {
@@ -246,6 +277,10 @@ static int32_t double_process(void *self, void *lane, uint32_t input,
     struct toy_lane *l = lane;
     struct ArrowArray v;
     (void)input;
+    if (toy_world.fail_double > 0) {
+        toy_world.fail_double--;
+        return weir_fail(error, WEIR_RETRY, "the toy can't go on");
+    }
     if (weir_data_1.column(WEIR_TYPE_INT64, chunk->rows, 0, 0, &v, error) != WEIR_OK)
         return WEIR_FATAL;
     uint32_t *rows = malloc(chunk->rows * 4 + 4), n = 0;
@@ -270,7 +305,7 @@ static const struct weir_operator double_table = { .size = sizeof double_table,
                                                    .bind = double_bind,
                                                    .lane_create = lane_create,
                                                    .lane_destroy = lane_destroy,
-                                                   .begin = lane_begin,
+                                                   .begin = double_begin,
                                                    .process = double_process };
 
 static int32_t sum_bind(void *self, const struct weir_operator_bind *in,
@@ -564,6 +599,9 @@ static const struct weir_component components[] = {
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_SOURCE, .name = "toy_numbers",
       .summary = "numbers", .options = numbers_options, .n_options = 4,
       .capabilities = WEIR_CAP_REPLAYABLE, .table = &numbers_table },
+    { .size = sizeof(struct weir_component), .kind = WEIR_KIND_SOURCE, .name = "toy_serial",
+      .summary = "numbers, one partition at a time", .options = numbers_options, .n_options = 4,
+      .capabilities = WEIR_CAP_REPLAYABLE | WEIR_CAP_SERIAL, .table = &numbers_table },
     { .size = sizeof(struct weir_component), .kind = WEIR_KIND_OPERATOR, .name = "toy_double",
       .summary = "doubles even numbers",
       .capabilities = WEIR_CAP_DETERMINISTIC | WEIR_CAP_SELECTION, .table = &double_table },

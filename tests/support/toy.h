@@ -5,10 +5,12 @@
 #ifndef WEIR_TESTS_TOY_H
 #define WEIR_TESTS_TOY_H
 
+#include <stdatomic.h>
+
 #include <weir/plugin.h>
 
 /* toy_numbers: options rows (per partition), partitions, step (rows per call), keys. Columns k int64 = row mod keys,
- *   v int64 = row. Replayable; ends with LAST.
+ *   v int64 = row. Replayable; ends with LAST. toy_serial: the same, one `next` at a time.
  * toy_double: k, v → k, 2v; drops odd rows of v by a selection.
  * toy_sum: by k, state; emits (k, total) of the keys that changed, upsert. With a combine side if combine=true.
  * toy_batch_count: rows of the batch; ticking.
@@ -26,6 +28,12 @@ struct toy_world {
     struct toy_batch *batches;
     uint32_t n;
     int fail_begin;  /* answers RETRY that often */
+    int fail_next;   /* the call of toy_numbers' `next` that answers RETRY, from 1; 0: none */
+    int fail_double_begin, fail_double; /* toy_double's `begin`, `process` answer RETRY that often */
+    int surplus;     /* rows that toy_numbers gives beyond those asked for */
+    int no_position; /* toy_numbers gives rows and says nothing of where it is */
+    int linger;      /* turns that `next` spends, so that others of them meet it on other threads */
+    atomic_int within, most_within; /* calls of `next` under way, and the most there were */
     uint64_t doubled; /* a batch id that was made visible twice with other rows */
 };
 
