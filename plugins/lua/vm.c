@@ -12,12 +12,15 @@
  *     its limit in all.
  *  5. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
  *     calls before it. Therefore a call that met it begins again, after a full collection.
+ *  6. lua_newstate can't be refused memory half way (LuaJIT crashes when it takes down what it had), so what it
+ *     needs is taken from one block that is there before.
  */
 #include "plugins/lua/vm.h"
 
 #include <luajit.h>
 #include <lualib.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugins/lua/sandbox.h"
 #include "plugins/share/option.h"
@@ -25,7 +28,35 @@
 #define STEP_MAX (1 << 30)
 #define TYPE_CDATA 10
 #define WHOLE_MAX ((int64_t)1 << 53)
+#define RESERVE_BYTES 20480u         /* lua_newstate of LuaJIT 2.1 takes 12 KiB */
 #define SCRIPT_CALL_ROWS 100u        /* instructions to load a script: of so many rows */
+
+static int is_reserved(const struct vm *vm, const void *p)
+{
+    const uintptr_t at = (uintptr_t)p, first = (uintptr_t)vm->reserve;
+    return p && at >= first && at - first < RESERVE_BYTES;
+}
+
+/* A piece of the reserve; NULL behind lua_newstate, and where there is no room. */
+static void *take_reserved(struct vm *vm, size_t size)
+{
+    uint8_t *p = vm->reserve + vm->reserved_bytes;
+    if (!vm->opening || size > RESERVE_BYTES - vm->reserved_bytes) return NULL;
+    vm->reserved_bytes += (size + 15) / 16 * 16;
+    if (vm->reserved_bytes > RESERVE_BYTES) vm->reserved_bytes = RESERVE_BYTES;
+    return p;
+}
+
+static void *resize(struct vm *vm, void *p, size_t old, size_t size)
+{
+    void *q = p ? NULL : take_reserved(vm, size);
+    if (q) return q;
+    if (!is_reserved(vm, p)) return realloc(p, size);
+    if (size <= old) return p;
+    q = malloc(size);
+    if (q) memcpy(q, p, old);
+    return q;
+}
 
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
@@ -33,11 +64,11 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
     void *q;
     if (size == 0) {
         vm->used_bytes -= old;
-        free(p);
+        if (!is_reserved(vm, p)) free(p);
         return NULL;
     }
-    if (size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
-    q = realloc(p, size);
+    if (!vm->opening && size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
+    q = resize(vm, p, old, size);
     if (!q) return NULL;
     vm->used_bytes += size;
     vm->used_bytes -= old;
@@ -218,7 +249,11 @@ static int load(lua_State *L)
 static int32_t open_state(struct vm *vm, struct weir_error *error)
 {
     char text[VM_TEXT];
+    vm->reserve = malloc(RESERVE_BYTES);
+    if (!vm->reserve) return no_memory(error);
+    vm->opening = 1;
     vm->L = lua_newstate(allocate, vm);
+    vm->opening = 0;
     if (!vm->L) return no_memory(error);
     lua_atpanic(vm->L, on_panic);
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
@@ -250,6 +285,7 @@ void vm_destroy(struct vm *vm)
 {
     if (!vm) return;
     if (vm->L) lua_close(vm->L);
+    free(vm->reserve);
     free(vm);
 }
 
