@@ -3,10 +3,10 @@
  *
  * Invariants:
  *  1. PLAN(n) is appended after STATE(n-1); nothing outside sees a row of n before PLAN(n) is durable.
- *  2. STATE(n) holds, besides what n changed, whole groups in turn, about as many bytes again as the deltas (groups
- *     that changed so much that they are whole already need no more). So every group has a base that is
- *     not older than (size of state / change per batch) batches, and the log stays within a small
- *     multiple of the state.
+ *  2. STATE(n) holds, besides what n changed, whole groups in turn. What they pay for is `owed`: all bytes that went into
+ *     the log, deltas and the records themselves, but groups that changed so much that they were written whole by a
+ *     quarter only. So the log stays within a small multiple of the state, also where state rarely changes or always in
+ *     the same few groups; a large group is paid for by many batches.
  *  3. The log is needed from the oldest of: each group's newest base, the newest map of positions, the newest
  *     JOB. What is older goes after STATE is durable.
  */
@@ -184,9 +184,11 @@ static int32_t plan_work(struct log_work *work, struct weir_error *error)
         if (result == WEIR_OK)
             result = log_append(cp->log, LOG_PLAN, 1, batch->id,
                                 (struct weir_bytes){ payload.data, payload.length }, error);
+        uint64_t length = payload.length;
         mem_free(payload.data);
         if (result != WEIR_OK) return result;
         cp->plan_sequence = log_last_sequence(cp->log);
+        cp->owed += (int64_t)length;
         work->appended = 1;
     }
     return planted(PLANTED_RUN_PLAN_UNSYNCED) ? WEIR_OK : log_sync(cp->log, error);
@@ -327,33 +329,35 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }
 
-/* Bytes of the changes that are not whole groups themselves; of those that are, notes that they have their base. */
-static uint64_t weigh_deltas(struct checkpoint *cp, const struct pieces *pieces)
+/* What the changes make the log owe; of those that are whole groups, notes that they have their base. */
+static void owe_changes(struct checkpoint *cp, const struct pieces *pieces)
 {
-    uint64_t bytes = 0;
     cp->round++;
     for (uint32_t i = 0; i < pieces->n; i++) {
         const struct cp_piece *piece = &pieces->items[i];
-        if (!piece->base) bytes += piece->length;
-        else cp_group_of(cp, piece->node, piece->table, piece->group)->round = cp->round;
+        cp->owed += (int64_t)(piece->base ? piece->length / 4 : piece->length);
+        if (piece->base)
+            cp_group_of(cp, piece->node, piece->table, piece->group)->round = cp->round;
     }
-    return bytes;
 }
 
-/* Whole groups in turn until they weigh as much as the deltas. */
+/* Whole groups in turn until what is owed is paid, or each has its turn. */
 static int32_t capture_bases(struct run *run, struct pieces *pieces, struct weir_error *error)
 {
     struct checkpoint *cp = run->checkpoint;
-    uint64_t want = weigh_deltas(cp, pieces), start = pieces->bytes.length;
-    uint32_t n = cp->n_groups;
-    for (uint32_t k = 0; k < n && want && pieces->bytes.length - start < want; k++) {
+    uint32_t n = cp->n_groups, k;
+    owe_changes(cp, pieces);
+    for (k = 0; k < n && cp->owed > 0; k++) {
+        uint64_t before = pieces->bytes.length;
         struct cp_group *group = &cp->groups[cp->cursor];
         cp->cursor = (cp->cursor + 1) % n;
         if (group->round == cp->round) continue; /* written whole just now */
         if (!group->base_sequence && !store_group_live(group->node->tables, group->group)) continue;
         int32_t result = capture(pieces, group->node, group->table, group->group, 1, error);
         if (result != WEIR_OK) return result;
+        cp->owed -= (int64_t)(pieces->bytes.length - before);
     }
+    if (k == n && cp->owed > 0) cp->owed = 0;
     return WEIR_OK;
 }
 
@@ -433,6 +437,7 @@ static int32_t append_state(struct state_work *s, struct weir_error *error)
     if (result == WEIR_OK)
         result = log_append(cp->log, LOG_STATE, 1, batch->id,
                             (struct weir_bytes){ payload.data, payload.length }, error);
+    cp->owed += (int64_t)payload.length - (int64_t)(s->wrote_state ? 0 : s->pieces.bytes.length);
     free(state.sinks);
     free(state.pieces);
     free(state.map);

@@ -96,6 +96,7 @@ struct checkpoint {
     struct state_work *captured; /* by checkpoint_capture, until its STATE is written */
     struct cp_group *groups; uint32_t n_groups, cursor;
     uint64_t round;
+    int64_t owed; /* bytes of the log that no base has paid for yet; < 0: paid in advance */
     char **names; uint32_t n_names;
     struct record_move *forgotten; uint32_t n_forgotten;
     struct cp_dead *dead; uint32_t n_dead;
