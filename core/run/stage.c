@@ -254,12 +254,19 @@ static int unit_runs(const struct stage *stage, uint32_t u)
     return group_has_rows(stage, u) || group_is_due(batch, stage->node, u);
 }
 
+/* Whether timers of a node bring batches without rows. Those of operators that go by the tick wait for ticks, and a job
+ * that runs through what is there has none. */
+static int wakes(const struct plan_node *node)
+{
+    return node->stateful && !(node->bound.flags & WEIR_PLAN_TICKING);
+}
+
 int stages_due(const struct run *run, int64_t time_us)
 {
     watermark_spread(run->plan, run->watermark_us, run->spread);
     for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
-        for (uint32_t u = 0; node->stateful && u < RUN_GROUPS; u++)
+        for (uint32_t u = 0; wakes(node) && u < RUN_GROUPS; u++)
             if (store_group_live(node->tables, u) && timer_is_due(node, u, time_us, run->spread[i]))
                 return 1;
     }
@@ -271,7 +278,7 @@ int64_t stages_next_due(const struct run *run)
     int64_t next = INT64_MAX;
     for (uint32_t i = 0; i < run->plan->n_nodes; i++) {
         const struct plan_node *node = run->plan->nodes[i];
-        for (uint32_t u = 0; node->stateful && u < RUN_GROUPS; u++) {
+        for (uint32_t u = 0; wakes(node) && u < RUN_GROUPS; u++) {
             if (!store_group_live(node->tables, u)) continue;
             int64_t due = store_group_due(node->tables, u, 0);
             if (due < next) next = due;
