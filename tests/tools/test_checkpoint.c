@@ -115,7 +115,7 @@ static void show_says_it_in_words(void **state)
 {
     static const char *const parts[] = { "job          toy (id ", "up to 4; the log begins with 0",
                                          "n p00  2c01000000000000  (ended)",
-                                         "s/sums  7 keys, 0 rows", "v1 key(k int64/1) total int64",
+                                         "s/sums (toy_sum)  7 keys, ", "v1 key(k int64/1) total int64",
                                          "plain  batch 4 finished", "dead letters 9",
                                          "log-00000001" };
     (void)state;

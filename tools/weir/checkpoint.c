@@ -8,16 +8,17 @@
  *            "batches": {"first", "last", "next", "pending": null | {"batch", "time"}},
  *            "time", "watermark",
  *            "positions": [{"source", "partition", "position", "hex", "ended"}],
- *            "tables": [{"table", "signature", "groups", "keys", "rows", "memory", "logged",
- *                        "error"}],
+ *            "tables": [{"table", "operator", "signature", "groups", "keys", "rows", "memory",
+ *                        "logged", "next_timer", "next_event_timer", "error"}],
  *            "sinks": [{"name", "outcome", "batch", "rows"}],
  *            "uncommitted": [{"sink", "batch", "bytes"}],
  *            "dead_letters": {"logged", "bytes"},
  *            "files": [{"name", "bytes"}], "bytes", "torn", "damage"}
  *   verify, repair   {"sound", "lines": [...], "damage"}
  *
- * What is unknown is null. "logged" of a table are the bytes of its pieces in the log, "memory"
- * those of the table made from them. Members are only ever added.
+ * What is unknown is null. "operator" is the plugin; "logged" of a table are the bytes of its pieces in the log, "memory"
+ * those of the table made from them; "next_timer" is when the first of its timers runs out by the clock, "next_event_timer"
+ * by the watermark. Members are only ever added.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -183,7 +184,31 @@ static json_t *positions_json(const struct command *c, const struct look *look)
     return list;
 }
 
-static json_t *table_json(struct look *look, struct look_table *table)
+/* The plugin of the instance that a table belongs to. */
+static json_t *operator_of(const json_t *job, const char *table)
+{
+    const size_t n = strcspn(table, "/");
+    const json_t *instances = json_object_get(job, "operators");
+    char name[256];
+    if (n >= sizeof name) return json_null();
+    memcpy(name, table, n);
+    name[n] = 0;
+    const json_t *plugin = json_object_get(json_object_get(instances, name), "plugin");
+    return json_is_string(plugin) ? json_string(json_string_value(plugin)) : json_null();
+}
+
+/* When the first timer of a restored table runs out. */
+static json_t *next_timer(const struct look_table *table, int event_time)
+{
+    int64_t least = INT64_MAX;
+    for (uint32_t g = 0; g < STORE_GROUPS; g++) {
+        const int64_t due = store_group_due(table->op, g, event_time);
+        if (due < least) least = due;
+    }
+    return time_json(least == INT64_MAX ? INT64_MIN : least);
+}
+
+static json_t *table_json(struct look *look, const json_t *job, struct look_table *table)
 {
     uint32_t first, groups = 0, n = look_pieces(look, table->name, &first);
     uint64_t logged = 0;
@@ -195,7 +220,8 @@ static json_t *table_json(struct look *look, struct look_table *table)
         groups += i == first || look->pieces[i - 1].group != piece->group;
     }
     if (class == WEIR_OK) store_figures(table->op, 0, &figures);
-    json_t *json = json_pack("{so so sI sI so}", "table", text_json_of(table->name), "signature",
+    json_t *json = json_pack("{so so so sI sI so}", "table", text_json_of(table->name), "operator",
+                             operator_of(job, table->name), "signature",
                              table->signature ? text_json_of(table->signature) : json_null(),
                              "groups", (json_int_t)groups, "logged", (json_int_t)logged, "error",
                              class == WEIR_OK ? json_null() : text_json_of(table->error.text));
@@ -205,6 +231,9 @@ static json_t *table_json(struct look *look, struct look_table *table)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_object_set_new(json, counts[i].name,
                             class == WEIR_OK ? json_integer((json_int_t)counts[i].n) : json_null());
+    json_object_set_new(json, "next_timer", class == WEIR_OK ? next_timer(table, 0) : json_null());
+    json_object_set_new(json, "next_event_timer",
+                        class == WEIR_OK ? next_timer(table, 1) : json_null());
     store_destroy(table->store); /* one table at a time is in memory */
     table->store = NULL;
     table->op = NULL;
@@ -214,8 +243,10 @@ static json_t *table_json(struct look *look, struct look_table *table)
 static json_t *tables_json(struct look *look)
 {
     json_t *list = json_array();
+    json_t *job = look->job_text ? json_loads(look->job_text, 0, NULL) : NULL;
     for (uint32_t i = 0; i < look->n_tables; i++)
-        json_array_append_new(list, table_json(look, &look->tables[i]));
+        json_array_append_new(list, table_json(look, job, &look->tables[i]));
+    json_decref(job);
     return list;
 }
 
@@ -340,26 +371,47 @@ static void print_positions(const json_t *list)
     }
 }
 
+/* What a table holds, and when the first of it goes. */
+static void print_content(const json_t *t)
+{
+    const char *by_clock = json_string_value(json_object_get(t, "next_timer"));
+    const char *by_watermark = json_string_value(json_object_get(t, "next_event_timer"));
+    printf("  %lld keys", number_at(t, "keys"));
+    if (number_at(t, "rows")) printf(", %lld rows", number_at(t, "rows"));
+    printf(", %lld bytes in memory, %lld in the log, %lld groups\n", number_at(t, "memory"),
+           number_at(t, "logged"), number_at(t, "groups"));
+    if (by_clock) printf("    first timer at %s\n", by_clock);
+    if (by_watermark) printf("    first timer at watermark %s\n", by_watermark);
+}
+
 static void print_tables(const json_t *list)
 {
     size_t i;
     const json_t *t;
+    long long memory = 0;
     json_array_foreach(list, i, t) {
         if (i == 0) puts("state");
         fputs("  ", stdout);
         text_puts(stdout, text_at(t, "table"));
+        if (json_is_string(json_object_get(t, "operator"))) {
+            fputs(" (", stdout);
+            text_puts(stdout, text_at(t, "operator"));
+            putchar(')');
+        }
         if (json_is_string(json_object_get(t, "error"))) {
             fputs("  can't be restored: ", stdout);
             text_puts(stdout, text_at(t, "error"));
+            printf(", %lld in the log, %lld groups\n", number_at(t, "logged"),
+                   number_at(t, "groups"));
         } else {
-            printf("  %lld keys, %lld rows", number_at(t, "keys"), number_at(t, "rows"));
+            print_content(t);
         }
-        printf(", %lld groups, %lld bytes in the log\n", number_at(t, "groups"),
-               number_at(t, "logged"));
+        memory += number_at(t, "memory");
         fputs("    ", stdout);
         text_puts(stdout, text_at(t, "signature"));
         putchar('\n');
     }
+    if (json_array_size(list) > 1) printf("  in all, %lld bytes in memory\n", memory);
 }
 
 static void print_sinks(const json_t *sinks, const json_t *uncommitted)

@@ -90,6 +90,7 @@ static int take_column(const char **text, struct shape_text *s)
     column->name = s->names[s->n++];
     column->type = take_type(text);
     column->flags = skip(text, " timer") ? WEIR_COLUMN_TIMER : 0;
+    if (column->flags && skip(text, " of event time")) column->flags |= WEIR_COLUMN_EVENT_TIME;
     return column->type != WEIR_TYPE_NONE;
 }
 
