@@ -544,7 +544,7 @@ static int on_idle(void *arg, const struct run *run, int64_t until_mono)
         p->step++;
         if (verb == VERB_ROWS || verb == VERB_FILES) return 0; /* it reads them at their time */
     }
-    if (!p->ending) p->play->world.closed = 1;
+    if (!p->ending && !p->play->world.dead) p->play->world.closed = 1;
     return 1;
 }
 
@@ -591,6 +591,9 @@ static void on_batch(void *arg, const struct run *run, uint64_t batch)
         fail(p, "", "batch after batch without end: %llu by now", (unsigned long long)batch);
         kill_life(p);
     }
+    if (batch >= p->committed) p->committed = batch + 1;
+    /* a batch in which no sink had a turn has nothing to commit */
+    if (!strikes(p, CRASH_BEFORE_COMMIT, batch)) strikes(p, CRASH_AFTER_COMMIT, batch);
     p->watermark_us = run->watermark_us;
     p->has_watermarks = run->plan->watermarks;
     facts_add(p->play->batches, run, batch, run->summary.rows_in - p->rows_in, p->step);
