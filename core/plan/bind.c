@@ -420,6 +420,7 @@ static int32_t take_outputs(struct plan_node *node, struct weir_error *error)
     if (bound->n_outputs < 1 || bound->n_outputs > 4)
         return weir_fail(error, WEIR_FATAL, "operator \"%s\" gives %u outputs, not 1 to 4",
                          node->component->name, bound->n_outputs);
+    node->in_turn = bound->streams[0].slide == 0;
     for (uint32_t k = 0; k < bound->n_outputs; k++) {
         struct weir_stream *from = &bound->streams[k];
         struct plan_stream *to = &node->outputs[k];

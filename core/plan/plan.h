@@ -97,6 +97,7 @@ struct plan_node {
     struct ArrowSchema uncombined;   /* second one of input 0; released: none */
     uint32_t has_combine;
     uint32_t stateful;               /* declared tables */
+    uint32_t in_turn;                /* gave no slide of its own: runs in the turns of its inputs only */
     struct store_operator *tables;
 
     uint32_t origin; /* 1: begins a pipe */

@@ -149,6 +149,13 @@ static int32_t feed_unit(struct stage *stage, struct origin_lane *origin, uint32
     return result;
 }
 
+/* The first batch of the checkpoint, or the first turn: of the first `slide` batches one is it. */
+static uint32_t is_first(const struct batch *batch, const struct plan_node *node)
+{
+    uint32_t slide = node->in_turn && node->n_inputs ? node->inputs[0]->slide : 1;
+    return batch->id < slide;
+}
+
 static int32_t begin_unit(struct stage *stage, struct origin_lane *origin, uint32_t u,
                           struct weir_error *error)
 {
@@ -162,7 +169,7 @@ static int32_t begin_unit(struct stage *stage, struct origin_lane *origin, uint3
                                        .late_us = batch->late[node->index],
                                        .evict_us = batch->evict[node->index],
                                        .absent = stage->absent,
-                                       .first = batch->id == 0,
+                                       .first = is_first(batch, node),
                                        .zero_us = batch->run->zero_us,
                                        .trigger_us = trigger_grid(batch->run) };
     for (uint32_t k = 0; k < 4; k++)
@@ -250,7 +257,7 @@ static int unit_runs(const struct stage *stage, uint32_t u)
 {
     const struct batch *batch = stage->batch;
     if (stage->kind != WEIR_DISTRIBUTE_HASHED) return 1;
-    if (batch->id == 0 && (stage->node->bound.flags & WEIR_PLAN_FIRST_ALL)) return 1;
+    if (is_first(batch, stage->node) && (stage->node->bound.flags & WEIR_PLAN_FIRST_ALL)) return 1;
     return group_has_rows(stage, u) || group_is_due(batch, stage->node, u);
 }
 
@@ -464,9 +471,11 @@ static int off_slide(const struct batch *batch, const struct plan_stream *stream
     return stream->slide > 1 && slide > 0 && (batch->time_us - batch->run->zero_us) % slide != 0;
 }
 
-/* Does it run in every batch, whether its inputs have a turn or not? State that ticks does. */
-static int runs_alone(const struct plan_node *node)
+/* Does it run though inputs are absent? State that ticks does: in every batch, or, where its slide is that of
+ * its inputs, when it is their turn. */
+static int runs_alone(const struct plan_node *node, int turn)
 {
+    if (!turn && node->in_turn) return 0;
     return (node->component->capabilities & WEIR_CAP_ABSENT_INPUT) ||
            (node->stateful && (node->bound.flags & WEIR_PLAN_TICKING));
 }
@@ -482,7 +491,7 @@ static int32_t note_absent(struct batch *batch, struct plan_node *node, uint32_t
         if (off || batch->absent[node->inputs[k]->node->index]) *bits |= 1u << k;
         if (off) turn = 0;
     }
-    if (*bits == 0 || runs_alone(node)) return WEIR_OK;
+    if (*bits == 0 || runs_alone(node, turn)) return WEIR_OK;
     if (node->n_inputs > 1 && node->kind == JOB_OPERATOR && turn) {
         uint32_t k = 0;
         while (!(*bits >> k & 1)) k++;

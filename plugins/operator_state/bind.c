@@ -305,7 +305,6 @@ int32_t state_plan_whole(const struct state_operator *op, struct weir_stream *st
         if (result == WEIR_OK) child->flags |= ARROW_FLAG_NULLABLE;
     }
     stream->form = WEIR_FORM_APPEND;
-    stream->slide = 1;
     stream->time_column = -1;
     return result;
 }

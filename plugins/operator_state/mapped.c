@@ -37,6 +37,7 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
                                                       WEIR_COLUMN_TIMER };
     struct state_operator *op = self;
     int32_t result = state_bind_common(op, in, error);
+    op->slide = in->inputs[0].slide;
     if (result == WEIR_OK) result = state_bind_columns(op, error);
     if (result == WEIR_OK) result = read_timeout(op, error);
     if (result == WEIR_OK) result = state_bind_initial(op, error);
@@ -44,7 +45,6 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     if (result == WEIR_OK) result = state_plan_exchange(op, out, error);
     if (result == WEIR_OK) result = state_plan_output(op, out, error);
     if (result == WEIR_OK) result = state_plan_whole(op, &out->streams[1], error);
-    out->streams[0].slide = 1;
     out->streams[1].name = "snapshots";
     out->n_outputs = 2;
     out->flags |= WEIR_PLAN_TICKING | WEIR_PLAN_ALL_GROUPS | WEIR_PLAN_TIMELESS;
@@ -97,10 +97,10 @@ static int32_t process(void *self, void *lane, uint32_t input, const struct weir
 }
 
 /* The number of the batch on the grid, from 1. */
-static int64_t grid_number(const struct weir_begin *begin)
+static int64_t grid_number(const struct state_operator *op, const struct weir_begin *begin)
 {
     if (begin->trigger_us <= 0) return (int64_t)begin->batch + 1;
-    return (begin->time_us - begin->zero_us) / begin->trigger_us;
+    return (begin->time_us - begin->zero_us) / begin->trigger_us / op->slide;
 }
 
 static int32_t time_out(struct lane *l, uint32_t slot, struct weir_error *error)
@@ -122,7 +122,7 @@ static int32_t expire(struct lane *l, struct weir_error *error)
     const struct state_operator *op = l->op;
     uint32_t slots[DUE], n;
     int64_t until;
-    if (op->timeout_us <= 0 || grid_number(&l->begin) % op->expire_every != 0) return WEIR_OK;
+    if (op->timeout_us <= 0 || grid_number(op, &l->begin) % op->expire_every != 0) return WEIR_OK;
     if (__builtin_sub_overflow(l->begin.time_us, op->timeout_us + 1, &until)) return WEIR_OK;
     while ((n = op->state->due(l->state, op->fields.table, MAPPED_TOUCHED, until, slots, DUE)) > 0)
         for (uint32_t i = 0; i < n; i++) {

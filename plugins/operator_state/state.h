@@ -50,7 +50,8 @@ struct state_operator {
     struct initial initial;
     enum clock clock;
     int64_t timeout_us;         /* map_with_state; 0: none */
-    int64_t expire_every;
+    int64_t expire_every; /* turns of the input */
+    int64_t slide;        /* of the input, in triggers */
     struct collections *collections; /* of `stateful` */
 };
 

@@ -53,7 +53,7 @@ static int32_t values_bind(void *self, const struct weir_operator_bind *in,
     if (result == WEIR_OK) result = aggregation_durable(a, error);
     if (result == WEIR_OK) result = aggregation_plan(a, in, "values", out, error);
     out->streams[0].form = WEIR_FORM_APPEND;
-    out->streams[0].slide = 1;
+    out->streams[0].slide = 0;
     out->flags |= WEIR_PLAN_TICKING | WEIR_PLAN_ALL_GROUPS | WEIR_PLAN_TIMELESS;
     return result;
 }

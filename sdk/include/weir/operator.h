@@ -72,7 +72,7 @@ struct weir_operator_bind {
 struct weir_stream {
     const char *name;           /* NULL for the main output; constant of the module */
     uint32_t form;
-    uint32_t slide;             /* 0: as the input */
+    uint32_t slide;             /* 0: as the input, and the operator runs when it is its turn only */
     struct ArrowSchema schema;  /* moved to the host */
     uint32_t key_columns[16];   /* of an upsert stream */
     uint32_t n_key_columns;
@@ -130,7 +130,8 @@ struct weir_begin {
     int64_t evict_us;           /* W(n) of this operator; in combine lanes NONE */
     struct weir_state *state;   /* valid until advance returned */
     uint32_t absent;            /* bit i: input i is absent in this batch */
-    uint32_t first;             /* 1 in the first batch of the checkpoint */
+    uint32_t first;             /* 1 in the first batch of the checkpoint; in the first turn of an
+                                   operator that runs in the turns of its input */
     int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us + k·trigger_us */
     int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
     uint32_t outputs;           /* bit k: somebody takes output k, as far as the host can tell */
