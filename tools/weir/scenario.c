@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/data/array.h"
+#include "core/data/node.h"
 #include "core/job/scanner.h"
 
 #define FILE_LIMIT (64u << 20)
@@ -121,24 +122,37 @@ static void check_rows(const struct reader *r, const char *path, const json_t *v
     }
 }
 
+static int is_base64(const json_t *value)
+{
+    uint64_t n = json_string_length(value), length;
+    uint8_t *bytes = malloc(n + 1);
+    int ok = bytes && base64_decode(json_string_value(value), n, bytes, &length) == 0;
+    free(bytes);
+    return ok;
+}
+
 static void check_file(const struct reader *r, const char *path, const json_t *file)
 {
-    static const char *const names[] = { "text", "mtime", "from" };
+    static const char *const names[] = { "text", "base64", "mtime", "from" };
+    const json_t *encoded = json_object_get(file, "base64");
     const char *key;
     json_t *value;
     int64_t us;
+    int n = 0;
     json_object_foreach((json_t *)(uintptr_t)file, key, value)
     {
         char at[PATH_SIZE];
         join(at, path, key);
-        if (!known(key, names, 3)) unknown_key(r, at, key, names, 3);
+        if (strcmp(key, "mtime") != 0) n++;
+        if (!known(key, names, 4)) unknown_key(r, at, key, names, 4);
         else if (!json_is_string(value)) wrong(r, at, "must be text");
+        else if (value == encoded && !is_base64(value)) wrong(r, at, "must be base64");
         else if (strcmp(key, "mtime") == 0 &&
                  timestamp_of_text(json_string_value(value), json_string_length(value), &us) != 0)
             wrong(r, at, "must be a timestamp like \"1970-01-01T00:00:01Z\"");
     }
-    if (!json_is_null(file) && !json_object_get(file, "text") == !json_object_get(file, "from"))
-        wrong(r, path, "must have \"text\" or \"from\", or be null");
+    if (!json_is_null(file) && n != 1)
+        wrong(r, path, "must have one of \"text\", \"base64\" and \"from\", or be null");
 }
 
 static void check_files(const struct reader *r, const char *path, const json_t *value)

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "core/data/array.h"
+#include "core/data/node.h"
 #include "core/run/run.h"
 #include "core/sys/sim.h"
 #include "sdk/check/rows.h"
@@ -260,7 +261,15 @@ static int put_file(struct player *p, const char *path, const json_t *file)
     if (json_is_null(file)) return with_disk(p, remove_file, path, NULL);
     if (from) return with_disk(p, rename_file, from, path);
     if (mtime) timestamp_of_text(json_string_value(mtime), json_string_length(mtime), &us);
-    return sim_disk_put(p->disk, path, json_string_value(text), json_string_length(text), us);
+    if (text) return sim_disk_put(p->disk, path, json_string_value(text), json_string_length(text), us);
+    const json_t *encoded = json_object_get(file, "base64");
+    uint64_t n = json_string_length(encoded), length;
+    uint8_t *bytes = malloc(n + 1);
+    if (!bytes) return -ENOMEM;
+    base64_decode(json_string_value(encoded), n, bytes, &length);
+    int result = sim_disk_put(p->disk, path, bytes, length, us);
+    free(bytes);
+    return result;
 }
 
 static enum answer put_files(struct player *p)
