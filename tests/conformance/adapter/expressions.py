@@ -5,7 +5,8 @@ from adapter.values import kind_of, literal
 TYPES = {"int": "int32", "long": "int64", "bigint": "int64", "double": "float64",
          "float": "float64", "boolean": "bool", "string": "string", "timestamp": "timestamp",
          "date": "date", "binary": "binary", "int32": "int32", "int64": "int64",
-         "float64": "float64", "bool": "bool"}
+         "float64": "float64", "bool": "bool", "integer": "int32", "short": "int32",
+         "byte": "int32"}
 WINDOW = "struct<start: timestamp, end: timestamp>"
 
 
@@ -48,7 +49,7 @@ def quoted(name):
 
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "mod": "%", "eq": "=", "lt": "<", "le": "<=",
-          "gt": ">", "ge": ">=", "and": "and", "or": "or"}
+          "gt": ">", "ge": ">=", "ne": "<>", "and": "and", "or": "or"}
 NUMERIC = ("add", "sub", "mul", "mod")
 
 
@@ -97,11 +98,26 @@ def window(arguments, scope):
         text = "window_time(%s)" % text
     lengths = arguments[1:]
     if len(lengths) >= 2 and lengths[1] != lengths[0]:
-        raise Unfit("a sliding window outside of group_by")
+        raise Unfit("a sliding window inside of another expression")
     parts = [text, interval(lengths[0])]
-    if len(lengths) > 2:
+    if len(lengths) > 2 and lengths[2]:
         parts.append(interval(lengths[2]))
     return WINDOW, "window(%s)" % ", ".join(parts)
+
+
+def sliding(expr, scope):
+    """(type, text) of the list of windows that a time is in, where they overlap; None for any other expression.
+
+    Where the slide divides the length, the windows are those of `length` / `slide` grids that do not
+    overlap, each a slide behind the one before."""
+    if not isinstance(expr, list) or expr[0] != "window" or len(expr) < 4 or expr[3] == expr[2]:
+        return None
+    length, slide, start = expr[2], expr[3], expr[4] if len(expr) > 4 else 0
+    if length % slide:
+        raise Unfit("a sliding window whose slide does not divide its length, outside of group_by")
+    windows = [window([expr[1], length, length, (start + i * slide) % length], scope)[1]
+               for i in range(length // slide)]
+    return "list<%s>" % WINDOW, "array(%s)" % ", ".join(windows)
 
 
 def between(arguments, scope):
@@ -119,8 +135,9 @@ def add_ms(arguments, scope):
 
 def gap(expr, scope):
     """A gap that depends on the row."""
-    _, of = render(expr["of"], scope)
-    cases = "".join(" when %s then %s" % (literal(value), interval(ms))
+    kind, of = render(expr["of"], scope)
+    typed = (lambda value: int(value)) if kind in ("int32", "int64") else str
+    cases = "".join(" when %s then %s" % (literal(typed(value)), interval(ms))
                     for value, ms in expr["by_value"].items())
     return "interval", "case %s%s else %s end" % (of, cases, interval(expr["default"]))
 
@@ -133,6 +150,8 @@ CALLS = {
     "contains": lambda a, s: ("bool", "contains(%s, %s)" % (render(a[0], s)[1],
                                                             render(a[1], s)[1])),
     "not": one("(not %s)", "bool"),
+    "is_null": one("(%s is null)", "bool"),
+    "is_not_null": one("(%s is not null)", "bool"),
     "field": field,
     "window": window,
     "window_time": one("window_time(%s)", "timestamp"),

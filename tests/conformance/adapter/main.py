@@ -10,7 +10,7 @@ from adapter.engine import Engine
 from adapter.outcome import Outcome, Skip, Unfit
 
 KINDS = {"dstream": dstream, "structured": structured, "unit": unit}
-ROUNDS = 3
+ROUNDS = 8
 
 
 def parse(argv):

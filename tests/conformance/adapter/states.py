@@ -6,8 +6,9 @@ from adapter.outcome import Unfit
 class Function:
     """Text and types. `extra` are the columns behind the key."""
 
-    def __init__(self, text, state="n int64", extra=(("count", "string"),), **options):
-        self.text, self.state, self.extra, self.options = text, state, extra, options
+    def __init__(self, text, state="n int64", extra=(("count", "string"),), narrow=None):
+        self.text, self.state, self.extra = text, state, extra
+        self.narrow = narrow  # columns of rows of two values, where a case has such
 
 
 def grouped(body):
@@ -117,6 +118,57 @@ TRANSFORMS = {
   return {}
 """ % row(TEXT))),
 }
+
+
+TRANSFORMS["count_rows_replace_timer"] = Function(stateful("""  if S.timing_out() then return %s end
+  local n = S.exists() and S.get().n or 0
+  for _ = 1, #rows do
+    n = n + 1
+    if KEY == 'a' and n == 1 then S.timer('t', ctx.time + 5000000) end
+    if KEY == 'a' and n == 2 then S.timer('t', nil) S.timer('t', ctx.time + 7500000) end
+  end
+  S.value.update(n)
+  return %s
+""" % (row("'-1'"), row(TEXT))))
+
+TRANSFORMS["max_event_time_timer_5s"] = Function("""
+function stateful(key, rows, S, ctx)
+  if S.timing_out() then S.value.remove() return {{KEYCOL = KEY, max = -1}} end
+  local most = S.exists() and S.get().n or 0
+  for _, row in ipairs(rows) do
+    local s = math.floor(tonumber(row.TIMECOL) / 1000000)
+    if s > most then most = s end
+  end
+  S.value.update(most)
+  S.timer('t', (most + 5) * 1000000)
+  return {{KEYCOL = KEY, max = most}}
+end
+""", extra=(("max", "int64"),))
+
+# rows are key, value, whether it tells the time to live, and when the value expires (-1: not told)
+TRANSFORMS["ttl_value_60s"] = Function("""
+function stateful(key, rows, S, ctx)
+  local out = {}
+  for _, row in ipairs(rows) do
+    if row.action == 'put' then
+      local now = math.floor(tonumber(ctx.time) / 1000)
+      if KEY == 'no_ttl_key' then S.update({n = row.value, expiry = -1})
+      else S.update({n = row.value, expiry = now + 60000}, 60000) end
+    elseif row.action == 'clear' then
+      S.remove()
+    elseif S.exists() then
+      local state = S.get()
+      if row.action == 'get' then
+        out[#out + 1] = {KEYCOL = KEY, value = state.n, is_ttl = false, expiry = -1}
+      elseif state.expiry >= 0 then
+        out[#out + 1] = {KEYCOL = KEY, value = -1, is_ttl = true, expiry = state.expiry}
+      end
+    end
+  end
+  return out
+end
+""", state="n int64, expiry int64", extra=(("value", "int64"), ("is_ttl", "bool"), ("expiry", "int64")),
+    narrow=["key", "case when is_ttl then expiry else value end as value"])
 
 
 def find(table, fn):

@@ -1,10 +1,12 @@
 """Cases of files that appear while the clock goes on."""
-from adapter.dstream import Builder, duration, timestamp, unique
+import base64
+
+from adapter.dstream import Builder, Run, binary, binary_rows, duration, timestamp
 from adapter.outcome import Outcome, Unfit, differ
 from adapter.values import unflatten
 
 
-class Timeline:
+class Timeline(Run):
     """Files and moments in order; a kill strikes while a batch is under way."""
 
     def __init__(self, case):
@@ -16,6 +18,7 @@ class Timeline:
         self.steps = []
         self.there = {}  # files by path
         self.folder = next(iter(case["inputs"].values())).get("dir", "").rstrip("/")
+        self.n = case.get("run_batches", 0)
         self.begin()
         for event in case["timeline"]:
             self.add(event)
@@ -29,12 +32,11 @@ class Timeline:
         for spec in self.case["inputs"].values():
             folders = list(spec.get("mkdirs", []))
             if "*" not in spec.get("dir", "*"):
-                folders.append(spec["dir"])
+                folders.append(spec["dir"].rstrip("/"))
             for folder in folders:
                 self.put("%s/.there" % folder, "", 0)
             for file in spec.get("initial_files") or []:
-                self.put("%s/%s" % (self.folder, file["name"]), file.get("text", ""),
-                         file.get("mtime_ms", 0))
+                self.put_file(self.path_of(file["name"]), dict({"mtime_ms": 0}, **file))
         self.steps.append({"expect": {}})
 
     def rename(self, old, new):
@@ -45,20 +47,35 @@ class Timeline:
                 self.there[moved] = self.there.pop(path)
                 self.steps.append({"files": {moved: file, path: None}})
 
-    def put(self, path, text, mtime):
-        self.there[path] = {"text": text, "mtime": timestamp(mtime)}
-        self.steps.append({"files": {path: {"text": text, "mtime": timestamp(mtime)}}})
+    def path_of(self, name):
+        """Where a file of the input lies: in its folder; where that is a pattern, below what comes before it."""
+        if "*" not in self.folder:
+            return "%s/%s" % (self.folder, name)
+        root = self.folder[:self.folder.index("*")].rpartition("/")[0]
+        return name if not root or name.startswith(root + "/") else "%s/%s" % (root, name)
+
+    def put(self, path, content, mtime):
+        kind = "text" if isinstance(content, str) else "base64"
+        if kind == "base64":
+            content = base64.b64encode(bytes(byte % 256 for byte in content)).decode("ascii")
+        self.there[path] = {kind: content, "mtime": timestamp(mtime)}
+        self.steps.append({"files": {path: self.there[path]}})
+
+    def put_file(self, path, file):
+        self.put(path, file.get("text", file.get("bytes", "")), file.get("mtime_ms", self.now))
 
     def add(self, event):
         if "write" in event:
-            file = event["write"]
-            self.put("%s/%s" % (self.folder, file["name"]), file.get("text", file.get("bytes", "")),
-                     file["mtime_ms"])
+            self.put_file(self.path_of(event["write"]["name"]), event["write"])
         elif "write_elsewhere" in event:
-            file = event["write_elsewhere"]
-            self.put(file["path"], file.get("text", ""), file["mtime_ms"])
+            self.put_file(event["write_elsewhere"]["path"], event["write_elsewhere"])
         elif "rename" in event:
             self.rename(event["rename"]["from"], event["rename"]["to"])
+        elif "mkdir" in event:
+            self.put("%s/.there" % event["mkdir"], "", 0)
+        elif "delete" in event:
+            self.there.pop(event["delete"], None)
+            self.steps.append({"files": {event["delete"]: None}})
         elif "kill" in event:
             self.kill()
         elif "restart_at_ms" in event:
@@ -75,6 +92,18 @@ class Timeline:
             raise Unfit("the event %r" % sorted(event))
 
     def kill(self):
+        """It strikes when the last batch before it is done, if there was one, and the rest of that time passes while
+        nothing runs; where a batch hangs it has struck already."""
+        done = (self.now - self.zero()) // self.builder.batch_ms
+        at = len(self.steps) - 1
+        time = self.now
+        while at >= 0 and not self.blocked and done > 0:
+            if "advance" in self.steps[at]:
+                time -= int(self.steps[at]["advance"][:-2])
+                if time < self.zero() + done * self.builder.batch_ms:
+                    self.steps.insert(at, {"crash": "after commit %d" % (done - 1)})
+                    break
+            at -= 1
         self.steps.append({"restart": {}})
 
     def advance(self, to, jump=False):
@@ -95,12 +124,16 @@ class Timeline:
         came = {}
         for emission in play["sinks"].get(self.sink, []):
             at = (emission["batch"] + 1) * self.builder.batch_ms + self.zero()
-            came[str(at)] = [unflatten(tree, list(row)) for row in emission["rows"]]
+            rows = [unflatten(tree, list(row)) for row in emission["rows"]]
+            came[str(at)] = binary_rows(rows) if binary(tree) else rows
+        if binary(tree):
+            case = self.case = dict(case)
+            for key in ("expect_total_in_order", "expect_distinct_outputs"):
+                if key in case:
+                    case[key] = [as_bytes(row) for row in case[key]]
         problems = self.differences(came)
-        if "expect_distinct_outputs" in case:
-            rows = unique([row for batch in came.values() for row in batch])
-            problem = differ(case["expect_distinct_outputs"], rows, "any")
-            problems += [problem] if problem else []
+        rows = [row for batch in came.values() for row in batch]
+        problems += self.judge_run(rows, len(came))
         return Outcome("fail", "; ".join(problems[:3])) if problems else Outcome("pass")
 
     def zero(self):
@@ -116,7 +149,16 @@ class Timeline:
             if at not in came:
                 problems.append("no result at %s" % at)
                 continue
+            if binary(self.builder.streams[self.builder.last].tree):
+                rows = [as_bytes(row) for row in rows]
             problem = differ(rows, came[at], self.case.get("order", "any"))
             if problem:
                 problems.append("at %s: %s" % (at, problem))
         return problems
+
+
+def as_bytes(row):
+    """A record as the list of its bytes, however the case writes it."""
+    if isinstance(row, str):
+        return list(row.encode("latin-1"))
+    return [byte % 256 for byte in (row if isinstance(row, list) else [row])]

@@ -1,7 +1,7 @@
 """Cases of one function: a call of the engine's own one through the program `unit`, or a job that does
 nothing but what the function does."""
-from adapter import lua_units
-from adapter.dstream import duration, not_there, timestamp
+from adapter import lua_units, reasons
+from adapter.dstream import duration, timestamp
 from adapter.expressions import interval
 from adapter.outcome import Outcome, Skip, Unfit, canonical, differ
 
@@ -113,7 +113,7 @@ def quiet_job(columns, operators, source="queue", **options):
 def windows_scenario(call):
     args = call["args"]
     window = {"on": "t", "length": duration(args["length_ms"])}
-    if args.get("slide_ms", args["length_ms"]) != args["length_ms"]:
+    if args.get("slide_ms", args["length_ms"]) not in (None, args["length_ms"]):
         window["slide"] = duration(args["slide_ms"])
     if args.get("start_ms"):
         window["start"] = start_text(args["start_ms"])
@@ -254,9 +254,10 @@ def validation_scenario(call):
 
 
 def validation_judge(call, play):
-    if not_there(play):
-        return not_there(play)
     state = "error" if play["state"] == "refused" else "ok"
+    wrong = reasons.wrong_reason("window_length_slide", play.get("error"))
+    if state == "error" and wrong:
+        return wrong
     return None if state == call["expect"] else play.get("error") or "it is not refused"
 
 
@@ -282,6 +283,12 @@ class Jobs:
 
     def judge(self, plays):
         for number, (call, play) in enumerate(zip(self.case["calls"], plays), 1):
+            if call.get("expect") == "error" and self.judge_call is not validation_judge:
+                wrong = reasons.wrong_reason("window_duration", play.get("error")) \
+                    if play["state"] in ("refused", "failed") else "it is not refused"
+                if wrong:
+                    return Outcome("fail", "call %d: %s" % (number, wrong))
+                continue
             if not play["passed"] and self.judge_call is not validation_judge:
                 return Outcome("fail", "call %d: %s" % (number, play.get("why") or play["state"]))
             problem = self.judge_call(call, play)
