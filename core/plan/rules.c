@@ -14,6 +14,10 @@
  *  3. A join of streams with state gives a pair once, when both are there, and an outer row once it is
  *     final: append is what it can do.
  *
+ *  4. An operator whose author says how its rows are meant (WEIR_PLAN_APPENDS, WEIR_PLAN_UPDATES: the
+ *     function mode of group_state) goes with that mode of the query. Beside an aggregation, whose rows
+ *     are the result, it has to append.
+ *
  * Rules of one operator alone (append needs a watermark, order needs a table, limit no changes) are
  * those of its bind. Without `output_mode` in the job each operator goes by its own, and the forms that
  * sinks accept are the only rule.
@@ -73,6 +77,33 @@ static int state_fits(const struct plan_node *node, uint32_t mode, const char *w
     return 1;
 }
 
+static int has_aggregation(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_nodes; i++)
+        for (uint32_t k = 0; k < plan->nodes[i]->n_outputs; k++)
+            if (plan->nodes[i]->stateful && plan->nodes[i]->outputs[k].form != WEIR_FORM_APPEND)
+                return 1;
+    return 0;
+}
+
+static int function_fits(const struct plan *plan, const struct plan_node *node, uint32_t mode,
+                         struct report *report)
+{
+    const uint32_t flags = node->bound.flags;
+    if (!(flags & (WEIR_PLAN_APPENDS | WEIR_PLAN_UPDATES)) || node->n_outputs == 0) return 1;
+    if (flags & WEIR_PLAN_APPENDS && mode == WEIR_FORM_UPSERT && !has_aggregation(plan))
+        return refuse(node, report,
+                      "the job is in output_mode %s, but \"%s\" says that it appends: give both the "
+                      "same output_mode, or put an aggregation behind it",
+                      "update", &node->outputs[0]);
+    if (flags & WEIR_PLAN_UPDATES && has_aggregation(plan))
+        return refuse(node, report,
+                      "the job is in output_mode %s, and rows that \"%s\" updates don't go with an "
+                      "aggregation, which would count them again: let it append",
+                      plan->job->output_mode, &node->outputs[0]);
+    return 1;
+}
+
 int plan_rules(const struct plan *plan, struct report *report)
 {
     const uint32_t mode = plan_output_mode(plan->job);
@@ -82,7 +113,8 @@ int plan_rules(const struct plan *plan, struct report *report)
         const struct plan_node *node = plan->nodes[i];
         if (node->kind == JOB_SINK) good &= sink_fits(node, mode, report);
         if (node->kind == JOB_OPERATOR)
-            good &= state_fits(node, mode, plan->job->output_mode, report);
+            good &= state_fits(node, mode, plan->job->output_mode, report) &&
+                    function_fits(plan, node, mode, report);
     }
     return good;
 }

@@ -56,6 +56,8 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     if (result == WEIR_OK) result = state_plan_output(op, out, error);
     out->n_outputs = 1;
     if (op->clock != CLOCK_EVENT) out->flags |= WEIR_PLAN_TIMELESS;
+    const char *mode = option_text(op->host, op->context, "output_mode", NULL);
+    if (mode) out->flags |= option_is(mode, "update") ? WEIR_PLAN_UPDATES : WEIR_PLAN_APPENDS;
     return result;
 }
 

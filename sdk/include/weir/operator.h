@@ -115,6 +115,10 @@ struct weir_operator_plan {
                                         rows because of one (complete mode) */
 #define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones, in
                                         a job of any output mode (limit) */
+#define WEIR_PLAN_APPENDS 512u       /* the job's author says that its rows are final: in a job in output_mode
+                                        update only an aggregation makes changing ones of them */
+#define WEIR_PLAN_UPDATES 1024u      /* … that its rows replace earlier ones: in a job with an output_mode
+                                        there is no aggregation beside it */
 #define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
                                         without rows (state to begin with) */
 
