@@ -136,7 +136,8 @@ class ObjectCall:
         op = op if isinstance(op, list) else [op] + ([1] if op == "update" else [])
         if op[0] in ("update", "remove"):
             return "  %s\n  return {}\n" % self.text(op)
-        return "  local value = %s\n  return {{k = key, value = value}}\n" % self.value_text(op[0])
+        return "  return {{k = key, %s = %s}}\n" % ("there" if op[0] == "exists" else "value",
+                                                  self.value_text(op[0]))
 
     def scenario(self, body):
         kind = "string" if isinstance(self.value, str) else "int64"
@@ -198,7 +199,7 @@ class ObjectCall:
             return "%s fails: %s" % (name, play.get("error"))
         if want in ("ok", None) and name in ("update", "remove"):
             return problem_of(play)
-        got = [row[2] for row in rows_of(play)]
+        got = [row[1 if name == "exists" else 2] for row in rows_of(play)]
         if name in ("get", "get_option", "exists") and canonical(got[:1]) != canonical([want]):
             return "%s gives %s" % (name, got)
         return problem_of(play)
@@ -359,85 +360,123 @@ end
 
 class GroupCall:
     """One call of a group's function: the state and timeout before it, what it does, and both after it. They are
-    made by a batch before; what is left is asked by a batch behind it."""
+    made by a batch before. A batch behind it asks for the state; another run lets time pass until the timeout."""
 
     OPS = {"update": "S.update({n = %s})", "remove": "S.remove()",
-           "set_timeout_duration": "S.set_timeout(%s)", "set_timeout_timestamp":
-           "S.set_timeout(%s * 1000)", "set_timeout_duration_ms": "S.set_timeout(%s)",
-           "set_timeout_timestamp_ms": "S.set_timeout(%s * 1000)", "set_timeout":
-           "S.set_timeout(%s)", "get": "local _ = S.get().n", "exists": "local _ = S.exists()"}
+           "set_timeout_duration": "S.set_timeout(%s)", "set_timeout_duration_ms": "S.set_timeout(%s)",
+           "set_timeout_timestamp": "S.set_timeout(%s * 1000)",
+           "set_timeout_timestamp_ms": "S.set_timeout(%s * 1000)", "set_timeout": "S.set_timeout(%s)",
+           "get": "local _ = S.get().n", "exists": "local _ = S.exists()"}
+    SOURCE = """
+function grouped(key, rows, S, ctx)
+  if key == "other" then return {} end
+  if S.timing_out() then return {{k = key, what = "timing_out"}} end
+  local v = rows[1].v
+  if v == 0 then
+MAKE    return {}
+  end
+  if v == 2 then return {{k = key, what = "state", n = S.exists() and S.get().n or nil}} end
+OPS  return {}
+end
+"""
 
     def __init__(self, case, call):
         get = first_of(call, call.get("args", {}), case)
-        self.expect = call.get("expect", {})
-        self.expect = self.expect if isinstance(self.expect, dict) else {"error": self.expect}
-        self.expect = dict(self.expect, **{key[7:]: value for key, value in call.items()
-                                           if key.startswith("expect_")})
+        expect = call.get("expect", {})
+        self.expect = dict(expect if isinstance(expect, dict) else {"error": expect},
+                           **{key[7:]: value for key, value in call.items()
+                              if key.startswith("expect_")})
         self.kind = get(("timeout_conf", "timeout", "timeout_kind"), "none") or "none"
-        prior = get(("prior_state", "initial_state", "state"))
-        prior_timeout = get(("prior_timeout_ms", "prior_timeout_timestamp_ms", "prior_timeout",
-                             "timeout_timestamp_ms"))
         self.time = get(("batch_time_ms", "batch_timestamp_ms", "processing_time_ms"), 1000)
-        watermark = get(("watermark_ms", "event_time_watermark_ms"), 1000)
+        self.watermark = get(("watermark_ms", "event_time_watermark_ms"), 1000)
+        self.prior = get(("prior_state", "initial_state", "state"))
+        self.prior_timeout = get(("prior_timeout_ms", "prior_timeout_timestamp_ms",
+                                  "prior_timeout", "timeout_timestamp_ms"))
         ops = get(("ops", "script", "updates", "call", "does"), []) or []
-        ops = ops if isinstance(ops, list) and not (ops and ops[0] in self.OPS and len(ops) == 2 and
-                                                    not isinstance(ops[1], (list, str))) else [ops]
-        self.text = "".join("    %s\n" % self.op(one if isinstance(one, list) else [one])
+        if isinstance(ops, str) or (len(ops) == 2 and isinstance(ops[0], str) and
+                                    isinstance(ops[1], (int, float))):
+            ops = [ops]
+        self.text = "".join("  %s\n" % self.op(one if isinstance(one, list) else [one])
                             for one in ops)
-        self.timed_out = bool(get(("timing_out", "timed_out", "has_timed_out"), False))
-        event = self.kind == "event_time"
-        make = "" if prior is None else "    S.update({n = %s})\n" % lua(prior)
-        if prior_timeout not in (None, -1) and self.kind != "none":
-            make += "    S.set_timeout(%s)\n" % (lua(prior_timeout * 1000) if event else
-                                               lua(max(1, prior_timeout - self.time)))
-        source = "function grouped(key, rows, S, ctx)\n" \
-                 "  if #rows > 0 and rows[1].v == 0 then\n%s    return {}\n  end\n" \
-                 "  if #rows > 0 and rows[1].v == 2 then\n" \
-                 "    return {{k = key, n = S.exists() and S.get().n or nil}}\n  end\n" \
-                 "  do\n%s  end\n  return {}\nend\n" % (make, self.text)
-        operator = {"state": "n int64", "columns": "k string, n int64", "output_mode": "append",
-                    "lua": {"source": source, "function": "grouped"}}
+        self.timeout = next((value for key, value in self.expect.items() if "timeout" in key), 0)
+        tells = self.kind != "none" and any("timeout" in key for key in self.expect)
+        self.made = [self.scenario(self.ask())] + ([self.scenario(self.wait())] if tells else [])
+
+    def op(self, op):
+        if op[0] not in self.OPS:
+            raise Unfit("the operation %r on the state of a group" % op[0])
+        text = self.OPS[op[0]]
+        return text % lua(op[1] if len(op) > 1 else 0) if "%s" in text else text
+
+    def has_prior(self):
+        return self.prior is not None or self.prior_timeout not in (None, -1)
+
+    def make(self):
+        """What sets the state and the timeout that are there before."""
+        out = "" if self.prior is None else "    S.update({n = %s})\n" % lua(self.prior)
+        if self.prior_timeout in (None, -1) or self.kind == "none":
+            return out
+        at = self.prior_timeout * 1000 if self.kind == "event_time" \
+            else max(1, self.prior_timeout - self.time)
+        return out + "    S.set_timeout(%s)\n" % lua(at)
+
+    def row(self, v, key="key", ms=None):
+        """A row, which without a time is not late and does not move the watermark."""
+        return {"rows": {"in": [[key, v, None if ms is None else timestamp(ms)]]}}
+
+    def ask(self):
+        return [self.row(2), {"expect": {}}]
+
+    def wait(self):
+        """Time up to the timeout, and a millisecond more; a long time where there is none."""
+        until = self.timeout if self.timeout not in (None, -1) else None
+        if self.kind == "processing_time":
+            times = [3600000] if until is None else [max(until - self.time, 0), 1]
+            return [step for ms in times if ms
+                    for step in ({"advance": duration(ms)}, {"expect": {}})]
+        times = [self.watermark + 3600000] if until is None else [until, until + 1]
+        return [step for ms in times for step in (self.row(1, "other", ms), {"expect": {}})]
+
+    def scenario(self, rest):
+        source = self.SOURCE.replace("MAKE", self.make()).replace("OPS", self.text)
+        operator = {"state": "n int64", "columns": "k string, what string, n int64",
+                    "output_mode": "append", "lua": {"source": source, "function": "grouped"}}
         if self.kind != "none":
             operator["timeout"] = self.kind
         job = job_of("group_state", "k string, v int64, t timestamp", operator, trigger="asap")
-        if event:
-            job["operators"]["w"] = {"plugin": "watermark", "from": "in", "column": "t",
-                                     "delay": "0s"}
-            job["operators"]["m"]["from"] = "w"
-        later = timestamp(watermark + 3600000)
         steps = []
-        if prior is not None or prior_timeout not in (None, -1):
-            steps += [{"rows": {"in": [["key", 0, later if not event else timestamp(watermark)]]}},
-                      {"expect": {}}]
-        steps += [{"rows": {"in": [["key", 1, later]]}}, {"expect": {}}]
-        steps += [{"rows": {"in": [["key", 2, later]]}}, {"expect": {}}]
-        self.made = [{"start": timestamp(self.time), "steps": steps, "job": job}]
-
-    def op(self, op):
-        name = op[0]
-        if name not in self.OPS:
-            raise Unfit("the operation %r on the state of a group" % name)
-        text = self.OPS[name]
-        return text % lua(op[1] if len(op) > 1 else 0) if "%s" in text else text
+        if self.kind == "event_time":
+            job["operators"] = {"w": {"plugin": "watermark", "from": "in", "column": "t",
+                                      "delay": "0s"}, "m": dict(job["operators"]["m"], **{"from": "w"})}
+            steps += [self.row(1, "other", self.watermark), {"expect": {}}]
+        if self.has_prior():
+            steps += [self.row(0), {"expect": {}}]
+        steps += [self.row(1), {"expect": {}}]
+        return {"start": timestamp(self.time), "steps": steps + rest, "job": job}
 
     def scenarios(self):
         return self.made
 
     def judge(self, plays):
-        play = plays[0]
         wants_error = any(value == "error" or "error" in key or "exception" in key
-                          for key, value in self.expect.items() if value is not None)
-        if play["state"] in ("failed", "refused"):
-            return None if wants_error else play.get("error")
+                          for key, value in self.expect.items() if value)
         if wants_error:
-            return "it is not refused"
-        problem = problem_of(play)
-        if problem:
-            return problem
-        rows = rows_of(play)
+            return None if plays[0]["state"] in ("failed", "refused") else "it is not refused"
+        for play in plays:
+            if problem_of(play):
+                return problem_of(play)
+        asked = [row[2] for row in rows_of(plays[0]) if row[1] == "state"]
         for key, want in self.expect.items():
-            if "state" in key and "timeout" not in key:
-                got = rows[-1][1] if rows else None
-                if canonical(got) != canonical(want):
-                    return "the state is %s, not %s" % (got, want)
-        return None
+            if "state" in key and "timeout" not in key and canonical(asked[-1:]) != canonical([want]):
+                return "the state is %s, not %s" % (asked[-1:], want)
+        return self.judge_timeout(plays[1]) if len(plays) > 1 else None
+
+    def judge_timeout(self, play):
+        steps = [one["step"] for one in play["sinks"].get("out", [])
+                 for row in one["rows"] if row[1] == "timing_out"]
+        if self.timeout in (None, -1):
+            return "it times out" if steps else None
+        last = len(self.made[1]["steps"]) - 1
+        if not steps:
+            return "it does not time out"
+        return None if steps[0] >= last - 1 else "it times out too early"

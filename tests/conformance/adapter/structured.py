@@ -165,7 +165,7 @@ class Query:
         elif sink.get("type") == "console":
             made = {"plugin": "console", "rows": sink.get("num_rows", 20)}
             if "truncate" in sink:
-                made["truncate"] = sink["truncate"]
+                made["truncate"] = {True: 20, False: 0}.get(sink["truncate"], sink["truncate"])
         else:
             made = {"plugin": "null"}
         if sink.get("fails"):
@@ -466,7 +466,8 @@ class Query:
         fn = states.find(states.GROUP_STATES, step["fn"])
         return self.state_operator("group_state", "grouped", fn, step, x,
                                    timeout=step.get("timeout", "none"),
-                                   output_mode=step.get("function_mode", self.mode))
+                                   output_mode="update" if step.get("form") == "map"
+                                   else step.get("function_mode", self.mode))
 
     def op_transform_with_state(self, step, x):
         fn = states.find(states.TRANSFORMS, step["fn"])
@@ -625,6 +626,8 @@ class Steps:
                 "%s/%s" % (folder, file["name"]): {"text": file.get("text", ""),
                                                    "mtime": timestamp(file.get("mtime_ms", 0))}
                 for file in given}})
+        if self.running and (self.trigger or DEFAULT)["type"] == "default":
+            self.steps.append({"advance": "2s"})  # a source looks for files once a second
 
     def step_run(self, value, step):
         self.look("run", value)
