@@ -201,8 +201,8 @@ static int32_t lookup_lane_create(void *self, struct weir_context *context, void
     l->pairs = host->alloc(sizeof *l->pairs);
     l->out = host->alloc(n * sizeof *l->out);
     l->arrays = host->alloc(n * sizeof *l->arrays);
+    if (l->pairs) memset(l->pairs, 0, sizeof *l->pairs);
     if (!l->pairs || !l->out || !l->arrays) return no_memory(error);
-    memset(l->pairs, 0, sizeof *l->pairs);
     return join_pairs_init(l->pairs, &op->join, context, error);
 }
 

@@ -20,8 +20,8 @@ int32_t state_lane_create(void *self, struct weir_context *context, void **lane,
     *lane = l;
     l->columns = op->host->alloc(n * sizeof *l->columns + 1);
     l->evaluated = op->host->alloc(op->n_by * sizeof *l->evaluated);
+    if (l->evaluated) memset(l->evaluated, 0, op->n_by * sizeof *l->evaluated);
     if (!l->columns || !l->evaluated) return no_memory(error);
-    memset(l->evaluated, 0, op->n_by * sizeof *l->evaluated);
     int32_t result = fields_lane_init(&l->fields, &op->fields, context, error);
     if (result == WEIR_OK && op->output.release)
         result = output_init(&l->out, op->host, context, &op->output, 0, error);

@@ -123,7 +123,7 @@ static int32_t note_reject(struct rig *rig, int32_t code, const char *text,
     char head[300];
     snprintf(head, sizeof head, "%d %s\n", code, text);
     rig->n_rejects++;
-    put(&rig->rejects, head, strlen(head));
+    if (!rig->quiet) put(&rig->rejects, head, strlen(head));
     return rig->fail ? weir_fail(error, WEIR_DATA, "%s", text) : WEIR_OK;
 }
 
@@ -150,7 +150,8 @@ static const struct context_ops ops = { .emit = on_emit,
 /* Each call of the operator goes through this: the chosen one with memory that fails. */
 #define CALL(rig, result, call)                                                                    \
     do {                                                                                           \
-        if (++(rig)->calls == (rig)->fail_call) mem_fail_at((rig)->fail_at, 0);                    \
+        if (++(rig)->calls == (rig)->fail_call)                                                    \
+            mem_fail_at((rig)->fail_at, (rig)->fail_forever);                                      \
         (result) = (call);                                                                         \
         mem_fail_at(0, 0);                                                                         \
     } while (0)
@@ -465,9 +466,9 @@ static int32_t feed_group(struct rig *rig, void *lane, uint32_t g, uint32_t k, c
     return result;
 }
 
-static uint64_t *hash_chunk(const struct rig *rig, const struct weir_chunk *chunk)
+static uint64_t *hash_chunk(const struct rig *rig, const struct weir_chunk *chunk, uint32_t input)
 {
-    const struct weir_distribution *d = &rig->plan.distribution[0];
+    const struct weir_distribution *d = &rig->plan.distribution[input];
     const struct ArrowSchema *types[16];
     const struct ArrowArray *columns[16];
     uint64_t *hash = calloc(chunk->rows + 1, sizeof *hash);
@@ -496,10 +497,12 @@ static int group_runs(const struct rig *rig, uint32_t g, uint64_t *const *hashes
 static int32_t run_group(struct rig *rig, void *lane, uint32_t g, uint64_t *const *hashes)
 {
     int32_t result = lane_begin(rig, lane, g, 1);
-    for (uint32_t k = 0; k < rig->n_exchanged && result == WEIR_OK; k++)
-        result = feed_group(rig, lane, g, k, hashes[k]);
-    if (result == WEIR_OK && rig->table->end_input)
-        result = rig->table->end_input(rig->self, lane, 0, &rig->error);
+    for (uint32_t i = 0; i < rig->n_inputs && result == WEIR_OK; i++) {
+        for (uint32_t k = 0; k < rig->n_exchanged && result == WEIR_OK; k++)
+            if (rig->exchanged_input[k] == i) result = feed_group(rig, lane, g, k, hashes[k]);
+        if (result == WEIR_OK && rig->table->end_input)
+            CALL(rig, result, rig->table->end_input(rig->self, lane, i, &rig->error));
+    }
     if (result == WEIR_OK && rig->table->advance)
         CALL(rig, result, rig->table->advance(rig->self, lane, &rig->error));
     for (uint32_t t = 0; t < store_tables(rig->context.tables); t++) {
@@ -517,7 +520,7 @@ static int32_t run_groups(struct rig *rig)
     int32_t result = lane_open(rig, 1);
     void *lane = rig->lanes[1];
     for (uint32_t k = 0; k < rig->n_exchanged; k++)
-        hashes[k] = hash_chunk(rig, rig->exchanged[k]);
+        hashes[k] = hash_chunk(rig, rig->exchanged[k], rig->exchanged_input[k]);
     for (uint32_t g = 0; g < (hashed ? STORE_GROUPS : 1) && result == WEIR_OK; g++)
         if (group_runs(rig, g, hashes)) result = run_group(rig, lane, g, hashes);
     if (result != WEIR_OK) lane_close(rig, 1); /* in the middle of a batch */

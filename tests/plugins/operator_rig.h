@@ -46,6 +46,7 @@ struct rig {
     int64_t delay_us, late_us, evict_us;
     /* in the fail_call-th call of the operator (1: create) the fail_at-th allocation fails */
     uint64_t fail_call, fail_at, calls;
+    int fail_forever; /* 1: and all behind it in that call */
     uint64_t batch;             /* its T is that many seconds; the grid is one of seconds */
     uint32_t combining;         /* input of the combine side under way */
     void *lanes[2]; /* before and behind the exchange, used again and again */
