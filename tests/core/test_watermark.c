@@ -52,6 +52,7 @@ static void node(struct world *w, uint32_t i, uint32_t kind, const struct weir_c
     w->nodes[i].index = i;
     w->nodes[i].kind = kind;
     w->nodes[i].component = component;
+    w->nodes[i].reached = 1;
     w->nodes[i].outputs[0].node = &w->nodes[i];
     w->nodes[i].outputs[0].time_column = -1;
 }
