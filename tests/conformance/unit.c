@@ -301,7 +301,8 @@ static json_t *seen_files(const json_t *call)
     char options[120];
     size_t i;
     seen.name_only = json_is_true(json_object_get(args_of(call), "file_name_only"));
-    snprintf(options, sizeof options, "\"path\": \"/in\", \"recursive\": true, \"max_age\": \"%lldms\"%s",
+    snprintf(options, sizeof options,
+             "\"path\": \"/in\", \"recursive\": true, \"max_age\": \"%lldms\"%s",
              (long long)integer_of(args_of(call), "max_age_ms"),
              seen.name_only ? ", \"file_name_only\": true" : "");
     sim_disk_put(seen.disk, "/in/.there", "", 0, 0);
