@@ -104,6 +104,7 @@ class Chains(Ticks):
                     "operators": dict(self.operators, beat={"plugin": "count", "from": "b"}),
                     "sinks": dict(self.sinks, beats={"plugin": "null", "from": "beat"})}
         self.scenario = {"workers": some_workers(draw), "job": self.job, "steps": made}
+        self.shuffle()
 
     def source(self, name, absent):
         def partitions(rows):

@@ -109,6 +109,7 @@ class Flow(Trial):
             self.drive()
         self.scenario = {"workers": some_workers(draw), "job": self.job,
                          "steps": self.steps + [{"expect": {}}]}
+        self.shuffle()
 
     def alive(self):
         """What leads to a sink; the rest of a job does not run, and its watermarks do not count."""

@@ -57,6 +57,12 @@ class Trial:
         self.sinks["out_" + name] = {"plugin": "null", "from": at}
         self.expected["out_" + name] = expected
 
+    def shuffle(self):
+        """Operators may be declared in any order. The last draw, so that seeds stay what they are."""
+        operators = list(self.job["operators"].items())
+        self.draw.shuffle(operators)
+        self.job["operators"] = dict(operators)
+
     def rows(self, most, spread=1):
         return [(self.draw.choice(KEYS), self.draw.choice([None] + list(range(-3, 6))))
                 for _ in range(self.draw.randint(0, most) * spread)]
