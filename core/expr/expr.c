@@ -80,21 +80,30 @@ static int32_t add_literal(struct weir_buffer *out, const struct node *node)
     return buffer_add(out, line, n);
 }
 
+/* "contains(column, 'text')": a call of that function of exactly these. */
+static int is_contains(const struct node *node)
+{
+    return node->op == OP_CALL && node->n_kids == 2 && node->component &&
+           strcmp(node->component->name, "contains") == 0 && !node->may_fail &&
+           node->kids[0]->type.id == WEIR_TYPE_UTF8 && node->kids[1]->op == OP_CONST;
+}
+
 static int32_t add_conjunct(struct weir_expr *expr, const struct node *node,
                             const struct weir_expr_input *input, struct weir_error *error)
 {
-    static const char *const ops[] = { " = ", " <> ", " < ", " <= ", " > ", " >= " };
+    static const char *const ops[] = { " = ", " <> ", " < ", " <= ", " > ", " >= ", ", " };
     static const uint8_t swapped[] = { EQ, NE, GT, GE, LT, LE };
+    const int contains = is_contains(node);
     const struct node *column, *constant;
     struct weir_buffer text = { 0 };
-    uint32_t op = node->sub;
+    uint32_t op = contains ? 6 : node->sub;
     const char *name;
     char *copy;
     int32_t rc;
-    if (node->op != OP_COMPARE) return WEIR_OK;
+    if (node->op != OP_COMPARE && !contains) return WEIR_OK;
     column = node->kids[0];
     constant = node->kids[1];
-    if (column->op == OP_CONST) {
+    if (column->op == OP_CONST && !contains) {
         column = node->kids[1];
         constant = node->kids[0];
         op = swapped[op];
@@ -103,10 +112,12 @@ static int32_t add_conjunct(struct weir_expr *expr, const struct node *node,
         weir_is_null(&constant->value, 0))
         return WEIR_OK;
     name = input->schema->children[column->column]->name;
-    rc = is_plain_name(name) ? buffer_add(&text, name, strlen(name))
-                             : add_quoted(&text, '"', name, strlen(name));
+    rc = contains ? buffer_add(&text, "contains(", 9) : WEIR_OK;
+    if (!rc && is_plain_name(name)) rc = buffer_add(&text, name, strlen(name));
+    else if (!rc) rc = add_quoted(&text, '"', name, strlen(name));
     if (!rc) rc = buffer_add(&text, ops[op], strlen(ops[op]));
     if (!rc) rc = add_literal(&text, constant);
+    if (!rc && contains) rc = buffer_add(&text, ")", 1);
     if (!rc) {
         copy = arena_text(&expr->arena, (char *)text.data, text.length);
         if (copy) expr->conjuncts[expr->n_conjuncts++] = copy;
@@ -221,6 +232,11 @@ int32_t expr_reads(const struct weir_expr *expr, uint32_t input, uint32_t column
 const char *expr_conjunct(const struct weir_expr *expr, uint32_t i)
 {
     return i < expr->n_conjuncts ? expr->conjuncts[i] : NULL;
+}
+
+const char *expr_simple(const struct weir_expr *expr, uint32_t i)
+{
+    return expr->root->may_fail || !expr->deterministic ? NULL : expr_conjunct(expr, i);
 }
 
 /* ---- run ---- */

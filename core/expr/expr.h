@@ -83,6 +83,7 @@ int32_t expr_aggregate_finish(const struct expr_run *run, struct weir_aggregatio
 /* The top-level conjuncts of a bool expression that are "column op literal", as texts, for
  * pushdown: the i-th, or NULL. Owner: the expression. */
 const char *expr_conjunct(const struct weir_expr *expr, uint32_t i);
+const char *expr_simple(const struct weir_expr *expr, uint32_t i); /* none where rows may fail */
 
 /* ---- conjunct.c ---- */
 

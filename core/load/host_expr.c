@@ -136,4 +136,5 @@ const struct weir_expr_table weir_expr_1 = {
     .time_bound = expr_time_bound,
     .time_source = expr_time_source,
     .input_column = expr_input_column,
+    .simple = expr_simple,
 };

@@ -314,7 +314,7 @@ static uint32_t wanted_names(const struct plan_node *node, const struct ArrowSch
 {
     uint32_t n = 0;
     for (int64_t c = 0; c < schema->n_children; c++)
-        if ((node->wanted >> (c < 63 ? c : 63)) & 1) names[n++] = schema->children[c]->name;
+        if ((node->wanted.columns >> (c < 63 ? c : 63)) & 1) names[n++] = schema->children[c]->name;
     return n;
 }
 
@@ -328,12 +328,16 @@ static int bind_decode(struct plan *plan, struct plan_node *node, struct report 
     struct weir_decode_bind in = { .size = sizeof in };
     in.declared = declared.release ? &declared : NULL;
     in.null_on_error = node->context.null_on_error;
-    if (in.declared && node->wanted != UINT64_MAX) {
+    if (in.declared && node->wanted.columns != UINT64_MAX) {
         names = calloc((size_t)declared.n_children + 1, sizeof *names);
         if (names) in.n_wanted = wanted_names(node, &declared, names);
         in.wanted = names;
     }
+    in.conjuncts = node->wanted.conjuncts;
+    in.n_conjuncts = node->wanted.n_conjuncts;
     int32_t result = format_of(node)->bind_decode(node->format_self, &in, &out, &error);
+    node->wanted.conjuncts = NULL;
+    node->wanted.n_conjuncts = 0;
     free(names);
     schema_release(&declared);
     if (result == WEIR_OK) result = schema_check(&out.schema, &error);

@@ -1,5 +1,5 @@
 /*
- * needs.c - which columns of each source somebody reads, walked from the sinks up.
+ * needs.c - which columns of each source somebody reads, walked from the sinks up; and which rows.
  *
  * need(stream) = union over its readers:
  *   sink                      every column
@@ -7,6 +7,8 @@
  *                             are needed behind it
  *   any other operator        every column
  * Bit 63 stands for all columns from 63 on.
+ *
+ * Where a single operator reads a source, the source need not make rows that this operator says it drops.
  */
 #include "core/plan/needs.h"
 
@@ -47,7 +49,19 @@ static uint64_t need_of_input(const struct plan_node *node, uint32_t input, cons
     return bits & all;
 }
 
-int plan_needs(const struct plan *plan, uint64_t *wanted)
+/* The one reader of the source, if it is an operator. */
+static const struct plan_node *only_reader(const struct plan *plan, const struct plan_node *source)
+{
+    if (source->outputs[0].readers != 1) return NULL;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const struct plan_node *node = plan->nodes[i];
+        if (node->kind == JOB_OPERATOR && node->n_inputs == 1 && node->inputs[0] == &source->outputs[0])
+            return node;
+    }
+    return NULL;
+}
+
+int plan_needs(const struct plan *plan, struct plan_wanted *wanted)
 {
     int less = 0;
     uint64_t(*need)[4] = calloc(plan->n_nodes ? plan->n_nodes : 1, sizeof *need);
@@ -60,12 +74,16 @@ int plan_needs(const struct plan *plan, uint64_t *wanted)
         }
     }
     for (uint32_t i = 0; i < plan->job->n_instances; i++) {
-        const struct plan_node *node = plan_node(plan, plan->job->instances[i].name);
-        wanted[i] = UINT64_MAX;
+        const struct plan_node *node = plan_node(plan, plan->job->instances[i].name), *reader;
+        wanted[i] = (struct plan_wanted){ .columns = UINT64_MAX };
         if (node->kind != JOB_SOURCE || !node->format) continue;
-        if (need[node->index][0] == all_of(&node->outputs[0].schema)) continue;
-        wanted[i] = need[node->index][0];
-        less = 1;
+        if ((reader = only_reader(plan, node)) != NULL) {
+            wanted[i].conjuncts = reader->bound.conjuncts;
+            wanted[i].n_conjuncts = reader->bound.n_conjuncts;
+        }
+        if (need[node->index][0] != all_of(&node->outputs[0].schema))
+            wanted[i].columns = need[node->index][0];
+        if (wanted[i].columns != UINT64_MAX || wanted[i].n_conjuncts) less = 1;
     }
     free(need);
     return less;

@@ -1,13 +1,13 @@
 /*
- * needs.h - which columns of each source somebody reads.
+ * needs.h - which columns and rows of each source somebody reads.
  */
 #ifndef WEIR_CORE_NEEDS_H
 #define WEIR_CORE_NEEDS_H
 
 #include "core/plan/plan.h"
 
-/* wanted[i] of each source instance i of the job: bit c = column c (63: all from there on). Returns 1 if some source may
+/* wanted[i] of each source instance i of the job; texts are those of operators of `plan`. Returns 1 if some source may
  * read less than everything. */
-int plan_needs(const struct plan *plan, uint64_t *wanted);
+int plan_needs(const struct plan *plan, struct plan_wanted *wanted);
 
 #endif

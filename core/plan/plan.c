@@ -59,7 +59,7 @@ static struct plan_node *node_add(struct plan *plan, uint32_t kind,
     node->name = instance ? instance->name : "union";
     node->index = plan->n_nodes;
     node->bytes_column = node->head_column = -1;
-    node->wanted = UINT64_MAX;
+    node->wanted.columns = UINT64_MAX;
     node->origin = kind == JOB_SOURCE;
     for (int k = 0; k < 4; k++) node->pipe.root[k] = -1;
     nodes[plan->n_nodes++] = node;
@@ -186,12 +186,12 @@ static int node_bind(struct plan *plan, struct plan_node *node, struct report *r
 }
 
 /* 1 if the node is good. */
-static int node_make(struct plan *plan, const struct job_instance *instance, uint64_t wanted,
-                     struct report *report)
+static int node_make(struct plan *plan, const struct job_instance *instance,
+                     const struct plan_wanted *wanted, struct report *report)
 {
     struct plan_node *node = node_add(plan, instance->kind, instance);
     if (!node) return 0;
-    node->wanted = wanted;
+    if (wanted) node->wanted = *wanted;
     node->report = report;
     node->unsure = plan->job->unsure != 0;
     int opened = node_open(plan, node, report);
@@ -222,7 +222,7 @@ static int is_ready(const struct job *job, uint32_t i, const char *made)
 
 /* Instances in an order in which each comes behind what it reads. A circle is reported already, and cut
  * somewhere. */
-static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *report)
+static int make_nodes(struct plan *plan, const struct plan_wanted *wanted, struct report *report)
 {
     const struct job *job = plan->job;
     char *made = calloc(job->n_instances ? job->n_instances : 1, 1);
@@ -235,7 +235,7 @@ static int make_nodes(struct plan *plan, const uint64_t *wanted, struct report *
             cut = 0;
             made[i] = 1;
             left--;
-            good &= node_make(plan, &job->instances[i], wanted ? wanted[i] : UINT64_MAX, report);
+            good &= node_make(plan, &job->instances[i], wanted ? &wanted[i] : NULL, report);
         }
         if (left == before) cut = 1; /* they go round: one is made before what it reads */
     }
@@ -316,7 +316,7 @@ static void find_from_log(struct plan *plan)
 
 static struct plan *plan_build(const struct job *job, struct registry *registry,
                                struct weir_sys *sys, struct journal *journal, uint64_t hash_seed,
-                               const uint64_t *wanted, struct report *report)
+                               const struct plan_wanted *wanted, struct report *report)
 {
     struct weir_error error = WEIR_ERROR_INIT;
     struct plan *plan = calloc(1, sizeof *plan);
@@ -350,7 +350,7 @@ struct plan *plan_create(const struct job *job, struct registry *registry, struc
 {
     struct plan *plan = plan_build(job, registry, sys, journal, hash_seed, NULL, report);
     if (!plan) return NULL;
-    uint64_t *wanted = calloc(job->n_instances ? job->n_instances : 1, sizeof *wanted);
+    struct plan_wanted *wanted = calloc(job->n_instances ? job->n_instances : 1, sizeof *wanted);
     if (wanted && plan_needs(plan, wanted)) {
         struct plan *lean = plan_build(job, registry, sys, journal, hash_seed, wanted, report);
         plan_destroy(plan);

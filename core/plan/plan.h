@@ -63,6 +63,13 @@ struct plan_pipe {
     uint32_t n_leaves;
 };
 
+/* What is read of a source. */
+struct plan_wanted {
+    uint64_t columns; /* by bit, 63: all from there on; all ones: every one */
+    const char *const *conjuncts; /* rows for which one is not true need not be there */
+    uint32_t n_conjuncts;
+};
+
 struct plan_node {
     uint32_t kind; /* JOB_SOURCE, JOB_OPERATOR, JOB_SINK */
     uint32_t index;
@@ -106,7 +113,7 @@ struct plan_node {
     struct plan_pipe pipe;
     struct plan_port *ports; /* consumers: where rows come from, in order */
     uint32_t n_ports;
-    uint64_t wanted; /* sources: columns that are read, by bit; all ones: every one */
+    struct plan_wanted wanted; /* sources; conjuncts only while they are bound */
     int deterministic; /* so are this and everything before it */
     /* of a check, which goes on behind mistakes (see plan.c) */
     struct report *report; /* while the node is made */

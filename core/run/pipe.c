@@ -531,6 +531,10 @@ static int32_t lane_emit(struct weir_context *context, const struct weir_emissio
     struct lane *lane = context->owner;
     struct pipe *pipe = lane->pipe;
     struct weir_chunk *chunk;
+    if (lane == &pipe->decode) {
+        pipe->rows_in += emission->left_out;
+        if (emission->rows == 0) return WEIR_OK;
+    }
     int32_t result = emission_chunk(lane, emission, &chunk, error);
     if (result != WEIR_OK || !chunk) return result;
     if (lane->leaf >= 0) {

@@ -12,11 +12,15 @@
  *  5. A bad record is rejected as a whole. With on_error "null" bad fields are null, and
  *     `_corrupt_record`, if it is declared, gets the text.
  *
+ * A condition "column = 'text'" that the job puts on all rows is looked at while a record is read: one for
+ * which it is not true is checked to its end, but makes no row.
+ *
  * The paths of all columns are one tree, so that a record is walked once.
  */
 #include <weir/plugin.h>
 
 #include "plugins/format_json/json_shim.h"
+#include "plugins/share/condition.h"
 #include "plugins/share/option.h"
 #include "plugins/share/record.h"
 #include "plugins/share/render.h"
@@ -48,6 +52,7 @@ struct json {
     struct json_plan plan;
     struct ArrowSchema wanted;
     int32_t corrupt; /* place of _corrupt_record among the wanted columns, or -1 */
+    struct condition condition;
     const struct ArrowSchema *encoded;
     struct weir_buffer *keys; /* `"name":` of each column to encode */
 };
@@ -58,6 +63,7 @@ struct lane {
     struct json_parser *parser;
     struct column *columns;
     uint32_t n_columns, rows;
+    uint32_t left_out; /* rows since the last chunk */
     struct weir_buffer mended;
     int32_t status; /* inside a document */
     struct weir_error *error;
@@ -217,6 +223,7 @@ static int32_t json_create(const struct weir_host *host, struct weir_context *co
     json->replace = option_is(option_text(host, context, "invalid", NULL), "replace");
     unit = option_text(host, context, "timestamp_unit", NULL);
     json->plan.root.index = -1;
+    json->plan.condition = -1;
     json->plan.timestamp_unit = option_is(unit, "s")    ? 1000000
                                 : option_is(unit, "ms") ? 1000
                                 : option_is(unit, "us") ? 1
@@ -260,6 +267,22 @@ static int32_t want(struct json *json, const struct ArrowSchema *column, uint32_
     return path_add(json, at, column->name, path_option(json, column->name), error);
 }
 
+/* The first condition on one of the texts. */
+static uint64_t choose_condition(struct json *json, const struct weir_decode_bind *in)
+{
+    struct condition *c = &json->condition;
+    for (uint32_t i = 0; i < in->n_conjuncts && i < 64; i++) {
+        if (!condition_parse(in->conjuncts[i], c) || c->contains) continue;
+        const int32_t at = weir_column_index(&json->wanted, c->column);
+        if (at < 0 || at == json->corrupt || weir_type_of(json->wanted.children[at]) != WEIR_TYPE_UTF8)
+            continue;
+        json->plan.condition = at;
+        json->plan.equals = (struct weir_bytes){ c->text, c->n_text };
+        return (uint64_t)1 << i;
+    }
+    return 0;
+}
+
 static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
                                 struct weir_decode_plan *out, struct weir_error *error)
 {
@@ -283,7 +306,7 @@ static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
     if (status != WEIR_OK) return status;
     out->has_head = 0;
     out->one_to_one = !json->multi_line;
-    out->absorbed = 0;
+    out->absorbed = choose_condition(json, in);
     return json->data->schema_copy(&json->wanted, NULL, &out->schema, error);
 }
 
@@ -348,11 +371,19 @@ static int32_t flush(struct lane *lane, struct weir_error *error)
 {
     struct weir_emission emission;
     uint32_t rows = lane->rows;
+    int32_t status = WEIR_OK;
     lane->rows = 0;
-    if (lane->n_columns)
-        return columns_emit(lane->columns, lane->n_columns, rows, lane->context, error);
     memset(&emission, 0, sizeof emission);
     emission.size = (uint32_t)sizeof emission;
+    if (lane->left_out) {
+        emission.left_out = lane->left_out;
+        lane->left_out = 0;
+        status = lane->json->host->emit(lane->context, &emission, error);
+        if (status != WEIR_OK) return status;
+        emission.left_out = 0;
+    }
+    if (lane->n_columns)
+        return columns_emit(lane->columns, lane->n_columns, rows, lane->context, error);
     emission.rows = rows;
     return rows ? lane->json->host->emit(lane->context, &emission, error) : WEIR_OK;
 }
@@ -444,6 +475,10 @@ static int32_t decode_line(struct lane *lane, struct weir_bytes record, struct w
     struct json_fault fault;
     int32_t result = json_parse(lane->parser, &json->plan, lane->columns, lane->rows, text.data,
                                 text.length, &fault);
+    if (result == JSON_LEFT_OUT) {
+        lane->left_out++;
+        return WEIR_OK;
+    }
     if (result == JSON_UTF8 && json->replace) {
         int32_t status = mend(lane, &text, error);
         if (status != WEIR_OK) return status;
@@ -490,7 +525,7 @@ static int32_t json_decode(void *self, void *p, const struct weir_records *recor
     struct weir_bytes record;
     uint64_t bytes = 0;
     int32_t status = WEIR_OK;
-    lane->rows = 0;
+    lane->rows = lane->left_out = 0;
     take_back(lane);
     if (json->multi_line && !records->n_offsets) {
         record.data = records->bytes;

@@ -36,6 +36,7 @@ struct reading {
     struct column *columns;
     const uint8_t *at, *end;
     uint64_t length; /* of the record */
+    int out; /* 1: the condition is not true, so what else it holds is only looked at */
 };
 
 #if defined(__x86_64__)
@@ -110,6 +111,9 @@ static int put_string(struct reading *r, struct column *c)
     const char *text = (const char *)r->at;
     r->at += n + 1;
     if (!c) return 1;
+    if (r->plan->condition >= 0 && c == &r->columns[r->plan->condition])
+        r->out = (uint64_t)n != r->plan->equals.length ||
+                 memcmp(text, r->plan->equals.data, (size_t)n) != 0;
     if (c->type == WEIR_TYPE_UTF8) {
         c->length += (uint64_t)n;
         ((int32_t *)(void *)c->values)[++c->rows] = (int32_t)c->length;
@@ -179,6 +183,7 @@ static int read_shape(const struct json_shape *shape, struct reading *r)
         r->at += l->length;
         if (i + 1 == shape->n) return r->at == r->end;
         struct column *c = l->column >= 0 ? &r->columns[l->column] : NULL;
+        if (r->out && c && c->type == WEIR_TYPE_UTF8) c = NULL;
         if (r->at < r->end && *r->at == '"') {
             r->at++;
             if (!put_string(r, c)) return 0;
@@ -205,17 +210,19 @@ static int begins(const struct json_shape *shape, const uint8_t *text, uint64_t 
 int json_shapes_read(struct json_shapes *shapes, const struct json_plan *plan,
                      struct column *columns, uint32_t row, const uint8_t *text, uint64_t length)
 {
-    if (shapes->off) return 0;
+    if (shapes->off) return -1;
     if (shapes->rest) {
         shapes->rest--;
-        return 0;
+        return -1;
     }
     for (uint32_t k = 0; k < SHAPES_MAX; k++) {
-        struct reading r = { plan, columns, text, text + length, length };
+        struct reading r = { plan, columns, text, text + length, length, 0 };
         if (!begins(&shapes->shapes[k], text, length)) continue;
         if (read_shape(&shapes->shapes[k], &r)) {
             shapes->misses = 0;
-            return 1;
+            if (!r.out) return JSON_ROW;
+            take_back(&shapes->shapes[k], columns, row);
+            return JSON_LEFT_OUT;
         }
         take_back(&shapes->shapes[k], columns, row);
     }
@@ -223,7 +230,7 @@ int json_shapes_read(struct json_shapes *shapes, const struct json_plan *plan,
         shapes->misses = 0;
         shapes->rest = REST;
     }
-    return 0;
+    return -1;
 }
 
 /* ---- learning: of a record that is known to be JSON ---- */

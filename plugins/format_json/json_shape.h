@@ -36,7 +36,7 @@ struct json_shapes {
 };
 
 /* Reads a record (64 bytes behind it are readable) into columns that have `row` rows, if it has the
- * shape of one that was learned. 1: done, as json_parse would with JSON_ROW. 0: not; all columns
+ * shape of one that was learned. JSON_ROW, JSON_LEFT_OUT: done. -1: not. But for JSON_ROW all columns
  * have `row` rows. */
 int json_shapes_read(struct json_shapes *shapes, const struct json_plan *plan,
                      struct column *columns, uint32_t row, const uint8_t *text, uint64_t length);

@@ -621,7 +621,8 @@ extern "C" int32_t json_parse(struct json_parser *p, const struct json_plan *pla
                               uint64_t length, struct json_fault *fault)
 {
     fault->column = -1;
-    if (json_shapes_read(&p->shapes, plan, columns, row, text, length)) return JSON_ROW;
+    const int read = json_shapes_read(&p->shapes, plan, columns, row, text, length);
+    if (read >= 0) return read;
     int32_t result = json_parse_fully(p, plan, columns, row, text, length, fault);
     if (result == JSON_ROW && fault->column < 0) json_shapes_learn(&p->shapes, plan, text, length);
     return result;
@@ -672,7 +673,7 @@ extern "C" int32_t json_parse_document(struct json_parser *p, const struct json_
     if (length > 0xffffff00u) return JSON_SYNTAX;
     if (int32_t result = check_document(p, text, length, is_array)) return result;
     if (!is_array) {
-        int32_t result = json_parse(p, plan, columns, row, text, length, &fault);
+        int32_t result = json_parse_fully(p, plan, columns, row, text, length, &fault);
         fn(arg, result, &fault, text, length, &row);
         return JSON_ROW;
     }

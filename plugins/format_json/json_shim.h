@@ -20,6 +20,7 @@ extern "C" {
 #define JSON_NESTED 3  /* over 64 levels */
 #define JSON_FIT 4     /* a value does not fit its column, see json_fault.column */
 #define JSON_MEMORY 5
+#define JSON_LEFT_OUT 6 /* a row of which the condition of the plan is not true; columns have `row` rows */
 
 /* A member of an object or element of an array that some column reads. */
 struct json_path {
@@ -38,6 +39,8 @@ struct json_plan {
     struct json_path root;
     int64_t timestamp_unit; /* microseconds per unit; 0: ISO 8601 text */
     int32_t null_on_error;  /* bad fields are null */
+    int32_t condition;      /* rows whose text in this column is another than `equals` may be left out; -1 */
+    struct weir_bytes equals;
 };
 
 struct json_fault {

@@ -10,18 +10,25 @@
  * all of it is ASCII, one copies the lines behind each other into the column. Lines of up to 32
  * bytes are copied by two loads of fixed length instead of a call: 64 readable bytes follow the
  * records, and the column is asked for 32 bytes more than it needs.
+ *
+ * Where only lines that contain a text are asked for, that text is searched for in all of the bytes, and
+ * lines are made of its hits alone; the others are counted. What is not ASCII goes the usual way, so that
+ * every line is checked.
  */
 #define _GNU_SOURCE
 #include <weir/plugin.h>
 
+#include "plugins/share/condition.h"
 #include "plugins/share/lines.h"
 #include "plugins/share/option.h"
 #include "plugins/share/record.h"
+#include "plugins/share/search.h"
 #include "plugins/share/text.h"
 
 #define CHUNK_ROWS WEIR_CHUNK_TARGET_ROWS
 #define CHUNK_BYTES (8u << 20)
 #define SEPARATOR_MAX 64u
+#define PIECE (64u << 10) /* bytes that stay in cache between counting and searching */
 
 static const struct weir_option options[] = {
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, "separator", "\n", NULL, "what ends a record"),
@@ -37,11 +44,13 @@ struct text {
     int lines;   /* the separator is LF */
     int replace;
     int none; /* no column is wanted, only how many rows there are */
+    struct condition contains; /* n_text 0: all lines are */
 };
 
 struct text_lane {
     struct weir_context *context;
     uint32_t n;
+    uint32_t left_out; /* lines since the last chunk */
     uint32_t *starts; /* of the lines of the chunk, within its bytes */
     uint32_t *ends;   /* CHUNK_ROWS + 64 of each */
 };
@@ -77,6 +86,21 @@ static void text_destroy(void *self)
     if (text) text->host->free(text);
 }
 
+/* The first condition that says what lines contain. */
+static uint64_t choose_condition(struct text *text, const struct weir_decode_bind *in)
+{
+    struct condition c;
+    for (uint32_t i = 0; i < in->n_conjuncts && i < 64; i++) {
+        if (!condition_parse(in->conjuncts[i], &c) || !c.contains || c.n_text == 0 ||
+            strcmp(c.column, "value") != 0 || memchr(c.text, '\n', c.n_text) ||
+            memchr(c.text, '\r', c.n_text))
+            continue;
+        text->contains = c;
+        return (uint64_t)1 << i;
+    }
+    return 0;
+}
+
 static int32_t text_bind_decode(void *self, const struct weir_decode_bind *in,
                                 struct weir_decode_plan *out, struct weir_error *error)
 {
@@ -91,7 +115,7 @@ static int32_t text_bind_decode(void *self, const struct weir_decode_bind *in,
                              in->wanted[i]);
     out->has_head = 0;
     out->one_to_one = 1;
-    out->absorbed = 0;
+    out->absorbed = text->lines ? choose_condition(text, in) : 0;
     text->none = in->wanted && in->n_wanted == 0;
     if (text->none) return text->data->schema_struct(0, &out->schema, error);
     return text->data->schema_parse("value string", &out->schema, error);
@@ -114,7 +138,7 @@ static int32_t text_lane_create(void *self, struct weir_context *context, void *
     *lane = l;
     if (!l) return no_memory(error);
     l->context = context;
-    l->n = 0;
+    l->n = l->left_out = 0;
     l->starts = (uint32_t *)(l + 1);
     l->ends = l->starts + CHUNK_ROWS + 64;
     return WEIR_OK;
@@ -148,11 +172,13 @@ static int32_t emit_lines(struct text *text, struct text_lane *lane, const uint8
     uint8_t *to;
     uint32_t i, at = 0, n = lane->n;
     lane->n = 0;
-    if (n == 0) return WEIR_OK;
     memset(&emission, 0, sizeof emission);
     emission.size = (uint32_t)sizeof emission;
     emission.rows = n;
-    if (text->none) return text->host->emit(lane->context, &emission, error);
+    emission.left_out = lane->left_out;
+    lane->left_out = 0;
+    if (n == 0 && emission.left_out == 0) return WEIR_OK;
+    if (n == 0 || text->none) return text->host->emit(lane->context, &emission, error);
     for (i = 0; i < n; i++) total += lane->ends[i] - lane->starts[i];
     if (total > INT32_MAX)
         return weir_fail(error, WEIR_FATAL, "a chunk of text over 2 GiB");
@@ -228,13 +254,13 @@ static int32_t emit_rows(struct text *text, struct text_lane *lane, const uint8_
     return emit_lines(text, lane, base, error);
 }
 
-static int32_t decode_lines(struct text *text, struct text_lane *lane,
-                            const struct weir_records *records, struct weir_error *error)
+static int32_t decode_lines(struct text *text, struct text_lane *lane, const uint8_t *bytes,
+                            uint64_t length, struct weir_error *error)
 {
     uint64_t at = 0;
-    while (at < records->length) {
-        const uint8_t *base = records->bytes + at;
-        uint64_t left = records->length - at, scanned;
+    while (at < length) {
+        const uint8_t *base = bytes + at;
+        uint64_t left = length - at, scanned;
         uint64_t n = left < CHUNK_BYTES ? left : CHUNK_BYTES;
         int high = 0;
         uint32_t i, found = lines_scan(base, n, lane->ends, CHUNK_ROWS, &scanned, &high);
@@ -265,6 +291,53 @@ static int32_t decode_lines(struct text *text, struct text_lane *lane,
         at += scanned;
     }
     return WEIR_OK;
+}
+
+/* Lines of `base` that contain the text, within whole lines [from, end); `count` lines are there. */
+static int32_t find_lines(struct text *text, struct text_lane *lane, const uint8_t *base,
+                          uint32_t from, uint32_t end, uint64_t count, struct weir_error *error)
+{
+    const struct condition *c = &text->contains;
+    int32_t status = WEIR_OK;
+    uint64_t hit, at = from;
+    lane->left_out += (uint32_t)count;
+    while (status == WEIR_OK &&
+           (hit = search_bytes(base, end, c->text, c->n_text, at)) != SEARCH_NONE) {
+        const uint8_t *before = memrchr(base + at, '\n', hit - at);
+        const uint8_t *behind = memchr(base + hit, '\n', end - hit);
+        const uint32_t stop = behind ? (uint32_t)(behind - base) : end;
+        lane->starts[lane->n] = before ? (uint32_t)(before - base) + 1 : (uint32_t)at;
+        lane->ends[lane->n] = stop > hit && behind && base[stop - 1] == '\r' ? stop - 1 : stop;
+        lane->n++;
+        lane->left_out--;
+        at = behind ? stop + 1 : end;
+        if (lane->n == CHUNK_ROWS) status = emit_lines(text, lane, base, error);
+    }
+    return status;
+}
+
+/* Piece by piece: counted and looked over for bytes beyond ASCII, then searched. */
+static int32_t decode_hits(struct text *text, struct text_lane *lane,
+                           const struct weir_records *records, struct weir_error *error)
+{
+    const uint8_t *base = records->bytes;
+    const uint64_t length = records->length;
+    int32_t status = WEIR_OK;
+    for (uint64_t at = 0, end; at < length && status == WEIR_OK; at = end) {
+        const uint64_t most = length - at < PIECE ? length : at + PIECE;
+        const uint8_t *feed = most == length ? NULL : memrchr(base + at, '\n', most - at);
+        int high = 0;
+        if (most < length && !feed) feed = memchr(base + most, '\n', length - most);
+        end = feed ? (uint64_t)(feed - base) + 1 : length;
+        const uint64_t count = lines_count(base + at, end - at, &high) + (base[end - 1] != '\n');
+        if (!high) {
+            status = find_lines(text, lane, base, (uint32_t)at, (uint32_t)end, count, error);
+            continue;
+        }
+        status = emit_lines(text, lane, base, error);
+        if (status == WEIR_OK) status = decode_lines(text, lane, base + at, end - at, error);
+    }
+    return status == WEIR_OK ? emit_lines(text, lane, base, error) : status;
 }
 
 /* Records by offsets, or by a separator other than LF. Each is checked for itself: two records that
@@ -309,8 +382,11 @@ static int32_t text_decode(void *self, void *lane, const struct weir_records *re
 {
     struct text *text = self;
     struct text_lane *l = lane;
-    l->n = 0;
-    if (text->lines && !records->n_offsets) return decode_lines(text, l, records, error);
+    l->n = l->left_out = 0;
+    if (text->lines && !records->n_offsets)
+        return text->contains.n_text && records->length < INT32_MAX
+                   ? decode_hits(text, l, records, error)
+                   : decode_lines(text, l, records->bytes, records->length, error);
     return decode_records(text, l, records, error);
 }
 

@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "functions.h"
-#include "search.h"
+#include "plugins/share/search.h"
 
 #include <utf8proc.h>
 

@@ -4,11 +4,14 @@
  */
 #include "plugins/operator_basic/basic.h"
 
+#define CONJUNCTS_MAX 8u
+
 struct filter {
     struct basic basic;
     struct weir_expr *where;
     uint32_t n_columns;
     struct weir_output_column *columns; /* column i of the input, all of them */
+    const char *conjuncts[CONJUNCTS_MAX];
 };
 
 struct filter_lane {
@@ -54,6 +57,11 @@ static int32_t filter_bind(void *self, const struct weir_operator_bind *in,
     out->flags = WEIR_PLAN_READS_KNOWN | WEIR_PLAN_PASSES;
     if (!basic->expr->deterministic(filter->where)) out->flags |= WEIR_PLAN_NONDETERMINISTIC;
     out->reads[0] = read_bits(basic, filter->where, input.schema);
+    while (out->n_conjuncts < CONJUNCTS_MAX &&
+           (filter->conjuncts[out->n_conjuncts] =
+                basic->expr->simple(filter->where, out->n_conjuncts)) != NULL)
+        out->n_conjuncts++;
+    out->conjuncts = filter->conjuncts;
     return WEIR_OK;
 }
 

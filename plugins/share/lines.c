@@ -51,6 +51,17 @@ uint64_t lines_skip_plain(const uint8_t *text, uint64_t n, uint64_t most, int co
     return at;
 }
 
+uint64_t lines_count_plain(const uint8_t *text, uint64_t n, int *high)
+{
+    uint64_t i, found = 0, seen = 0;
+    for (i = 0; i < n; i++) {
+        found += text[i] == '\n';
+        seen |= text[i];
+    }
+    if (seen & 0x80) *high = 1;
+    return found;
+}
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -121,6 +132,33 @@ static uint32_t scan_sse2(const uint8_t *text, uint64_t n, uint32_t *ends, uint3
                           uint64_t *scanned, int *high)
 {
     SCAN(mask_sse2)
+}
+
+/* Feeds are counted per byte of a register (each 0xff is -1), summed before one can run over. */
+__attribute__((target("avx2"))) static uint64_t count_avx2(const uint8_t *text, uint64_t n, int *high)
+{
+    const __m256i feed = _mm256_set1_epi8('\n'), zero = _mm256_setzero_si256();
+    __m256i seen = zero, sums = zero;
+    uint64_t at = 0, parts[4];
+    while (n - at >= 32) {
+        const uint64_t steps = (n - at) / 32 < 255 ? (n - at) / 32 : 255;
+        __m256i found = zero;
+        for (uint64_t k = 0; k < steps; k++, at += 32) {
+            const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(text + at));
+            seen = _mm256_or_si256(seen, v);
+            found = _mm256_sub_epi8(found, _mm256_cmpeq_epi8(v, feed));
+        }
+        sums = _mm256_add_epi64(sums, _mm256_sad_epu8(found, zero));
+    }
+    if (_mm256_movemask_epi8(seen)) *high = 1;
+    _mm256_storeu_si256((__m256i *)(void *)parts, sums);
+    return parts[0] + parts[1] + parts[2] + parts[3] + lines_count_plain(text + at, n - at, high);
+}
+
+uint64_t lines_count(const uint8_t *text, uint64_t n, int *high)
+{
+    return __builtin_cpu_supports("avx2") ? count_avx2(text, n, high)
+                                          : lines_count_plain(text, n, high);
 }
 
 uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
@@ -205,6 +243,11 @@ uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_em
 }
 
 #else
+
+uint64_t lines_count(const uint8_t *text, uint64_t n, int *high)
+{
+    return lines_count_plain(text, n, high);
+}
 
 uint32_t lines_scan(const uint8_t *text, uint64_t n, uint32_t *ends, uint32_t most,
                     uint64_t *scanned, int *high)

@@ -28,6 +28,10 @@ uint64_t lines_skip(const uint8_t *text, uint64_t n, uint64_t most, int count_em
 uint64_t lines_skip_plain(const uint8_t *text, uint64_t n, uint64_t most, int count_empty,
                           uint64_t *count);
 
+/* How many line feeds are in n bytes; *high is set to 1 if one of the bytes is not ASCII. */
+uint64_t lines_count(const uint8_t *text, uint64_t n, int *high);
+uint64_t lines_count_plain(const uint8_t *text, uint64_t n, int *high);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,7 +12,7 @@
 #include "core/state/hash.h"
 #include "core/state/store.h"
 #include "plugins/format_csv/csv_scan.h"
-#include "plugins/function_builtin/search.h"
+#include "plugins/share/search.h"
 #include "plugins/operator_basic/words.h"
 
 #define ROWS 8192u

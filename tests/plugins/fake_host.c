@@ -52,6 +52,11 @@ static int32_t on_emit(struct weir_context *context, const struct weir_emission 
     int32_t status;
     uint32_t i;
     assert(columns);
+    fake->n_left_out += emission->left_out;
+    if (emission->rows == 0 && emission->left_out) {
+        free(columns);
+        return WEIR_OK;
+    }
     assert(emission->n_columns == (uint32_t)fake->schema.n_children);
     assert(emission->rows > 0 && emission->rows <= WEIR_CHUNK_MAX_ROWS);
     for (i = 0; i < emission->n_columns; i++) columns[i] = *emission->columns[i].array;
@@ -298,7 +303,7 @@ void fake_destroy(struct fake *fake)
 void fake_forget(struct fake *fake)
 {
     fake->rows.length = fake->rejects.length = fake->bytes.length = fake->counters.length = 0;
-    fake->n_rows = fake->n_rejects = fake->n_emits = 0;
+    fake->n_rows = fake->n_rejects = fake->n_emits = fake->n_left_out = 0;
     weir_error_init(&fake->error);
 }
 
@@ -307,7 +312,8 @@ void fake_forget(struct fake *fake)
 int32_t fake_bind_decode(struct fake *fake, const char *const *wanted, int null_on_error)
 {
     const struct weir_format *format = fake->format->table;
-    struct weir_decode_bind in = { .size = sizeof in, .wanted = wanted };
+    struct weir_decode_bind in = { .size = sizeof in, .wanted = wanted, .conjuncts = &fake->conjunct,
+                                   .n_conjuncts = fake->conjunct != NULL };
     struct weir_decode_plan out = { .size = sizeof out };
     struct weir_value value = { .size = sizeof value };
     struct ArrowSchema declared = { 0 };

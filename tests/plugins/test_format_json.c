@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include <stdio.h>
 
 #include "tests/plugins/format_cases.h"
@@ -305,6 +306,60 @@ static void wanted_columns_agree_with_all_of_them(void **state)
     sim_disk_destroy(disk);
 }
 
+/* Rows that a condition leaves out are some of those for which it is not true; records that are bad
+ * are rejected as without it, also behind the member that decides. */
+static void rows_that_no_one_wants_are_left_out(void **state)
+{
+    static const char options[] = "\"columns\": \"a string, kind string, n int, z string\"";
+    static const char *const kinds[] = { "view", "click", "", "viewer", "vie\\u0077", "\xff" };
+    static const char *const numbers[] = { "1", "22", "null", "1.5", "\"x\"" };
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake all, some;
+    uint64_t seed = 7, n = 0, views = 0, others = 0;
+    static char text[4000 * 80];
+    (void)state;
+    for (uint32_t i = 0; i < 3000; i++) {
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        n += (uint64_t)sprintf(text + n, "{\"a\":\"x%u\",\"kind\":\"%s\",\"n\":%s,\"z\":\"%s\"}\n", i,
+                               kinds[(seed >> 60) < 6 ? (seed >> 60) : i & 1],
+                               numbers[(seed >> 55 & 31) < 5 ? (seed >> 55 & 31) : 0],
+                               (seed >> 50 & 31) == 0 ? "\\q" : "end");
+    }
+    assert_int_equal(fake_create(&all, sys, entry_format_json, NULL, options), WEIR_OK);
+    assert_int_equal(fake_create(&some, sys, entry_format_json, NULL, options), WEIR_OK);
+    some.conjunct = "kind = 'view'";
+    assert_int_equal(fake_bind_decode(&all, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&some, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&all, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_int_equal(fake_decode(&some, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_string_equal(fake_rejects(&some), fake_rejects(&all));
+    assert_int_equal(some.n_rows + some.n_left_out, all.n_rows);
+    for (char *a = strdup(fake_rows(&all)), *at = a, *b = strdup(fake_rows(&some)), *bt = b;; ) {
+        char *feed = strchr(at, '\n');
+        const uint64_t length = feed ? (uint64_t)(feed + 1 - at) : 0;
+        if (length && strncmp(at, bt, length) == 0) { /* kept */
+            views += memmem(at, length, ",\"view\",", 8) != NULL;
+            bt += length;
+        } else if (length) {
+            assert_null(memmem(at, length, ",\"view\",", 8));
+            others++;
+        }
+        at += length;
+        if (length) continue;
+        assert_int_equal(*bt, 0);
+        free(a);
+        free(b);
+        break;
+    }
+    assert_true(views > 500 && others > 500);
+    assert_int_equal(others, some.n_left_out);
+    fake_destroy(&all);
+    fake_destroy(&some);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
 /* ---- shapes of records before ---- */
 
 static void decode_alone(const char *options, const uint8_t *text, uint64_t n, char **rows,
@@ -388,6 +443,7 @@ int main(void)
         cmocka_unit_test(rows_become_objects),
         cmocka_unit_test(hostile_json_is_survived),
         cmocka_unit_test(wanted_columns_agree_with_all_of_them),
+        cmocka_unit_test(rows_that_no_one_wants_are_left_out),
         cmocka_unit_test(a_known_shape_changes_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

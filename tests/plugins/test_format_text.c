@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "tests/plugins/format_cases.h"
 
 #include "plugins/share/lines.h"
@@ -105,6 +106,91 @@ static void vector_and_plain_counts_agree(void **state)
     }
 }
 
+static void lines_are_counted_by_the_vector_unit_as_without(void **state)
+{
+    static uint8_t text[20000 + 64];
+    uint64_t seed = 9;
+    (void)state;
+    for (uint32_t round = 0; round < 400; round++) {
+        const uint32_t n = round < 300 ? round : 300 + (uint32_t)(seed >> 33) % 19700;
+        int a = 0, b = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            text[i] = round % 3 == 0 ? '\n' : (uint8_t)"\nabcdefg"[seed >> 61];
+        }
+        if (n && round & 1) text[(seed >> 20) % n] = 0xc3;
+        assert_int_equal(lines_count(text, n, &a), lines_count_plain(text, n, &b));
+        assert_int_equal(a, b);
+    }
+}
+
+static int holds(const char *line, size_t n, const char *part)
+{
+    return memmem(line, n, part, strlen(part)) != NULL;
+}
+
+/* Decodes with and without a condition: what is left out must be what does not fulfil it, and what
+ * is rejected the same. */
+static void compare_with_condition(const char *text, uint64_t n, const char *conjunct, const char *part)
+{
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake all, some;
+    char *want = malloc(n * 2 + 1000), *to = want, *got = malloc(n * 2 + 1000), *end = got;
+    assert_int_equal(fake_create(&all, sys, entry_format_text, NULL, ""), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&all, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&all, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_int_equal(fake_create(&some, sys, entry_format_text, NULL, ""), WEIR_OK);
+    some.conjunct = conjunct;
+    assert_int_equal(fake_bind_decode(&some, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&some, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_int_equal(some.n_rows + some.n_left_out, all.n_rows);
+    assert_string_equal(fake_rejects(&some), fake_rejects(&all));
+    for (const char *at = fake_rows(&all); *at;) {
+        const char *feed = strchr(at, '\n');
+        if (holds(at, (size_t)(feed - at), part)) to = mempcpy(to, at, (size_t)(feed - at) + 1);
+        at = feed + 1;
+    }
+    for (const char *at = fake_rows(&some); *at;) { /* the condition need not be used */
+        const char *feed = strchr(at, '\n');
+        if (holds(at, (size_t)(feed - at), part)) end = mempcpy(end, at, (size_t)(feed - at) + 1);
+        at = feed + 1;
+    }
+    *to = *end = 0;
+    assert_string_equal(got, want);
+    free(want);
+    free(got);
+    fake_destroy(&all);
+    fake_destroy(&some);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
+static void lines_without_the_text_are_left_out(void **state)
+{
+    static const char *const pieces[] = { "ab", "x", "\n", "\r\n", "NEEDLE", "NEED", "LE", "\n\n", "ccccccccccc",
+                                          "\r" };
+    static const char *const conjuncts[] = { "contains(value, 'NEEDLE')", "contains(\"value\", 'x')",
+                                             "contains(value, 'ccNEED')" };
+    static const char *const parts[] = { "NEEDLE", "x", "ccNEED" };
+    static char text[400000 + 64];
+    uint64_t seed = 4;
+    (void)state;
+    for (uint32_t round = 0; round < 60; round++) {
+        const uint64_t most = round < 40 ? round * 13 : 70000 + round * 2000;
+        uint64_t n = 0;
+        while (n < most) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            const char *piece = round % 4 == 3 && seed >> 55 == 7 ? (seed >> 50 & 1 ? "\xff" : "\xc3\xa4")
+                                : round % 5 == 4 && n < most / 2 ? "a long piece of a line"
+                                                                 : pieces[(seed >> 33) % 10];
+            n = (uint64_t)((char *)mempcpy(text + n, piece, strlen(piece)) - text);
+        }
+        memset(text + n, 0, 64);
+        compare_with_condition(text, n, conjuncts[round % 3], parts[round % 3]);
+    }
+}
+
 static void many_lines_make_several_chunks(void **state)
 {
     struct sim_disk *disk = sim_disk_create();
@@ -197,6 +283,8 @@ int main(void)
         cmocka_unit_test(a_record_over_the_limit_is_rejected_and_the_next_one_read),
         cmocka_unit_test(vector_and_plain_scans_agree),
         cmocka_unit_test(vector_and_plain_counts_agree),
+        cmocka_unit_test(lines_are_counted_by_the_vector_unit_as_without),
+        cmocka_unit_test(lines_without_the_text_are_left_out),
         cmocka_unit_test(many_lines_make_several_chunks),
         cmocka_unit_test(rows_become_lines),
         cmocka_unit_test(hostile_text_is_survived),

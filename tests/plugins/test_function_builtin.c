@@ -6,7 +6,7 @@
 #include "tests/core/expr_case.h"
 
 #include "core/data/array.h"
-#include "plugins/function_builtin/search.h"
+#include "plugins/share/search.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -58,7 +58,8 @@ struct weir_emission {
     uint32_t rows;             /* length of every column; `from->rows` where one is an input */
     const uint32_t *selection; /* ascending rows that count, copied by the host; NULL: all */
     uint32_t selected;         /* entries of selection; ignored where it is NULL */
-    uint32_t reserved;
+    uint32_t left_out;         /* of a format: rows beside these that are left out since a conjunct is not
+                                  true; they count as read. rows may be 0 then, and columns NULL */
 };
 
 #ifdef __cplusplus

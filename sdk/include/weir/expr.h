@@ -203,6 +203,14 @@ struct weir_expr_table {
      * Returns: the number of the column, or -1.
      * On failure: can't fail. */
     int32_t (*input_column)(const struct weir_expr *expr, uint32_t *input);
+
+    /* Purpose: the i-th of those conjuncts that are simple, as text: "column op literal", the column
+     *   first, or "contains(column, 'text')"; none of an expression that may fail.
+     * Thread and state: [any].
+     * Ownership: valid with the expression.
+     * Returns: the text; NULL past the last one.
+     * On failure: can't fail. */
+    const char *(*simple)(const struct weir_expr *expr, uint32_t i);
 };
 
 #ifdef __cplusplus

@@ -37,7 +37,8 @@ struct weir_decode_bind {
     uint32_t n_wanted; /* 0 with wanted == NULL: all columns */
     const char *const *wanted;
     const struct ArrowSchema *declared; /* of the option `columns`; NULL: the format's own */
-    const char *const *conjuncts;       /* simple conditions that the format may apply */
+    const char *const *conjuncts;       /* simple conditions: rows of which one is not true may be
+                                           left out (weir_emission.left_out), none has to be */
     uint32_t n_conjuncts;
     uint32_t null_on_error; /* on_error "null": bad fields are null (`_corrupt_record`) */
 };
@@ -46,7 +47,7 @@ struct weir_decode_plan {
     uint32_t size;
     uint32_t has_head;         /* 1: decode needs the head of the partition */
     struct ArrowSchema schema; /* moved to the host; in order of `wanted` where that is given */
-    uint64_t absorbed;         /* bit i: conjunct i is applied by decode */
+    uint64_t absorbed;         /* bit i: conjunct i is looked at by decode */
     uint32_t one_to_one;       /* 1: records with offsets, none of them empty, give one row each, in
                                   order, or are rejected */
     uint32_t reserved;

@@ -102,6 +102,11 @@ struct weir_operator_plan {
     uint64_t time_columns[4];   /* per output: further columns of event time, as in weir_input */
     struct ArrowSchema uncombined; /* moved; release NULL: none. A second schema in which combine may
                                    emit rows of input 0; its distribution has the same columns */
+    const char *const *conjuncts; /* valid with the instance. Conditions (weir_expr_table.simple) on input 0:
+                                   a row for which one is not true has no effect here, so whoever makes
+                                   the rows may leave it out */
+    uint32_t n_conjuncts;
+    uint32_t reserved_2;
 };
 
 #define WEIR_PLAN_TICKING 1u         /* must run in every tick of the grid */

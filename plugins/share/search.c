@@ -7,7 +7,7 @@
  * compare nothing. No byte behind the n of s is read: what is left at the end goes place by place.
  */
 #define _GNU_SOURCE
-#include "search.h"
+#include "plugins/share/search.h"
 
 #include <string.h>
 
