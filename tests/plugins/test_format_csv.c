@@ -136,6 +136,57 @@ static void on_error_null_keeps_the_row_and_the_text(void **state)
     RUN_CASES(entry_format_csv, cases);
 }
 
+/* Records of integers alone take a way of their own: it must give what the general one gives, which a
+ * column of text beside them asks for. */
+static void plain_integers_agree_with_the_general_way(void **state)
+{
+    static const char *const fields[] = { "0", "7", "12345678", "123456789", "1234567890123456", "999999999999999999",
+                                          "1000000000000000000", "-5", "+5", "", "1x", "x1234567", " 1", "\"12\"",
+                                          "00000000000000000001", "9223372036854775808", "1.0", "12/", "1:2345678" };
+    static const char *const ends[] = { "\n", "\r\n", ",1\n", "\n\n", "\r\n\r\n", "\r\r\n" };
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    static const char *const wanted[] = { "a", "b", NULL };
+    struct fake ints, general;
+    uint64_t seed = 5, n = 0, kept = 0;
+    static char text[6000 * 64];
+    (void)state;
+    for (uint32_t i = 0; i < 6000; i++) {
+        uint64_t pick[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            pick[k] = seed >> 33;
+        }
+        n += (uint64_t)sprintf(text + n, "%s,%s,%s%s", fields[pick[0] % 4 ? pick[0] % 6 : pick[0] % 19],
+                               pick[1] % 5 ? "skipped" : "\"a,b\nc\"", fields[pick[2] % 5 ? pick[2] % 6 : pick[2] % 19],
+                               ends[pick[3] % 4 ? 0 : pick[3] % 6]);
+    }
+    assert_int_equal(fake_create(&ints, sys, entry_format_csv, NULL,
+                                 "\"columns\": \"a int64, t string, b int64\""), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&ints, wanted, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&ints, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_int_equal(fake_create(&general, sys, entry_format_csv, NULL,
+                                 "\"columns\": \"a int64, t string, b int64\""), WEIR_OK);
+    assert_int_equal(fake_bind_decode(&general, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&general, text, n, 0, UINT64_MAX), WEIR_OK);
+    assert_string_equal(fake_rejects(&ints), fake_rejects(&general));
+    assert_int_equal(ints.n_rows, general.n_rows);
+    for (const char *a = fake_rows(&ints), *b = fake_rows(&general); *a; kept++) { /* [a,b] and [a,t,b] */
+        const char *a_end = strchr(a, '\n'), *b_end = strchr(b, '\n');
+        const size_t first = strcspn(a, ",") + 1;
+        const size_t last = (size_t)(a_end - a) - first + 1;
+        assert_memory_equal(a, b, first);
+        assert_memory_equal(a_end - last, b_end - last, last);
+        a = a_end + 1;
+        b = b_end + 1;
+    }
+    assert_true(kept > 2000);
+    fake_destroy(&ints);
+    fake_destroy(&general);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
 static void only_wanted_columns_are_given(void **state)
 {
     static const char *const wanted[] = { "c", "a", NULL };
@@ -215,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_header_names_the_fields),
         cmocka_unit_test(a_header_without_a_declared_column_fails_the_file),
         cmocka_unit_test(on_error_null_keeps_the_row_and_the_text),
+        cmocka_unit_test(plain_integers_agree_with_the_general_way),
         cmocka_unit_test(only_wanted_columns_are_given),
         cmocka_unit_test(no_wanted_column_still_counts_rows),
         cmocka_unit_test(wrong_options_are_refused),
