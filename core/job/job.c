@@ -24,7 +24,7 @@
 #include <string.h>
 
 #define FILE_LIMIT (16u << 20)
-#define WORKERS_MAX 1024
+#define LEAST_MEMORY (1 << 20)
 #define RETAIN_MAX 1000000
 
 #define OPTION(type, name, fallback, choices, help)                                                \
@@ -223,6 +223,9 @@ static void read_numbers(const struct top *top)
         get(top, "retain_batches").type)
         refuse(top, "retain_batches", "must be from 1 to 1,000,000");
     job->memory_limit = get(top, "memory_limit").integer;
+    if (job->memory_limit > 0 && job->memory_limit < LEAST_MEMORY && get(top, "memory_limit").type)
+        refuse(top, "memory_limit", "must be at least 1Mi: rows under way have half of it, state the "
+                                    "other half");
     job->catch_up_us = get(top, "catch_up").integer;
     job->no_data_batches = (int)get(top, "no_data_batches").integer;
     job->dead_size = get(top, "dead_letters.size").integer;

@@ -49,6 +49,8 @@ struct job_pin {
     struct place place;
 };
 
+#define WORKERS_MAX 1024
+
 struct job {
     char *file;           /* "job.json" or "command line" */
     char *name;
@@ -56,7 +58,7 @@ struct job {
     int64_t interval_us;  /* TRIGGER_INTERVAL */
     char *checkpoint;     /* NULL: none */
     int64_t memory_limit; /* bytes; default 1 GiB */
-    uint32_t workers;     /* 0: not given, the cores */
+    uint32_t workers;     /* 0: not given, the cores; else up to WORKERS_MAX */
     int64_t catch_up_us;
     char *output_mode;    /* NULL: not given */
     int backpressure;

@@ -257,7 +257,8 @@ static void read_batch(struct run *run, struct batch *batch)
     for (;;) {
         read_again(run);
         if (read_closed(run)) break;
-        sys_wait(run->sys, read_next_again(run));
+        int64_t until = read_next_again(run);
+        sys_wait(run->sys, run->drain_until < until ? run->drain_until : until);
         run_signals(run);
     }
 }
@@ -268,7 +269,7 @@ static int32_t batch_failed(struct run *run, struct batch *batch)
 {
     weir_fail(&batch->error, WEIR_FATAL, "the batch failed without a reason");
     run_fail(run, batch->where, &batch->error);
-    if (run->checkpoint && batch->error.error_class == WEIR_DATA)
+    if (batch->planned && batch->error.error_class == WEIR_DATA)
         journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)batch->id,
                     "the batch is planned and runs again at the next start, under the job as it is now; "
                     "--replan runs it under a mended job");
@@ -327,6 +328,7 @@ static int opens_early(struct run *run, const struct batch *batch)
     const struct run_options *options = run->options;
     if (run->stopping || run->failed || batch->replay || run->job->trigger == TRIGGER_ONCE) return 0;
     if (read_all_ended(run)) return 0;
+    if (atomic_load(&run->in_flight) > run->in_flight_limit / 2) return 0; /* no room for it yet */
     if (options->max_batches && run->summary.batches + 1 >= options->max_batches) return 0;
     if (run->job->trigger == TRIGGER_AVAILABLE_NOW) return 1;
     return trigger_opens(run) == INT64_MIN;
@@ -345,6 +347,7 @@ static int32_t process_batch(struct run *run, struct batch *batch, struct batch 
     if (read_collect(run, batch) != WEIR_OK) return batch_failed(run, batch);
 
     if (!batch->replay && (result = checkpoint_plan(run, batch)) != WEIR_OK) return result;
+    batch->planned = run->checkpoint != NULL;
     if (!batch->replay && hooks->plan_done) hooks->plan_done(hooks->arg, batch->id);
     commit_sources(run, batch, 1);
     if (planted(PLANTED_RUN_FORGET_EARLY)) commit_sources(run, batch, 0);

@@ -15,10 +15,13 @@
 #define WARN_PERCENT 80u
 #define CALM_PERCENT 70u
 
+#define BATCH_BYTES (256ull << 20) /* at most, and no more than its share */
+
 void memory_shares(struct run *run)
 {
     run->in_flight_limit = (uint64_t)run->job->memory_limit / 2;
     run->state_limit = (uint64_t)run->job->memory_limit / 2;
+    run->batch_bytes = run->in_flight_limit < BATCH_BYTES ? run->in_flight_limit : BATCH_BYTES;
 }
 
 /* "totals/groups: 120 keys, 0 rows, 48 KiB; …", the tables that hold anything. */

@@ -44,8 +44,8 @@ static void source_wake_after(struct weir_context *context, int64_t delay_us)
 
 static int32_t source_cancelled(struct weir_context *context)
 {
-    (void)context;
-    return 0;
+    const struct run *run = ((struct source *)context->owner)->run;
+    return run->stopping > 1 || run->failed;
 }
 
 const struct context_ops source_ops = { .wake = source_wake,

@@ -22,6 +22,7 @@
 
 #define SPOOL_LONG 0xffffffff00000000ull /* in the place of records: a long record of so many bytes follows */
 #define BLOCK_BYTES (1u << 20)       /* asked of `next` at once */
+#define LEAST_BLOCK (16u << 10)
 #define SEGMENT_BYTES (16u << 20)    /* then a segment processes what it has before it reads on */
 
 static const struct weir_source *source_table(const struct reader *reader)
@@ -243,6 +244,19 @@ static int32_t replay_block(struct segment *segment, struct weir_error *error)
     return add_block(segment, &out, error);
 }
 
+/* How much is read before it is processed: all workers together keep within an eighth of the share. */
+static uint64_t bytes_at_once(const struct run *run)
+{
+    uint64_t bytes = run->in_flight_limit / 8 / run->n_workers;
+    return bytes < SEGMENT_BYTES ? bytes : SEGMENT_BYTES;
+}
+
+static uint64_t block_bytes(const struct run *run)
+{
+    uint64_t bytes = bytes_at_once(run);
+    return bytes > BLOCK_BYTES ? BLOCK_BYTES : bytes < LEAST_BLOCK ? LEAST_BLOCK : bytes;
+}
+
 /* Readers share the budget of their source. A part of it is taken before `next` is called, and what was not used is
  * given back behind it, so all of them together never get more than there is. 0: nothing is left now. */
 static uint64_t reserve(struct source *source, uint64_t rows)
@@ -287,7 +301,7 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
                             .partition_index = reader->index,
                             .partition = reader->name,
                             .max_rows = SEGMENT_RECORDS - segment->records,
-                            .max_bytes = BLOCK_BYTES,
+                            .max_bytes = block_bytes(reader->run),
                             .deadline_us = sys_now(reader->run->sys) + 100000,
                             .batch_time_us = batch->time_us,
                             .batch = batch->id,
@@ -341,7 +355,8 @@ static int32_t segment_read(struct segment *segment, struct weir_error *error)
     struct reader *reader = segment->reader;
     struct batch *batch = segment->batch;
     reader->pending = 0;
-    while (segment->records < SEGMENT_RECORDS && segment->bytes < SEGMENT_BYTES) {
+    uint64_t enough = bytes_at_once(reader->run);
+    while (segment->records < SEGMENT_RECORDS && segment->bytes < enough) {
         if (reader->stopped || reader->pending || reader->starved) break;
         if (atomic_load(&batch->closing) && !reader->replay) break;
         if (reader->run->stopping > 1 || reader->run->failed) break;
@@ -468,18 +483,29 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
     return no_second_try(result, error);
 }
 
+/* What its outboxes have grown by since the last time is in flight. */
+static void count_in_flight(struct segment *segment)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < segment->reader->node->pipe.n_leaves; i++)
+        bytes += segment->pipe->outboxes[i].bytes + segment->pipe->outboxes[i].waiting_bytes;
+    if (bytes <= segment->counted) return;
+    atomic_fetch_add(&segment->reader->run->in_flight, bytes - segment->counted);
+    atomic_fetch_add(&segment->batch->in_flight, bytes - segment->counted);
+    segment->counted = bytes;
+}
+
 static int32_t segment_finish(struct segment *segment, struct weir_error *error)
 {
     struct pipe *pipe = segment->pipe;
     uint32_t n = segment->reader->node->pipe.n_leaves;
     int32_t result = no_second_try(pipe_end(pipe, error), error);
     if (result != WEIR_OK) return result;
+    count_in_flight(segment);
     segment->outboxes = calloc(n ? n : 1, sizeof *segment->outboxes);
     if (!segment->outboxes) return weir_fail(error, WEIR_FATAL, "out of memory");
     for (uint32_t i = 0; i < n; i++) {
         segment->outboxes[i] = pipe->outboxes[i];
-        atomic_fetch_add(&segment->reader->run->in_flight, pipe->outboxes[i].bytes);
-        atomic_fetch_add(&segment->batch->in_flight, pipe->outboxes[i].bytes);
         memset(&pipe->outboxes[i], 0, sizeof pipe->outboxes[i]);
     }
     segment->rejects = pipe->rejects;
@@ -533,7 +559,11 @@ static void segment_run(struct weir_task *task)
     }
     if (result == WEIR_OK && (segment->n_blocks || segment->long_records || segment->finish))
         result = segment_process(segment, error);
-    if (result == WEIR_OK && segment->finish) result = segment_finish(segment, error);
+    if (result == WEIR_OK && segment->finish)
+        result = segment_finish(segment, error);
+    else if (segment->pipe)
+        count_in_flight(segment);
+    check_memory(segment);
     segment->result = result;
     sys_post(reader->run->sys, &segment->done);
 }

@@ -22,8 +22,9 @@
 #include "core/run/trigger.h"
 #include "core/sys/planted.h"
 
-#define BATCH_BYTES (256ull << 20)
 #define FULL_RETRY_US 1000000
+#define DRAIN_US 30000000  /* from the first signal to stopping now */
+#define GIVE_UP_US 3000000 /* from stopping now to the end of the process */
 
 void run_fail(struct run *run, const char *where, const struct weir_error *error)
 {
@@ -38,12 +39,31 @@ void run_fail(struct run *run, const char *where, const struct weir_error *error
     journal_add(run->journal, WEIR_LOG_ERROR, where, -1, "%s", run->error.text);
 }
 
+static void cancel_sources(struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_sources; i++) {
+        const struct source *source = &run->sources[i];
+        const struct weir_source *table = source->node->component->table;
+        if (source->opened && table->cancel) table->cancel(source->node->self);
+    }
+}
+
 void run_signals(struct run *run)
 {
     uint32_t hangups, n = sys_signals(run->sys, &hangups);
-    int want = n > 1 ? 2 : (int)n;
+    int64_t now = sys_mono(run->sys);
+    int want = n > 1 ? 2 : (int)n, late = run->stopping == 1 && now >= run->drain_until;
+    if (late) want = 2;
     if (want <= run->stopping) return;
     run->stopping = want;
+    if (want == 1) run->drain_until = now + DRAIN_US;
+    if (want == 2) {
+        cancel_sources(run);
+        sys_give_up(run->sys, GIVE_UP_US);
+    }
+    if (late)
+        journal_add(run->journal, WEIR_LOG_WARN, NULL, -1,
+                    "the batch under way was not finished within %d s", DRAIN_US / 1000000);
     journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
                 want == 1 ? "stopping: the batch under way is finished first (a second signal stops "
                             "now)"
@@ -60,6 +80,7 @@ int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadl
         if (sys_mono(run->sys) >= deadline_mono) return 0;
         /* a wake that has passed already was seen by `ready`, or has nobody who could read now */
         int64_t wake = read_next_wake(run), until = deadline_mono;
+        if (run->drain_until < until) until = run->drain_until;
         if (wake > now && wake < until) until = wake;
         int n = sys_wait(run->sys, until);
         /* what `ready` itself has set going may be over already */
@@ -136,7 +157,7 @@ static uint32_t worker_count(const struct run *run)
     long n = run->options->workers ? (long)run->options->workers
              : run->job->workers   ? (long)run->job->workers
                                    : sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (uint32_t)n;
 }
 
 static int32_t make_rooms(struct run *run)
@@ -159,7 +180,6 @@ static int32_t make_rooms(struct run *run)
     for (uint32_t i = 0; i < n; i++) run->watermarks[i] = WEIR_WATERMARK_NONE;
     run->n_workers = worker_count(run);
     memory_shares(run);
-    run->batch_bytes = BATCH_BYTES;
     run->workers = sys_exec_create(run->sys, "worker", run->n_workers);
     run->log_exec = sys_exec_create(run->sys, "log", 1);
     return run->workers && run->log_exec ? WEIR_OK : WEIR_FATAL;
@@ -470,6 +490,7 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
     run->journal = journal;
     run->options = options;
     run_reset(run);
+    run->drain_until = INT64_MAX;
     sys_random(sys, &run->hash_seed, sizeof run->hash_seed);
     snprintf(run->job_id, sizeof run->job_id, "%016llx%016llx", (unsigned long long)run->hash_seed,
              (unsigned long long)sys_now(sys));

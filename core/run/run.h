@@ -173,6 +173,7 @@ struct segment {
     struct rejects *rejects;
     uint64_t rows_in, rows_bad;
     uint64_t bytes;        /* of blocks not yet processed */
+    uint64_t counted;      /* of its pipe's outboxes, in run->in_flight already */
     struct outbox *outboxes;
     struct block *blocks;
     uint32_t n_blocks, capacity;
@@ -288,6 +289,7 @@ struct batch {
     atomic_ullong bytes, rows; /* read */
     atomic_ullong in_flight;   /* its share of run->in_flight, until it is destroyed */
     int replay;
+    int planned;               /* its PLAN is in the log */
     int empty;                 /* nothing was read */
     struct origin_result *origins; /* by node index */
     struct rejects *rejects;
@@ -411,6 +413,7 @@ struct run {
     struct counters *counters; /* by node index */
     struct weir_event_times *event_times; /* by node index: of the last batch */
     int stopping;            /* 1: drain, 2: now */
+    int64_t drain_until;     /* mono: a drain that is not through by then stops now; INT64_MAX */
     int failed;
     int opened_all;          /* every sink is open */
     int only_pending;        /* it ends after the pending batch; no state is dropped before that */
@@ -436,7 +439,7 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
 
 /* Fails the run with a class of the error; the first failure wins. */
 void run_fail(struct run *run, const char *where, const struct weir_error *error);
-/* Notes signals: a first one drains, a second one stops now. */
+/* Notes signals: a first one drains, a second one, or the end of the time for that, stops now. */
 void run_signals(struct run *run);
 /* Runs callbacks until `ready(arg)` or the run has to stop now; 1: ready. */
 int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono);

@@ -106,6 +106,8 @@ struct weir_sys_ops {
     void (*unwatch)(struct weir_sys *sys, int fd);
     /* how often SIGTERM or SIGINT came; *hangups: how often SIGHUP */
     uint32_t (*signals)(struct weir_sys *sys, uint32_t *hangups);
+    /* the process ends with 70 after this time, whatever its threads do; NULL: it never hangs */
+    void (*give_up)(struct weir_sys *sys, int64_t after_us);
 };
 
 struct weir_sys {
@@ -151,6 +153,7 @@ struct weir_sys *sys_real_create(void);
 #define sys_watch(s, fd, e, r, a) ((s)->ops->watch(s, fd, e, r, a))
 #define sys_unwatch(s, fd) ((s)->ops->unwatch(s, fd))
 #define sys_signals(s, h) ((s)->ops->signals(s, h))
+#define sys_give_up(s, us) ((s)->ops->give_up ? (s)->ops->give_up(s, us) : (void)0)
 
 /* Makes a directory and its parents through the seam, and makes them durable; 0 or negative errno.
  * [any] */

@@ -325,6 +325,27 @@ static uint32_t real_signals(struct weir_sys *sys, uint32_t *hangups)
     return real_of(sys)->terms;
 }
 
+static int64_t patience_us;
+
+static void *end_process(void *arg)
+{
+    static const char text[] = "weir: something did not stop when told to; the process ends without it\n";
+    struct timespec left = { .tv_sec = patience_us / 1000000,
+                             .tv_nsec = patience_us % 1000000 * 1000 };
+    (void)arg;
+    while (nanosleep(&left, &left) != 0) {}
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(70);
+    _exit(70);
+}
+
+static void real_give_up(struct weir_sys *sys, int64_t after_us)
+{
+    pthread_t thread;
+    (void)sys;
+    patience_us = after_us;
+    if (pthread_create(&thread, NULL, end_process, NULL) == 0) pthread_detach(thread);
+}
+
 static void timer_arm(struct real *real, int64_t left_us)
 {
     uint64_t ms = left_us / 1000 >= LONGEST_MS ? LONGEST_MS : (uint64_t)(left_us + 999) / 1000;
@@ -522,6 +543,7 @@ static const struct weir_sys_ops real_ops = {
     .watch = real_watch,
     .unwatch = real_unwatch,
     .signals = real_signals,
+    .give_up = real_give_up,
 };
 
 /* The loop and its handles; a negative errno, which is what libuv's codes are here. */

@@ -53,6 +53,7 @@ static const char without_state[] =
 static struct run_options settings; /* of the next lives */
 static struct weir_sys *running;
 static void (*before)(struct weir_sys *sys, struct sim_disk *disk);
+static int64_t started, ended; /* of the last life, by its clock */
 static char said[8192]; /* by the journal of the last life */
 
 static struct weir_sys *outside;
@@ -100,6 +101,7 @@ static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t
     assert_non_null(job);
     running = sys;
     if (before) before(sys, disk);
+    started = sys_mono(sys);
     said[0] = 0;
     sim_kill_at(sys, kill_at);
     struct journal *journal = kill_at ? NULL : journal_create(sys, 0, WEIR_LOG_WARN, note, NULL);
@@ -107,6 +109,7 @@ static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t
     if (journal) journal_destroy(journal);
     for (uint32_t i = 0; i < report.n; i++) print_message("%s\n", report.findings[i].text);
     int killed = sim_killed(sys);
+    ended = killed ? 0 : sys_mono(sys);
     if (calls) *calls = sim_calls(sys);
     free(summary.json);
     job_free(job);
@@ -369,6 +372,57 @@ static void an_operator_that_can_not_go_on_fails_the_batch_and_it_is_read_again(
     sim_disk_destroy(disk);
 }
 
+/* ---- being told to stop ---- */
+
+static int64_t signal_at[2]; /* from the start; 0: none */
+
+static void send_signal(void *arg)
+{
+    sim_signal(arg);
+}
+
+static void arm_signals(struct weir_sys *sys, struct sim_disk *disk)
+{
+    (void)disk;
+    for (int i = 0; i < 2; i++)
+        if (signal_at[i]) sim_at(sys, sys_mono(sys) + signal_at[i], send_signal, sys);
+}
+
+/* A job whose sink never works; what it says in the end, and how long that took by its own clock. */
+static int64_t stopped_life(int64_t first, int64_t second)
+{
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    toy_world.fail_begin = 1 << 30;
+    job_text = one_partition;
+    signal_at[0] = first;
+    signal_at[1] = second;
+    before = arm_signals;
+    int status = life(disk, 5, 2, 0, NULL);
+    before = NULL;
+    assert_int_equal(status, 0);
+    sim_disk_destroy(disk);
+    return ended - started;
+}
+
+static void a_second_signal_stops_now_and_cancels_the_sources(void **state)
+{
+    (void)state;
+    int64_t took = stopped_life(5000000, 7000000);
+    assert_in_range(took, 7000000, 8000000);
+    assert_int_equal(toy_world.cancelled, 1);
+    assert_null(strstr(said, "not finished within"));
+}
+
+static void a_drain_ends_after_its_time(void **state)
+{
+    (void)state;
+    int64_t took = stopped_life(5000000, 0);
+    assert_in_range(took, 35000000, 36000000);
+    assert_non_null(strstr(said, "not finished within 30 s"));
+    assert_int_equal(toy_world.cancelled, 1);
+}
+
 /* ---- what a source must not do ---- */
 
 static void refused(const char *word)
@@ -466,6 +520,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(dropped_state_stays_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_second_signal_stops_now_and_cancels_the_sources, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_drain_ends_after_its_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(rows_read_before_a_retry_are_kept,

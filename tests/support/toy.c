@@ -170,6 +170,12 @@ static void nothing(void *self)
     (void)self;
 }
 
+static void numbers_cancel(void *self)
+{
+    (void)self;
+    toy_world.cancelled++;
+}
+
 static const struct weir_source numbers_table = { .size = sizeof numbers_table,
                                                   .create = numbers_create,
                                                   .destroy = numbers_destroy,
@@ -179,7 +185,7 @@ static const struct weir_source numbers_table = { .size = sizeof numbers_table,
                                                   .open = numbers_open,
                                                   .commit = numbers_commit,
                                                   .position_text = numbers_text,
-                                                  .cancel = nothing,
+                                                  .cancel = numbers_cancel,
                                                   .close = nothing };
 
 /* ---- operators ---- */

@@ -31,6 +31,7 @@ struct toy_world {
     int fail_next;   /* the call of toy_numbers' `next` that answers RETRY, from 1; 0: none */
     int fail_double_begin, fail_double; /* toy_double's `begin`, `process` answer RETRY that often */
     int surplus;     /* rows that toy_numbers gives beyond those asked for */
+    int cancelled;   /* how often toy_numbers' `cancel` was called */
     int no_position; /* toy_numbers gives rows and says nothing of where it is */
     int linger;      /* turns that `next` spends, so that others of them meet it on other threads */
     atomic_int within, most_within; /* calls of `next` under way, and the most there were */

@@ -6,18 +6,20 @@
 #include "tools/weir/commands.h"
 #include "tools/weir/job_args.h"
 
-static void write_summary(const struct job_args *args, const struct run_summary *summary)
+/* 0, or the exit status of a summary that can't be written. */
+static int write_summary(const struct job_args *args, const struct run_summary *summary)
 {
     fprintf(stderr,
             "weir: %llu batches, %llu rows in, %llu rows out, %llu rejected, exit %d\n",
             (unsigned long long)summary->batches, (unsigned long long)summary->rows_in,
             (unsigned long long)summary->rows_out, (unsigned long long)summary->rows_rejected,
             summary->exit_status);
-    if (!args->summary) return;
+    if (!args->summary) return 0;
     FILE *file = fopen(args->summary, "w");
     int failed = !file || fprintf(file, "%s\n", summary->json ? summary->json : "{}") < 0;
     if (file && fclose(file) != 0) failed = 1;
     if (failed) fprintf(stderr, "weir: the summary can't be written to %s\n", args->summary);
+    return failed ? 73 : 0;
 }
 
 int command_run(int argc, char **argv)
@@ -31,7 +33,8 @@ int command_run(int argc, char **argv)
         status = run_job(args.sys, args.job, args.registry, args.journal, &args.options,
                          &args.report, &summary);
         job_args_report(&args);
-        write_summary(&args, &summary);
+        int written = write_summary(&args, &summary);
+        if (status == 0) status = written;
         free(summary.json);
     }
     job_args_close(&args);
