@@ -48,6 +48,7 @@ static struct batch *batch_create(struct run *run)
     batch->event_times = calloc(n, sizeof *batch->event_times);
     batch->absent = calloc(n, sizeof *batch->absent);
     batch->sink_rows = calloc(n, sizeof *batch->sink_rows);
+    batch->seen = calloc(n, sizeof *batch->seen);
     batch->tick_us = INT64_MIN;
     batch->closes_mono = INT64_MAX;
     for (uint32_t i = 0; batch->watermarks && i < n; i++)
@@ -91,13 +92,15 @@ static void batch_destroy(struct batch *batch)
     free(batch->event_times);
     free(batch->absent);
     free(batch->sink_rows);
+    free(batch->seen);
     free(batch);
 }
 
 static int whole(const struct batch *batch)
 {
     return batch && batch->origins && batch->watermarks && batch->absent && batch->sink_rows &&
-           batch->late && batch->evict && batch->counters && batch->event_times;
+           batch->late && batch->evict && batch->counters && batch->event_times &&
+           batch->seen;
 }
 
 /* ---- open ---- */
@@ -276,18 +279,29 @@ static int32_t batch_failed(struct run *run, struct batch *batch)
     return batch->error.error_class;
 }
 
+/* More than a tenth of the rows that an instance saw. */
+static int32_t check_share(struct batch *batch, const struct plan_node *node)
+{
+    uint64_t bad = rejects_kept_of(batch->rejects, node->index);
+    uint64_t seen = atomic_load(&batch->seen[node->index]);
+    if (seen < 100 || bad * 10 <= seen) return WEIR_OK;
+    if (batch->run->checkpoint == NULL) rejects_log(batch->rejects, batch->run, batch->id);
+    snprintf(batch->where, sizeof batch->where, "%s", node->name);
+    return weir_fail(&batch->error, WEIR_DATA,
+                     "%llu of %llu rows can't be used, more than 10 %%: mend the format or the "
+                     "expressions, or set on_error to skip",
+                     (unsigned long long)bad, (unsigned long long)seen);
+}
+
 static int32_t check_rejects(struct run *run, struct batch *batch)
 {
-    uint64_t bad = rejects_count(batch->rejects);
     for (uint32_t i = 0; i < run->plan->n_nodes; i++)
         run->rejected_by_node[i] += rejects_of(batch->rejects, i);
     run->summary.rows_rejected += batch->rows_bad;
-    if (batch->rows_in < 100 || bad * 10 <= batch->rows_in) return WEIR_OK;
-    snprintf(batch->where, sizeof batch->where, "batch");
-    weir_fail(&batch->error, WEIR_DATA,
-              "%llu of %llu rows can't be used, more than 10 %%: mend the format or the expressions, "
-              "or set on_error to skip", (unsigned long long)bad, (unsigned long long)batch->rows_in);
-    return batch_failed(run, batch);
+    if (reasons_add(&run->reasons, batch->rejects) != WEIR_OK) return WEIR_FATAL;
+    for (uint32_t i = 0; i < run->plan->n_nodes; i++)
+        if (check_share(batch, run->plan->nodes[i]) != WEIR_OK) return batch_failed(run, batch);
+    return WEIR_OK;
 }
 
 static void control_rates(struct run *run, const struct batch *batch)

@@ -505,10 +505,11 @@ static int32_t dead_extent(struct batch *batch, struct weir_buffer *out, struct 
 static void log_dead(struct run *run, struct batch *batch)
 {
     uint64_t n = rejects_count(batch->rejects);
-    if (n && !run->checkpoint)
-        journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)batch->id,
-                    "%llu rows were rejected; without a checkpoint they are only counted",
-                    (unsigned long long)n);
+    if (!n || run->checkpoint) return;
+    rejects_log(batch->rejects, run, batch->id);
+    journal_add(run->journal, WEIR_LOG_WARN, NULL, (int64_t)batch->id,
+                "%llu rows were rejected; without a checkpoint they are only counted",
+                (unsigned long long)n);
 }
 
 static int32_t forget_work(struct log_work *work, struct weir_error *error)

@@ -254,6 +254,12 @@ static struct weir_chunk *worth_keeping(struct weir_chunk *chunk, struct weir_er
     return chunk;
 }
 
+static void note_seen(struct batch *batch, const struct plan_node *node,
+                      const struct weir_chunk *chunk)
+{
+    atomic_fetch_add(&batch->seen[node->index], chunk->selected);
+}
+
 static int32_t leaf_keep(struct pipe *pipe, const struct plan_step *step, struct weir_chunk *chunk,
                          struct weir_error *error)
 {
@@ -278,6 +284,7 @@ static int32_t leaf_take(struct pipe *pipe, uint32_t at, struct weir_chunk *chun
     struct lane *lane = &pipe->lanes[at];
     const struct weir_chunk *before = lane->current;
     lane->current = chunk;
+    note_seen(pipe->batch, lane->node, chunk);
     int32_t result = operator_of(lane->node)->combine(lane->node->self, lane->self, step->input,
                                                       chunk, error);
     lane->current = before;
@@ -301,6 +308,7 @@ static int32_t step_push(struct pipe *pipe, uint32_t at, struct weir_chunk *chun
     } else {
         struct lane *lane = &pipe->lanes[at];
         lane->current = chunk;
+        note_seen(pipe->batch, lane->node, chunk);
         result = operator_of(lane->node)->process(lane->node->self, lane->self, step->input, chunk,
                                                   error);
         lane->current = NULL;

@@ -534,6 +534,7 @@ static int32_t collect_reader(struct batch *batch, struct reader *reader, struct
         if (rejects_merge(&batch->rejects, &s->rejects) != WEIR_OK) return WEIR_FATAL;
         batch->rows_in += s->rows_in;
         batch->rows_bad += s->rows_bad;
+        atomic_fetch_add(&batch->seen[reader->node->index], s->rows_in);
     }
     return WEIR_OK;
 }

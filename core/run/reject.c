@@ -28,7 +28,22 @@ struct letter {
 
 struct tally {
     const struct plan_node *node;
+    uint64_t n, kept; /* kept: dead letters, of which only the first few are there without a checkpoint */
+};
+
+#define REASONS 16u /* of an instance; more are counted together */
+#define FIRST_FEW 8u
+static const char other_reasons[] = "other reasons";
+
+struct reason {
+    const struct plan_node *node;
+    char *text;
     uint64_t n;
+};
+
+struct reasons {
+    struct reason *list;
+    uint32_t n;
 };
 
 struct rejects {
@@ -36,7 +51,73 @@ struct rejects {
     uint32_t n, capacity;
     struct tally *tallies;
     uint32_t n_tallies;
+    struct reasons reasons;
 };
+
+static void reasons_fini(struct reasons *reasons)
+{
+    for (uint32_t i = 0; i < reasons->n; i++) free(reasons->list[i].text);
+    free(reasons->list);
+}
+
+void reasons_free(struct reasons *reasons)
+{
+    if (reasons) reasons_fini(reasons);
+    free(reasons);
+}
+
+static int32_t reason_add(struct reasons *reasons, const struct plan_node *node, const char *text,
+                          uint64_t n)
+{
+    uint32_t of_node = 0;
+    for (uint32_t i = 0; i < reasons->n; i++) {
+        if (reasons->list[i].node != node) continue;
+        if (strcmp(reasons->list[i].text, text) == 0) {
+            reasons->list[i].n += n;
+            return WEIR_OK;
+        }
+        of_node++;
+    }
+    if (of_node == REASONS && text != other_reasons)
+        return reason_add(reasons, node, other_reasons, n);
+    struct reason *list = realloc(reasons->list, (reasons->n + 1) * sizeof *list);
+    if (!list) return WEIR_FATAL;
+    reasons->list = list;
+    list[reasons->n] = (struct reason){ node, strdup(text), n };
+    if (!list[reasons->n].text) return WEIR_FATAL;
+    reasons->n++;
+    return WEIR_OK;
+}
+
+static int32_t reasons_join(struct reasons *to, const struct reasons *from)
+{
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < from->n && result == WEIR_OK; i++)
+        result = reason_add(to, from->list[i].node,
+                            strcmp(from->list[i].text, other_reasons) == 0 ? other_reasons
+                                                                           : from->list[i].text,
+                            from->list[i].n);
+    return result;
+}
+
+int32_t reasons_add(struct reasons **to, const struct rejects *from)
+{
+    if (!from) return WEIR_OK;
+    if (!*to) *to = calloc(1, sizeof **to);
+    return *to ? reasons_join(*to, &from->reasons) : WEIR_FATAL;
+}
+
+json_t *reasons_json(const struct reasons *reasons, const struct plan_node *node)
+{
+    json_t *all = NULL;
+    for (uint32_t i = 0; reasons && i < reasons->n; i++) {
+        if (reasons->list[i].node != node) continue;
+        if (!all) all = json_object();
+        json_object_set_new(all, reasons->list[i].text,
+                            json_integer((json_int_t)reasons->list[i].n));
+    }
+    return all;
+}
 
 static void letter_fini(struct letter *letter)
 {
@@ -53,21 +134,24 @@ void rejects_free(struct rejects *rejects)
     for (uint32_t i = 0; i < rejects->n; i++) letter_fini(&rejects->letters[i]);
     free(rejects->letters);
     free(rejects->tallies);
+    reasons_fini(&rejects->reasons);
     free(rejects);
 }
 
-static int32_t tally_add(struct rejects *rejects, const struct plan_node *node, uint64_t n)
+static int32_t tally_add(struct rejects *rejects, const struct plan_node *node, uint64_t n,
+                         uint64_t kept)
 {
     for (uint32_t i = 0; i < rejects->n_tallies; i++)
         if (rejects->tallies[i].node == node) {
             rejects->tallies[i].n += n;
+            rejects->tallies[i].kept += kept;
             return WEIR_OK;
         }
     struct tally *tallies =
         realloc(rejects->tallies, (rejects->n_tallies + 1) * sizeof *tallies);
     if (!tallies) return WEIR_FATAL;
     rejects->tallies = tallies;
-    tallies[rejects->n_tallies++] = (struct tally){ node, n };
+    tallies[rejects->n_tallies++] = (struct tally){ node, n, kept };
     return WEIR_OK;
 }
 
@@ -94,8 +178,10 @@ int32_t rejects_merge(struct rejects **to, struct rejects **from)
         return WEIR_OK;
     }
     for (uint32_t i = 0; i < (*from)->n_tallies; i++)
-        if (tally_add(*to, (*from)->tallies[i].node, (*from)->tallies[i].n) != WEIR_OK)
+        if (tally_add(*to, (*from)->tallies[i].node, (*from)->tallies[i].n,
+                      (*from)->tallies[i].kept) != WEIR_OK)
             return WEIR_FATAL;
+    if (reasons_join(&(*to)->reasons, &(*from)->reasons) != WEIR_OK) return WEIR_FATAL;
     for (uint32_t i = 0; i < (*from)->n; i++) {
         struct letter *letter = letter_add(*to);
         if (!letter) return WEIR_FATAL;
@@ -109,7 +195,32 @@ int32_t rejects_merge(struct rejects **to, struct rejects **from)
 
 uint64_t rejects_count(const struct rejects *rejects)
 {
-    return rejects ? rejects->n : 0;
+    uint64_t n = 0;
+    for (uint32_t i = 0; rejects && i < rejects->n_tallies; i++) n += rejects->tallies[i].kept;
+    return n;
+}
+
+uint64_t rejects_kept_of(const struct rejects *rejects, uint32_t node_index)
+{
+    for (uint32_t i = 0; rejects && i < rejects->n_tallies; i++)
+        if (rejects->tallies[i].node->index == node_index) return rejects->tallies[i].kept;
+    return 0;
+}
+
+void rejects_log(const struct rejects *rejects, struct run *run, uint64_t batch)
+{
+    for (uint32_t i = 0; i < rejects->n && i < FIRST_FEW; i++) {
+        const struct letter *letter = &rejects->letters[i];
+        const char *row = letter->row ? letter->row : (const char *)letter->bytes;
+        uint64_t length = letter->row ? letter->row_length : letter->bytes_length;
+        journal_add(run->journal, WEIR_LOG_WARN, letter->node->name, (int64_t)batch,
+                    "a row of partition \"%s\" was rejected: %s: %.*s", letter->partition,
+                    letter->reason, (int)(row ? length < 200 ? length : 200 : 0), row ? row : "");
+    }
+    for (uint32_t i = 0; i < rejects->reasons.n; i++)
+        journal_add(run->journal, WEIR_LOG_WARN, rejects->reasons.list[i].node->name,
+                    (int64_t)batch, "%llu rows: %s",
+                    (unsigned long long)rejects->reasons.list[i].n, rejects->reasons.list[i].text);
 }
 
 uint64_t rejects_of(const struct rejects *rejects, uint32_t node_index)
@@ -185,7 +296,8 @@ static int count_bad(struct lane *lane, const char *text, struct weir_error *err
     int mode = mode_of(lane->node);
     pipe->rows_bad++;
     if (!pipe->rejects) pipe->rejects = calloc(1, sizeof *pipe->rejects);
-    if (!pipe->rejects || tally_add(pipe->rejects, lane->node, 1) != WEIR_OK) {
+    if (!pipe->rejects || tally_add(pipe->rejects, lane->node, 1, mode == MODE_DEAD_LETTER) != WEIR_OK ||
+        reason_add(&pipe->rejects->reasons, lane->node, text ? text : "", 1) != WEIR_OK) {
         weir_fail(error, WEIR_FATAL, "out of memory");
         return -1;
     }
@@ -195,6 +307,7 @@ static int count_bad(struct lane *lane, const char *text, struct weir_error *err
                   lane->node->name, text, pipe->partition_name ? pipe->partition_name : "");
         return -1;
     }
+    if (!pipe->run->checkpoint && pipe->rejects->n >= FIRST_FEW) return 1; /* nobody will read it */
     return mode == MODE_SKIP;
 }
 

@@ -16,6 +16,7 @@
 #include "core/run/memory.h"
 #include "core/run/rate.h"
 #include "core/run/read.h"
+#include "core/run/reject.h"
 #include "core/run/replan.h"
 #include "core/run/run.h"
 #include "core/run/stage.h"
@@ -311,6 +312,7 @@ static void free_pools(struct run *run)
 static void summarise(struct run *run)
 {
     json_t *rows_in = json_object(), *rows_out = json_object(), *rejected = json_object();
+    json_t *reasons = json_object();
     for (uint32_t i = 0; i < run->n_sources; i++)
         json_object_set_new(rows_in, run->sources[i].node->name,
                             json_integer((json_int_t)run->sources[i].rows_total));
@@ -321,9 +323,13 @@ static void summarise(struct run *run)
         if (run->rejected_by_node[i])
             json_object_set_new(rejected, run->plan->nodes[i]->name,
                                 json_integer((json_int_t)run->rejected_by_node[i]));
-    json_t *all = json_pack("{s:I, s:o, s:o, s:o, s:I, s:i}", "batches",
+    for (uint32_t i = 0; run->plan && i < run->plan->n_nodes; i++) {
+        json_t *of_node = reasons_json(run->reasons, run->plan->nodes[i]);
+        if (of_node) json_object_set_new(reasons, run->plan->nodes[i]->name, of_node);
+    }
+    json_t *all = json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:i}", "batches",
                             (json_int_t)run->summary.batches, "rows_in", rows_in, "rows_out",
-                            rows_out, "rejected", rejected, "late",
+                            rows_out, "rejected", rejected, "reasons", reasons, "late",
                             (json_int_t)run->summary.rows_late, "exit",
                             run->failed ? run->exit_status : 0);
     free(run->summary.json);
@@ -355,6 +361,8 @@ static void run_end(struct run *run)
     free(run->origin_pools);
     free(run->watermarks);
     free(run->rejected_by_node);
+    reasons_free(run->reasons);
+    run->reasons = NULL;
     free(run->spread);
     free(run->counters);
     free(run->event_times);

@@ -299,6 +299,7 @@ struct batch {
     struct weir_event_times *event_times; /* by node index; under the lock */
     int *absent;               /* by node index: its outputs are absent */
     uint64_t rows_in, rows_bad;
+    atomic_ullong *seen;       /* by node index: rows that came to it */
     struct move *moves;
     uint32_t n_moves;
     const struct record_plan *plan; /* of a replay */
@@ -428,6 +429,7 @@ struct run {
     int state_warned;
     atomic_ullong in_flight;
     uint64_t *rejected_by_node;
+    struct reasons *reasons; /* why, over the whole run */
     struct run_summary summary;
 };
 

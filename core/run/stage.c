@@ -105,6 +105,8 @@ static int32_t feed_packet(struct stage *stage, struct origin_lane *origin, uint
     struct weir_chunk *chunk;
     int32_t result = exchange_slice(packet, unit, compact, &chunk, error);
     if (result != WEIR_OK || !chunk) return result;
+    if (!stage->node->has_combine) /* else they were seen in front of the exchange */
+        atomic_fetch_add(&stage->batch->seen[stage->node->index], chunk->selected);
     origin->lane.current = chunk;
     result = table->process(stage->node->self, origin->lane.self, input, chunk, error);
     origin->lane.current = NULL;
