@@ -22,7 +22,7 @@
 
 #define SPOOL_LONG 0xffffffff00000000ull /* in the place of records: a long record of so many bytes follows */
 #define BLOCK_BYTES (1u << 20)       /* asked of `next` at once */
-#define LEAST_BLOCK (16u << 10)
+#define LEAST_PORTION 512u
 #define SEGMENT_BYTES (16u << 20)    /* then a segment processes what it has before it reads on */
 
 static const struct weir_source *source_table(const struct reader *reader)
@@ -251,10 +251,10 @@ static uint64_t bytes_at_once(const struct run *run)
     return bytes < SEGMENT_BYTES ? bytes : SEGMENT_BYTES;
 }
 
-static uint64_t block_bytes(const struct run *run)
+static uint64_t block_bytes(struct source *source)
 {
-    uint64_t bytes = bytes_at_once(run);
-    return bytes > BLOCK_BYTES ? BLOCK_BYTES : bytes < LEAST_BLOCK ? LEAST_BLOCK : bytes;
+    uint64_t bytes = atomic_load(&source->portion);
+    return bytes > BLOCK_BYTES ? BLOCK_BYTES : bytes;
 }
 
 /* Readers share the budget of their source. A part of it is taken before `next` is called, and what was not used is
@@ -301,7 +301,7 @@ static int32_t call_next(struct segment *segment, struct weir_error *error)
                             .partition_index = reader->index,
                             .partition = reader->name,
                             .max_rows = SEGMENT_RECORDS - segment->records,
-                            .max_bytes = block_bytes(reader->run),
+                            .max_bytes = block_bytes(segment->source),
                             .deadline_us = sys_now(reader->run->sys) + 100000,
                             .batch_time_us = batch->time_us,
                             .batch = batch->id,
@@ -355,7 +355,7 @@ static int32_t segment_read(struct segment *segment, struct weir_error *error)
     struct reader *reader = segment->reader;
     struct batch *batch = segment->batch;
     reader->pending = 0;
-    uint64_t enough = bytes_at_once(reader->run);
+    uint64_t enough = atomic_load(&segment->source->portion);
     while (segment->records < SEGMENT_RECORDS && segment->bytes < enough) {
         if (reader->stopped || reader->pending || reader->starved) break;
         if (atomic_load(&batch->closing) && !reader->replay) break;
@@ -484,15 +484,31 @@ static int32_t segment_process(struct segment *segment, struct weir_error *error
 }
 
 /* What its outboxes have grown by since the last time is in flight. */
-static void count_in_flight(struct segment *segment)
+static uint64_t count_in_flight(struct segment *segment)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = rejects_bytes(segment->pipe->rejects);
     for (uint32_t i = 0; i < segment->reader->node->pipe.n_leaves; i++)
         bytes += segment->pipe->outboxes[i].bytes + segment->pipe->outboxes[i].waiting_bytes;
-    if (bytes <= segment->counted) return;
+    if (bytes <= segment->counted) return 0;
+    uint64_t grown = bytes - segment->counted;
     atomic_fetch_add(&segment->reader->run->in_flight, bytes - segment->counted);
     atomic_fetch_add(&segment->batch->in_flight, bytes - segment->counted);
     segment->counted = bytes;
+    return grown;
+}
+
+/* Rows may become many times as much (tokens, explode): the portion that is processed at once follows what the last one
+ * became, from a small one on, so that none takes more than its part of the share. */
+static void adapt_portion(struct segment *segment, uint64_t bytes, uint64_t grown)
+{
+    struct source *source = segment->source;
+    uint64_t most = bytes_at_once(source->run), portion = atomic_load(&source->portion);
+    if (grown > most)
+        portion = bytes / (grown / most + 1);
+    else if (grown * 2 <= most && bytes * 2 >= portion)
+        portion *= 2;
+    portion = portion < LEAST_PORTION ? LEAST_PORTION : portion > most ? most : portion;
+    atomic_store(&source->portion, portion);
 }
 
 static int32_t segment_finish(struct segment *segment, struct weir_error *error)
@@ -546,6 +562,7 @@ static void segment_run(struct weir_task *task)
     struct reader *reader = segment->reader;
     struct weir_error *error = &segment->error;
     int read = segment->may_read;
+    uint64_t portion;
     int32_t result = WEIR_OK;
     weir_error_init(error);
     segment->may_read = 0;
@@ -557,12 +574,13 @@ static void segment_run(struct weir_task *task)
         if (result == WEIR_OK && segment->records >= SEGMENT_RECORDS) pass_token(segment);
         if (reader->ended) segment->finish = 1;
     }
+    portion = segment->bytes;
     if (result == WEIR_OK && (segment->n_blocks || segment->long_records || segment->finish))
         result = segment_process(segment, error);
     if (result == WEIR_OK && segment->finish)
         result = segment_finish(segment, error);
     else if (segment->pipe)
-        count_in_flight(segment);
+        adapt_portion(segment, portion, count_in_flight(segment));
     check_memory(segment);
     segment->result = result;
     sys_post(reader->run->sys, &segment->done);

@@ -49,6 +49,7 @@ struct reasons {
 struct rejects {
     struct letter *letters;
     uint32_t n, capacity;
+    uint64_t bytes;
     struct tally *tallies;
     uint32_t n_tallies;
     struct reasons reasons;
@@ -200,6 +201,11 @@ uint64_t rejects_count(const struct rejects *rejects)
     return n;
 }
 
+uint64_t rejects_bytes(const struct rejects *rejects)
+{
+    return rejects ? rejects->bytes : 0;
+}
+
 uint64_t rejects_kept_of(const struct rejects *rejects, uint32_t node_index)
 {
     for (uint32_t i = 0; rejects && i < rejects->n_tallies; i++)
@@ -286,6 +292,7 @@ static struct letter *letter_new(struct lane *lane, int32_t code, const char *te
     if (!letter->reason || !letter->partition || !letter->position) return NULL;
     if (position.length) memcpy(letter->position, position.data, position.length);
     letter->position_length = position.length;
+    pipe->rejects->bytes += sizeof *letter + position.length + strlen(letter->reason) + KEPT_BYTES / 8;
     return letter;
 }
 
@@ -327,6 +334,7 @@ int32_t lane_reject(struct weir_context *context, const struct weir_chunk *chunk
     }
     letter->row = (char *)json.data;
     letter->row_length = json.length;
+    lane->pipe->rejects->bytes += json.length;
     return WEIR_OK;
 }
 

@@ -14,6 +14,7 @@ void rejects_free(struct rejects *rejects);
 /* Moves all of `from` behind those of `to` (made if NULL). FATAL without memory. */
 int32_t rejects_merge(struct rejects **to, struct rejects **from);
 uint64_t rejects_count(const struct rejects *rejects);        /* dead letters */
+uint64_t rejects_bytes(const struct rejects *rejects);        /* that the letters take */
 uint64_t rejects_kept_of(const struct rejects *rejects, uint32_t node_index); /* without on_error skip */
 uint64_t rejects_of(const struct rejects *rejects, uint32_t node_index); /* bad rows of a node, all kinds */
 /* Dead letters as weir.block/1, appended to `out`: instance, code, reason, partition, position, batch, row (JSON text),

@@ -24,6 +24,7 @@
 #include "core/sys/planted.h"
 
 #define FULL_RETRY_US 1000000
+#define FIRST_PORTION 4096 /* what rows become is not known yet */
 #define DRAIN_US 30000000  /* from the first signal to stopping now */
 #define GIVE_UP_US 3000000 /* from stopping now to the end of the process */
 
@@ -116,6 +117,7 @@ static int32_t make_sources(struct run *run)
         source->run = run;
         source->node = node;
         atomic_store(&source->wake_at, INT64_MAX);
+        atomic_store(&source->portion, FIRST_PORTION);
         pthread_mutex_init(&source->one_next, NULL);
         source->rate = run->job->backpressure ? run->job->initial_rate : 0;
         source->spooled = run->checkpoint &&

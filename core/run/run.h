@@ -237,6 +237,7 @@ struct source {
     int spooled;
     int opened;
     atomic_llong budget;    /* records left in this batch, without those reserved */
+    atomic_ullong portion;  /* bytes that a segment reads before it processes them */
     atomic_llong reserved;  /* of the budget, by calls of `next` under way */
     double rate;            /* of rate control, 0: none */
     struct rate *pid;
