@@ -241,13 +241,13 @@ const char *expr_simple(const struct weir_expr *expr, uint32_t i)
 
 /* ---- run ---- */
 
-/* Failed rows leave `rows` and are rejected, ascending; with null_on_error nothing happens here. */
+/* Failed rows leave `rows` and are rejected, ascending; with null_on_error they only leave. */
 static int32_t settle_failures(struct frame *f, const struct rowset *set, struct weir_rows *rows)
 {
     uint32_t i, kept = 0;
     int32_t rc = WEIR_OK;
-    if (!f->failed || f->run->null_on_error) return WEIR_OK;
-    for (i = 0; i < set->n && !rc; i++) {
+    if (!f->failed) return WEIR_OK;
+    for (i = 0; i < set->n && !rc && !f->run->null_on_error; i++) {
         const uint32_t row = rowset_row(set, i), failed = f->failed[row];
         if (failed && f->run->reject)
             rc = f->run->reject(f->run->arg, row, f->reasons[failed - 1], f->error);
@@ -299,7 +299,7 @@ static int32_t run_root(struct frame *f, const struct rowset *set, struct weir_r
     int32_t rc = eval(f, root, set, &v);
     if (!rc) rc = null_failures(f, &v, &root->type, set);
     if (!rc) rc = vec_result(f, &v, &root->type, out);
-    if (!rc) rc = settle_failures(f, set, rows);
+    if (!rc && !f->run->null_on_error) rc = settle_failures(f, set, rows);
     if (rc) array_release(out);
     vec_free(&v);
     return rc;
