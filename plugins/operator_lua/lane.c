@@ -202,6 +202,18 @@ static int call_many(lua_State *L)
     return 0;
 }
 
+/* The call has failed: none of its rows can be used. */
+static int32_t reject_kept(struct lane *l, const char *text, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    for (uint32_t i = 0; i < l->n_kept; i++)
+        for (uint32_t k = 0; k < l->kept[i].chunk->selected && result == WEIR_OK; k++)
+            result = l->op->host->reject(l->context, l->kept[i].chunk,
+                                         weir_row(l->kept[i].chunk, k), WEIR_REJECT_OPERATOR, text,
+                                         error);
+    return result;
+}
+
 int32_t lua_advance(void *self, void *lane, struct weir_error *error)
 {
     const struct lua_operator *op = self;
@@ -209,15 +221,18 @@ int32_t lua_advance(void *self, void *lane, struct weir_error *error)
     char text[VM_TEXT];
     if (op->mode != MODE_MAP_PARTITIONS && op->mode != MODE_TRANSFORM) return WEIR_OK;
     int32_t result = vm_run(l->vm, call_many, l, l->n_rows, text);
-    drop_kept(l);
     if (result == WEIR_OK) {
         output_keep(&l->out);
-        return output_flush(&l->out, error);
+        result = output_flush(&l->out, error);
+    } else if (l->out.failed != WEIR_OK) {
+        result = weir_fail(error, l->out.failed, "%s", l->out.error.text);
+    } else {
+        output_drop(&l->out);
+        if (result == WEIR_DATA && l->n_rows) result = reject_kept(l, text, error);
+        else result = weir_fail(error, result, "%s", text);
     }
-    if (l->out.failed != WEIR_OK)
-        return weir_fail(error, l->out.failed, "%s", l->out.error.text);
-    output_drop(&l->out);
-    return weir_fail(error, result, "%s", text);
+    drop_kept(l);
+    return result;
 }
 
 int32_t lua_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,

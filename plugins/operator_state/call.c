@@ -311,7 +311,8 @@ static int restartable(lua_State *L)
     return body(L);
 }
 
-int32_t call_run(struct lane *l, char *text, struct weir_error *error)
+/* OK; DATA with `text`; another class with `error`. */
+static int32_t call_run(struct lane *l, char *text, struct weir_error *error)
 {
     int32_t result = need_vm(l, error);
     if (result != WEIR_OK) return result;
@@ -328,11 +329,35 @@ int32_t call_run(struct lane *l, char *text, struct weir_error *error)
     return result == WEIR_DATA ? WEIR_DATA : weir_fail(error, result, "%s", text);
 }
 
-int32_t call_or_fail(struct lane *l, struct weir_error *error)
+/* The call has failed: none of its rows can be used. */
+static int32_t reject_rows(struct lane *l, const char *text, struct weir_error *error)
+{
+    const struct weir_host *host = l->op->host;
+    const struct call *c = &l->call;
+    int32_t result = WEIR_OK;
+    if (c->chunk)
+        return host->reject(l->context, c->chunk, c->row, WEIR_REJECT_OPERATOR, text, error);
+    for (uint32_t at = c->rows; at != UINT32_MAX && result == WEIR_OK;
+         at = l->grouping.rows[at].next)
+        result = host->reject(l->context, l->grouping.rows[at].chunk, l->grouping.rows[at].row,
+                              WEIR_REJECT_OPERATOR, text, error);
+    return result;
+}
+
+int32_t call_or_reject(struct lane *l, int *done, struct weir_error *error)
 {
     char text[VM_TEXT];
     int32_t result = call_run(l, text, error);
-    return result == WEIR_DATA ? weir_fail(error, WEIR_DATA, "%s", text) : result;
+    *done = result == WEIR_OK;
+    if (result != WEIR_DATA || error->error_class != WEIR_OK) return result;
+    if (!l->call.chunk && l->call.rows == UINT32_MAX)
+        return weir_fail(error, WEIR_DATA, "%s (a call without rows: there is none to reject)",
+                         text);
+    if (l->vm->once)
+        return weir_fail(error, WEIR_DATA,
+                         "%s (behind a change of a list, map or timer, which can't be taken back)",
+                         text);
+    return reject_rows(l, text, error);
 }
 
 int32_t call_slot(struct lane *l, struct weir_error *error)

@@ -110,8 +110,9 @@ static int32_t call_and_commit(struct lane *l, struct weir_error *error)
 {
     l->call.exists = l->call.slot != WEIR_NO_SLOT && *exists_at(l, l->call.slot);
     l->call.timeout_us = NO_TIMEOUT;
-    int32_t result = call_or_fail(l, error);
-    return result == WEIR_OK ? commit(l, error) : result;
+    int done;
+    int32_t result = call_or_reject(l, &done, error);
+    return done ? commit(l, error) : result;
 }
 
 static int32_t call_rows(struct lane *l, struct weir_error *error)

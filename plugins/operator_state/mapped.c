@@ -78,7 +78,7 @@ static int32_t process(void *self, void *lane, uint32_t input, const struct weir
 {
     const struct state_operator *op = self;
     struct lane *l = lane;
-    char text[VM_TEXT];
+    int done;
     (void)input;
     for (uint32_t i = 0; i < op->n_by; i++) l->key_list[i] = chunk->array->children[i];
     for (uint32_t i = 0; i < chunk->selected; i++) {
@@ -87,10 +87,8 @@ static int32_t process(void *self, void *lane, uint32_t input, const struct weir
                                  .row = row, .rows = UINT32_MAX, .timeout_us = NO_TIMEOUT };
         op->state->lookup(l->state, op->fields.table, l->key_list, NULL, &row, 1, &l->call.slot);
         l->call.exists = l->call.slot != WEIR_NO_SLOT;
-        int32_t result = call_run(l, text, error);
-        if (result == WEIR_OK) result = commit(l, error);
-        else if (result == WEIR_DATA && error->error_class == WEIR_OK)
-            result = op->host->reject(l->context, chunk, row, WEIR_REJECT_OPERATOR, text, error);
+        int32_t result = call_or_reject(l, &done, error);
+        if (done) result = commit(l, error);
         if (result != WEIR_OK) return result;
     }
     return WEIR_OK;
@@ -106,12 +104,13 @@ static int64_t grid_number(const struct state_operator *op, const struct weir_be
 static int32_t time_out(struct lane *l, uint32_t slot, struct weir_error *error)
 {
     const struct state_operator *op = l->op;
+    int done;
     int32_t result = lane_keys(l, &slot, 1, error);
     if (result != WEIR_OK) return result;
     l->call = (struct call){ .slot = slot, .exists = 1, .timing_out = "", .keys = l->key_list,
                              .n_rows = 1, .rows = UINT32_MAX, .timeout_us = NO_TIMEOUT };
-    result = call_or_fail(l, error);
-    if (result != WEIR_OK) return result;
+    result = call_or_reject(l, &done, error);
+    if (!done) return result;
     op->host->count(l->context, "removed", 1);
     if (op->state->remove(l->state, op->fields.table, &slot, 1) == WEIR_OK) return WEIR_OK;
     return no_memory(error);

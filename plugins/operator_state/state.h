@@ -146,10 +146,10 @@ void lane_drop_keys(struct lane *lane);
 
 /* ---- call.c ---- */
 
-/* Calls the function with lane->call. OK; DATA with `text`; another class with `error`. */
-int32_t call_run(struct lane *lane, char *text, struct weir_error *error);
-/* As call_run, with DATA as the end of the batch. */
-int32_t call_or_fail(struct lane *lane, struct weir_error *error);
+/* Calls the function with lane->call. *done: it went through, and what it wants is in lane->call. One
+ * that fails has its rows rejected; without rows, or where it has changed a list, map or timer before,
+ * it ends the batch (DATA). OK; DATA; another class. */
+int32_t call_or_reject(struct lane *lane, int *done, struct weir_error *error);
 /* Inside of a body: pushes S, made on first use. */
 void call_push_S(struct lane *lane, lua_State *L);
 /* The slot of the call's key, made where there is none; announced for writing. OK; FATAL. */

@@ -87,8 +87,9 @@ static int32_t call_key(struct lane *l, const struct grouping_key *rows, const c
                              .n_rows = rows ? rows->n : 0 };
     op->state->lookup(l->state, op->fields.table, l->key_list, NULL, &zero, 1, &l->call.slot);
     l->call.exists = l->call.slot != WEIR_NO_SLOT;
-    int32_t result = call_or_fail(l, error);
-    return result == WEIR_OK ? commit(l, error) : result;
+    int done;
+    int32_t result = call_or_reject(l, &done, error);
+    return done ? commit(l, error) : result;
 }
 
 /* The key of a row alone, as maps and timers need it. */

@@ -60,8 +60,9 @@ static int32_t call_key(struct lane *l, uint32_t slot, const struct grouping_key
     l->call = (struct call){ .slot = slot, .exists = slot != WEIR_NO_SLOT, .keys = l->key_list,
                              .key_row = key_row, .rows = key ? key->first : UINT32_MAX,
                              .n_rows = key ? key->n : 0, .timeout_us = NO_TIMEOUT };
-    int32_t result = call_or_fail(l, error);
-    return result == WEIR_OK ? commit(l, error) : result;
+    int done;
+    int32_t result = call_or_reject(l, &done, error);
+    return done ? commit(l, error) : result;
 }
 
 /* The slots of the keys in the grouping, and which key a slot is: key_of[slot] - 1. */
