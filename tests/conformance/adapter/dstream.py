@@ -143,6 +143,8 @@ class Builder:
             name = "%s_%d" % (self.now, self.counter)
         if "source" in options:
             options["from"] = options.pop("source")
+        if options["plugin"] in functions.CODE:
+            options.setdefault("on_error", "fail")
         self.job["operators"][name] = options
         return name
 

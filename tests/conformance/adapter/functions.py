@@ -2,6 +2,10 @@
 from adapter.outcome import Unfit
 from adapter.values import Leaf, Pair, kind_of, literal
 
+# Operators that run a function of the author. One that fails ends the query.
+CODE = ("lua", "update_state_by_key", "map_with_state", "group_state", "stateful")
+
+
 
 def spec_of(fn):
     """(name, parameters)"""

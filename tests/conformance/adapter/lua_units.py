@@ -440,7 +440,8 @@ end
     def scenario(self, rest):
         source = self.SOURCE.replace("MAKE", self.make()).replace("OPS", self.text)
         operator = {"state": "n int64", "columns": "k string, what string, n int64",
-                    "output_mode": "append", "lua": {"source": source, "function": "grouped"}}
+                    "output_mode": "append", "lua": {"source": source, "function": "grouped"},
+                    "on_error": "fail"}
         if self.kind != "none":
             operator["timeout"] = self.kind
         job = job_of("group_state", "k string, v int64, t timestamp", operator, trigger="asap")

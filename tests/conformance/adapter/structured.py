@@ -2,7 +2,7 @@
 import copy
 import re
 
-from adapter import reasons, states
+from adapter import functions, reasons, states
 from adapter.dstream import duration, timestamp
 from adapter.expressions import (WINDOW, Scope, column_type, quoted, render, scope_of, sliding)
 from adapter.outcome import Outcome, Skip, Unfit, differ
@@ -199,6 +199,8 @@ class Query:
             name = "%s_%d" % (self.now, self.counter)
         if "source" in options:
             options["from"] = options.pop("source")
+        if options["plugin"] in functions.CODE:
+            options.setdefault("on_error", "fail")
         self.job["operators"][name] = options
         return name
 
