@@ -12,8 +12,9 @@
  *     its limit in all.
  *  5. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
  *     calls before it. Therefore a call that met it begins again, after a full collection.
- *  6. lua_newstate can't be refused memory half way (LuaJIT crashes when it takes down what it had), so what it
- *     needs is taken from one block that is there before.
+ *  6. LuaJIT crashes, or leaks, where an allocation fails while it opens a state or its library ffi.
+ *     So there is a reserve from which such an allocation is served; a state that took of it is
+ *     closed again, and memory has run out.
  */
 #include "plugins/lua/vm.h"
 
@@ -28,33 +29,23 @@
 #define STEP_MAX (1 << 30)
 #define TYPE_CDATA 10
 #define WHOLE_MAX ((int64_t)1 << 53)
-#define RESERVE_BYTES 20480u         /* lua_newstate of LuaJIT 2.1 takes 12 KiB */
+#define RESERVE_BYTES (256u << 10)   /* an opened state takes about a third; a multiple of 16 */
 #define SCRIPT_CALL_ROWS 100u        /* instructions to load a script: of so many rows */
 
 static int is_reserved(const struct vm *vm, const void *p)
 {
     const uintptr_t at = (uintptr_t)p, first = (uintptr_t)vm->reserve;
-    return p && at >= first && at - first < RESERVE_BYTES;
+    return first && at >= first && at - first < RESERVE_BYTES;
 }
 
-/* A piece of the reserve; NULL behind lua_newstate, and where there is no room. */
-static void *take_reserved(struct vm *vm, size_t size)
+/* Blocks of the reserve are not used twice. */
+static void *take_reserved(struct vm *vm, void *p, size_t old, size_t size)
 {
-    uint8_t *p = vm->reserve + vm->reserved_bytes;
-    if (!vm->opening || size > RESERVE_BYTES - vm->reserved_bytes) return NULL;
+    if (!vm->reserve || size > RESERVE_BYTES - vm->reserved_bytes) return NULL;
+    uint8_t *q = vm->reserve + vm->reserved_bytes;
     vm->reserved_bytes += (size + 15) / 16 * 16;
-    if (vm->reserved_bytes > RESERVE_BYTES) vm->reserved_bytes = RESERVE_BYTES;
-    return p;
-}
-
-static void *resize(struct vm *vm, void *p, size_t old, size_t size)
-{
-    void *q = p ? NULL : take_reserved(vm, size);
-    if (q) return q;
-    if (!is_reserved(vm, p)) return realloc(p, size);
-    if (size <= old) return p;
-    q = malloc(size);
-    if (q) memcpy(q, p, old);
+    if (p) memcpy(q, p, old < size ? old : size);
+    if (!is_reserved(vm, p)) free(p);
     return q;
 }
 
@@ -67,8 +58,9 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
         if (!is_reserved(vm, p)) free(p);
         return NULL;
     }
-    if (!vm->opening && size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
-    q = resize(vm, p, old, size);
+    if (size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
+    q = is_reserved(vm, p) ? NULL : realloc(p, size);
+    if (!q) q = take_reserved(vm, p, old, size);
     if (!q) return NULL;
     vm->used_bytes += size;
     vm->used_bytes -= old;
@@ -249,11 +241,7 @@ static int load(lua_State *L)
 static int32_t open_state(struct vm *vm, struct weir_error *error)
 {
     char text[VM_TEXT];
-    vm->reserve = malloc(RESERVE_BYTES);
-    if (!vm->reserve) return no_memory(error);
-    vm->opening = 1;
     vm->L = lua_newstate(allocate, vm);
-    vm->opening = 0;
     if (!vm->L) return no_memory(error);
     lua_atpanic(vm->L, on_panic);
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
@@ -275,10 +263,17 @@ int32_t vm_create(const struct script *script, struct weir_context *context, str
     vm->script = script;
     vm->context = context;
     vm->limit_bytes = script->memory_bytes;
-    int32_t result = open_state(vm, error);
-    if (result != WEIR_OK) vm_destroy(vm);
-    else *out = vm;
-    return result;
+    vm->reserve = malloc(RESERVE_BYTES);
+    int32_t result = vm->reserve ? open_state(vm, error) : no_memory(error);
+    if (vm->reserved_bytes) result = no_memory(error);
+    if (result != WEIR_OK) {
+        vm_destroy(vm);
+        return result;
+    }
+    free(vm->reserve);
+    vm->reserve = NULL;
+    *out = vm;
+    return WEIR_OK;
 }
 
 void vm_destroy(struct vm *vm)

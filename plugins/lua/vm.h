@@ -19,9 +19,8 @@ struct vm {
     const struct script *script;
     struct weir_context *context; /* of the lane (or of the instance, in bind) */
     uint64_t used_bytes, limit_bytes;
-    uint8_t *reserve;             /* what lua_newstate allocates from */
+    uint8_t *reserve;             /* while the state is opened: for what the host refuses */
     size_t reserved_bytes;        /* of it */
-    int opening;                  /* 1: in lua_newstate */
     int64_t left;                 /* instructions; < 0: over the limit */
     int64_t step;                 /* of the hook */
     int once;                     /* 1: the body has changed what it can't take back */
