@@ -1,6 +1,7 @@
 #include "tests/support/toy.h"
 
 #include <sched.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/data/array.h"
@@ -512,7 +513,7 @@ static int32_t sink_write(void *self, const struct weir_chunk *chunk, struct wei
     return WEIR_OK;
 }
 
-static int visible(struct toy_sink *s, uint64_t batch, const uint8_t *bytes, uint64_t n)
+static int add_visible(struct toy_sink *s, uint64_t batch, const uint8_t *bytes, uint64_t n)
 {
     for (uint32_t i = 0; i < toy_world.n; i++) {
         struct toy_batch *b = &toy_world.batches[i];
@@ -527,6 +528,16 @@ static int visible(struct toy_sink *s, uint64_t batch, const uint8_t *bytes, uin
     b->rows = calloc(1, n + 1);
     if (n) memcpy(b->rows, bytes, n);
     return 0;
+}
+
+/* Sinks commit side by side, each on a thread of its own. */
+static int visible(struct toy_sink *s, uint64_t batch, const uint8_t *bytes, uint64_t n)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    int twice = add_visible(s, batch, bytes, n);
+    pthread_mutex_unlock(&lock);
+    return twice;
 }
 
 static int32_t sink_prepare(void *self, struct weir_buffer *committable, struct weir_error *error)
