@@ -256,7 +256,8 @@ static int32_t sum_finish(const struct weir_host *host, void *bound, const struc
     if (rc) return rc;
     for (i = 0; i < n; i++) {
         const uint32_t slot = slot_of(slots, from, i);
-        if (CELL(int64_t, cells, 2, slot) == 0) {
+        /* what inverses left of more than was added is a sum, too */
+        if (CELL(int64_t, cells, 2, slot) == 0 && (floats || sum_of_ints(cells, slot) == 0)) {
             result_null(out, i);
         } else if (floats) {
             ((double *)values)[i] = sum_of_floats(cells, slot);

@@ -32,8 +32,10 @@ static const struct weir_option count_by_window_options[] = { WINDOW("") };
 static const struct weir_option reduce_options[] = { VALUES, WINDOW("over."), INVERSE("over.") };
 static const struct weir_option reduce_by_window_options[] = { VALUES, WINDOW(""), INVERSE("") };
 
-static const struct weir_option count_by_value_options[] = { COLUMN, WINDOW("over.") };
-static const struct weir_option count_by_value_and_window_options[] = { COLUMN, WINDOW("") };
+static const struct weir_option count_by_value_options[] = { COLUMN, WINDOW("over."),
+                                                             INVERSE("over.") };
+static const struct weir_option count_by_value_and_window_options[] = { COLUMN, WINDOW(""),
+                                                                        INVERSE("") };
 
 static const struct weir_option reduce_by_key_options[] = { BY, VALUES, WINDOW("over."),
                                                             INVERSE("over.") };

@@ -5,7 +5,8 @@
  * begin and end where panes do. The groups of a batch are merged into those of its pane:
  *
  *     panes   key: by, end of the pane   record: columns of the calls, until
- *     totals   key: by                     record: columns of the calls, number of its panes
+ *     totals   key: by                     record: columns of the calls, number of its panes,
+ *                                                  with `keep` `since`: end of its first pane
  *
  * `until` is a timer: end + length, from when on no window holds the pane; then it is removed. So
  * state is as large as the keys of length / pane panes, whatever the number of rows.
@@ -14,12 +15,17 @@
  *
  *  1. Where all aggregates can be undone exactly (counts, sums of integers), a total per key is
  *     kept: what comes is merged, a pane that leaves is taken away. A total goes with its last
- *     pane; with `inverse` it stays, with what the inverse left, until `keep` drops it (with its
- *     panes, if it has any).
+ *     pane; with `inverse` it stays, with what the inverse left, until `keep` drops it.
  *  2. Else (floats, min, max, lists) the panes are merged anew, in order of time, for each window.
  *     Subtracting floats would leave what rounding lost; so results are those of the rows alone.
  *
  * The number of panes in a total tells keys without rows from keys whose sum is zero.
+ *
+ * With `keep` the total is apart from the panes, as in Spark: a total = the one before - what left
+ * + what came, where there was one before; else what came. So a key that was dropped and comes back
+ * begins with its new rows, and in windows after that its old panes are subtracted all the same. A
+ * pane that leaves a key which has neither is an error. Panes then leave when a window is given, so
+ * that a total made since the last one (by `since`) can be told from one before.
  */
 #include "plugins/operator_aggregate/panes.h"
 
@@ -100,7 +106,7 @@ static int32_t declare(const struct aggregation *a, struct panes *s, struct weir
     snprintf(over, sizeof over, "; over %lld, %lld", (long long)s->over.length_us,
              (long long)s->over.slide_us);
     char *signature = aggregation_signature(a, over);
-    s->columns = a->host->alloc((a->n_columns + 1) * sizeof *s->columns);
+    s->columns = a->host->alloc((a->n_columns + 2) * sizeof *s->columns);
     if (!signature || !s->columns) {
         a->host->free(signature);
         return no_memory(error);
@@ -116,6 +122,8 @@ static int32_t declare(const struct aggregation *a, struct panes *s, struct weir
     spec.name = "totals";
     spec.key = &a->key;
     s->columns[a->n_columns] = (struct weir_table_column){ "panes", WEIR_TYPE_INT64, 0 };
+    s->columns[a->n_columns + 1] = (struct weir_table_column){ "since", WEIR_TYPE_TIMESTAMP, 0 };
+    spec.n_columns += s->keep ? 1 : 0;
     if (result == WEIR_OK && s->exact)
         result = a->state->declare(a->context, &spec, &s->total_table, error);
     a->host->free(signature);
@@ -264,12 +272,15 @@ static int32_t join_pane(const struct aggregation *a, struct panes_lane *lane, u
                                             a->n_keys ? n : 1, lane->totals, error);
     if (result != WEIR_OK) return result;
     repeat(a, lane->totals, n);
-    struct weir_view untils = a->state->column(state, s->pane_table, a->n_columns), counts = { 0 };
+    struct weir_view untils = a->state->column(state, s->pane_table, a->n_columns), counts = { 0 },
+                     since = { 0 };
     if (s->exact) counts = a->state->column(state, s->total_table, a->n_columns);
+    if (s->keep) since = a->state->column(state, s->total_table, a->n_columns + 1);
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         if (*cell(&untils, lane->slots[i]) == until) continue;
         result = a->state->set_timer(state, s->pane_table, a->n_columns, lane->slots[i], until);
         if (s->exact) ++*cell(&counts, lane->totals[i]);
+        if (s->keep && *cell(&since, lane->totals[i]) == 0) *cell(&since, lane->totals[i]) = end;
     }
     return result == WEIR_OK ? result : no_memory(error);
 }
@@ -319,6 +330,29 @@ static uint32_t emptied(const struct weir_view *counts, uint32_t *totals, uint32
     return k;
 }
 
+/* Which of n panes are taken out of lane->totals: *k of them, left there with their rows. */
+static int32_t choose_totals(const struct aggregation *a, struct panes_lane *lane, uint32_t n,
+                             uint32_t *k, struct weir_error *error)
+{
+    const struct panes *s = a->panes;
+    int64_t before = lane->begin.time_us - s->over.slide_us;
+    struct weir_view since = { 0 };
+    if (s->keep) since = a->state->column(lane->begin.state, s->total_table, a->n_columns + 1);
+    *k = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t total = lane->totals[i];
+        if (total == WEIR_NO_SLOT && s->keep)
+            return weir_fail(error, WEIR_DATA,
+                             "rows leave the window whose key `keep` dropped while they were in it, "
+                             "and that has no new ones: nothing is left to subtract them from; let "
+                             "`keep` drop only keys without rows, for example by a count(*) > 0");
+        if (total == WEIR_NO_SLOT || (s->keep && *cell(&since, total) > before)) continue;
+        lane->rows[*k] = i;
+        lane->totals[(*k)++] = total;
+    }
+    return WEIR_OK;
+}
+
 /* Takes n panes out of their totals. */
 static int32_t undo(const struct aggregation *a, struct panes_lane *lane, uint32_t n,
                     struct weir_error *error)
@@ -330,12 +364,8 @@ static int32_t undo(const struct aggregation *a, struct panes_lane *lane, uint32
     if (result != WEIR_OK) return result;
     a->state->lookup(state, s->total_table, lane->list, NULL, NULL, a->n_keys ? n : 1, lane->totals);
     repeat(a, lane->totals, n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (lane->totals[i] == WEIR_NO_SLOT) continue;
-        lane->rows[k] = i;
-        lane->totals[k++] = lane->totals[i];
-    }
-    if (k == 0) return WEIR_OK;
+    result = choose_totals(a, lane, n, &k, error);
+    if (result != WEIR_OK || k == 0) return result;
     result = a->state->touch(state, s->total_table, lane->totals, k);
     if (result != WEIR_OK) return no_memory(error);
     result = fold(a, lane, 1, s->total_table, lane->totals, lane->rows, k, n, error);
@@ -379,7 +409,7 @@ void panes_residue(const struct aggregation *a, struct lane *lane, uint32_t call
         return;
     struct weir_view counts = a->state->column(lane->state, a->table, a->n_columns);
     for (uint32_t i = 0; i < n; i++) {
-        if (!weir_is_null(result, i) || *cell(&counts, slots[i]) != 0) continue;
+        if (!weir_is_null(result, i) || *cell(&counts, slots[i]) > 0) continue;
         ((uint8_t *)(uintptr_t)result->buffers[0])[i >> 3] |= (uint8_t)(1u << (i & 7));
         ((int64_t *)(uintptr_t)result->buffers[1])[i] = 0;
         result->null_count--;
@@ -413,43 +443,13 @@ int32_t panes_keep(const struct aggregation *a, struct lane *lane, const uint32_
     return result;
 }
 
-/* Removes the panes that the n dropped totals still have in the window. */
-static int32_t drop_panes(const struct aggregation *a, struct panes_lane *lane, uint32_t n,
-                           struct weir_error *error)
-{
-    const struct panes *s = a->panes;
-    struct weir_state *state = lane->begin.state;
-    int64_t end = lane->begin.time_us;
-    int32_t result = WEIR_OK;
-    for (uint32_t i = 0; i < a->n_keys && result == WEIR_OK; i++)
-        result = a->state->keys(state, s->total_table, i, lane->rows, n, &lane->arrays[i], error);
-    for (; result == WEIR_OK && end > over_begins(&s->over, &lane->begin); end -= s->pane_us) {
-        uint32_t k = 0;
-        result = fill_pane(a, lane, n, end, error);
-        if (result != WEIR_OK) break;
-        a->state->lookup(state, s->pane_table, lane->list, NULL, NULL, n, lane->totals);
-        for (uint32_t i = 0; i < n; i++)
-            if (lane->totals[i] != WEIR_NO_SLOT) lane->totals[k++] = lane->totals[i];
-        if (a->state->remove(state, s->pane_table, lane->totals, k) != WEIR_OK)
-            result = no_memory(error);
-    }
-    drop_part(a, lane);
-    return result;
-}
-
 static int32_t drop_totals(const struct aggregation *a, struct panes_lane *lane,
                            struct weir_error *error)
 {
     const struct panes *s = a->panes;
     struct weir_state *state = lane->begin.state;
-    struct weir_view counts = a->state->column(state, s->total_table, a->n_columns);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < lane->n_dropped; i++)
-        if (*cell(&counts, lane->dropped[i]) > 0) lane->rows[n++] = lane->dropped[i];
-    int32_t result = n ? drop_panes(a, lane, n, error) : WEIR_OK;
-    if (result != WEIR_OK) return result;
     if (lane->n_dropped) a->host->count(lane->batch->context, "removed", lane->n_dropped);
-    result = a->state->remove(state, s->total_table, lane->dropped, lane->n_dropped);
+    int32_t result = a->state->remove(state, s->total_table, lane->dropped, lane->n_dropped);
     lane->n_dropped = 0;
     return result == WEIR_OK ? result : no_memory(error);
 }
@@ -557,7 +557,8 @@ int32_t panes_advance(const struct aggregation *a, struct panes_lane *lane,
 {
     const struct panes *s = a->panes;
     int32_t result = add_batch(a, lane, error);
-    if (result == WEIR_OK) result = leave(a, lane, error);
-    if (result != WEIR_OK || !over_is_due(&s->over, &lane->begin)) return result;
+    int due = over_is_due(&s->over, &lane->begin);
+    if (result == WEIR_OK && (due || !s->keep)) result = leave(a, lane, error);
+    if (result != WEIR_OK || !due) return result;
     return s->exact ? emit_totals(a, lane, error) : emit_panes(a, lane, error);
 }

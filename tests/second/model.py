@@ -101,22 +101,38 @@ def over_windows(fn, length, slide):
     return run
 
 
+class Refused(Exception):
+    """The query ends with an error here."""
+
+
 def inverse_by_key(length, slide, keep):
-    """Keys stay, with what the inverse leaves of them, until `keep` drops them: then they are forgotten with the rows
-    that they still have in the window (Spark stops with an error where such rows leave it)."""
-    def run(batches):
-        known, out = {}, []
-        for number, batch in enumerate(batches, 1):
+    """Keys stay, with what the inverse leaves of them, until `keep` drops them. A total is the one before, less what
+    left, plus what came; without one before, what came. Rows that leave a key with neither end the query."""
+    def part(batches, first, last):
+        sums = {}
+        for batch in batches[max(0, first - 1):max(0, last)]:
             for k, v in batch or []:
-                known.setdefault(k, []).append((number, v or 0))
+                sums[k] = sums.get(k, 0) + (v or 0)
+        return sums
+
+    def run(batches):
+        totals, out = {}, []
+        for number in range(1, len(batches) + 1):
             if number % slide:
                 out.append(None)
                 continue
-            for k in list(known):
-                known[k] = [(n, v) for n, v in known[k] if n > number - length]
-                if keep and sum(v for _, v in known[k]) == 0:
-                    del known[k]
-            out.append([[k, sum(v for _, v in rows)] for k, rows in known.items()])
+            came = part(batches, max(number - slide, number - length) + 1, number)
+            left = part(batches, number - slide - length + 1, min(number - slide, number - length))
+            for k in left:
+                if k not in totals and k not in came:
+                    raise Refused("nothing is left to subtract them from")
+                if k in totals:
+                    totals[k] -= left[k]
+            for k in came:
+                totals[k] = totals.get(k, 0) + came[k]
+            if keep:
+                totals = {k: v for k, v in totals.items() if v != 0}
+            out.append([[k, v] for k, v in totals.items()])
         return out
     return run
 
