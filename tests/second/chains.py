@@ -43,14 +43,14 @@ class Stream:
                                          for batch in self.at(run)], **self.known(**changes))
 
     def through(self, name, fn, ticks=False, **changes):
-        """A state machine: fn(number of the batch, rows or None) in every batch of the slide; state that ticks is
-        called in batches between them, too."""
+        """A state machine: fn(number of the batch, rows or None) in every batch of the slide; state that ticks
+        gives rows where the stream is absent in its turn, too."""
         if ticks:
-            changes.update(slide=1, absent=False)
+            changes.update(absent=False)
 
         def make(run):
             step = fn()
-            return [None if not ticks and number % self.slide else
+            return [None if number % self.slide else
                     [step(number, None if batch is None else flat(batch))]
                     for number, batch in enumerate(self.at(run), 1)]
         return Stream(name, make, **self.known(**dict({"ordered": False, "parts": True}, **changes)))
@@ -837,8 +837,8 @@ def step_map_with_state(t, s):
         state = {}
 
         def step(number, rows):
-            if number == 1:
-                state.update({k: (n, 1) for k, n in first.items()})
+            if number == s.slide:
+                state.update({k: (n, number) for k, n in first.items()})
             out = []
             for k, v in rows or []:
                 n = (state[k][0] if k in state else 0) + (v or 0)
@@ -847,7 +847,7 @@ def step_map_with_state(t, s):
                 else:
                     state[k] = (n, number)
                     out.append((k, n))
-            if timeout is not None and number % every == 0:
+            if timeout is not None and number % (every * s.slide) == 0:
                 for k in [k for k, (_, at) in state.items() if at < number - timeout]:
                     out.append((k, -1 - state.pop(k)[0]))
             return [(k, n) for k, (n, _) in state.items()] if snapshots else out
