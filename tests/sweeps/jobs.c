@@ -230,19 +230,21 @@ static int judge_dice(const struct output *out, char why[ORACLE_TEXT])
 /* ---- file → churn → file: keys come and go, their slots are taken again ---- */
 
 #define CHURN_ROWS 60
-#define CHURN_BATCHES 10
-#define CHURN_KEYS 30
+#define CHURN_BATCHES 12
+#define CHURN_FILLED 4 /* batches of keys that come once */
+#define CHURN_KEYS (CHURN_FILLED * CHURN_ROWS)
 
-/* All keys once; then batches of a few hot ones, so that most slots have old bases. A hot key stays for
- * three batches and ends in the second one. */
+/* All keys once; then batches of a few hot ones of each group, so that most slots have old bases, for
+ * which the little that is logged can't pay soon. A hot key stays for three batches and ends in the second
+ * one. */
 static void fill_churn(struct sim_disk *disk)
 {
     static char text[CHURN_ROWS * CHURN_BATCHES * 24];
     size_t n = 0;
     for (int i = 0; i < CHURN_ROWS * CHURN_BATCHES; i++) {
         int b = i / CHURN_ROWS, r = i % CHURN_ROWS;
-        int key = (b == 0 ? r : b * 2 + r % 6) % CHURN_KEYS;
-        int ends = b > 0 && r >= CHURN_ROWS - 6 && (r % 6 == 2 || r % 6 == 3);
+        int key = b < CHURN_FILLED ? i : b * 2 + r % 6;
+        int ends = b >= CHURN_FILLED && r >= CHURN_ROWS - 6 && (r % 6 == 2 || r % 6 == 3);
         n += (size_t)snprintf(text + n, sizeof text - n, "b%d,k%d,%d\n", key % 5, key,
                               3 * i + !ends);
     }
