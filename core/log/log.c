@@ -666,11 +666,6 @@ const char *log_job_id(const struct log *log)
     return log->identity.id;
 }
 
-uint64_t log_salt(const struct log *log)
-{
-    return log->identity.salt;
-}
-
 uint64_t log_last_sequence(const struct log *log)
 {
     return log->sequence;

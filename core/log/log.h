@@ -76,7 +76,6 @@ int32_t log_open(struct weir_sys *sys, const struct log_options *options, log_re
                  void *arg, struct log **out, struct log_report *report, struct weir_error *error);
 void log_close(struct log *log);
 const char *log_job_id(const struct log *log);   /* 32 hex digits */
-uint64_t log_salt(const struct log *log);
 
 /* Appends a record to the buffer; durable after the next log_sync. The payload is copied. */
 int32_t log_append(struct log *log, uint32_t type, uint32_t version, uint64_t batch,

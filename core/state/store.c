@@ -230,16 +230,6 @@ int32_t store_restore(struct store_operator *op, uint32_t table, uint32_t group,
                      reason.text);
 }
 
-int32_t store_clear(struct store *store)
-{
-    struct store_operator *op;
-    uint32_t i;
-    for (op = store->operators; op; op = op->next)
-        for (i = 0; i < STORE_GROUPS; i++)
-            if (op->groups[i]) tables_free(op->groups[i]);
-    return WEIR_OK;
-}
-
 char *store_signature(const struct store_operator *op, uint32_t table)
 {
     if (table >= op->n_tables) abort();

@@ -62,7 +62,6 @@ int32_t store_capture(struct store_operator *op, uint32_t table, uint32_t group,
  * applied. */
 int32_t store_restore(struct store_operator *op, uint32_t table, uint32_t group, int base,
                       struct weir_bytes bytes, struct weir_error *error);
-int32_t store_clear(struct store *store); /* back to empty, declared tables stay (failed batch) */
 
 /* Shape of a table as text, logged with JOB and compared at start: "v1 key(k string/1) n int64, …;
  * signature". */
