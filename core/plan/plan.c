@@ -302,6 +302,7 @@ static int check_whole(struct plan *plan, struct report *report)
                    "a job whose operators speak in every batch needs an interval: use \"1s\" or so");
         good = 0;
     }
+    good &= plan_places(plan, report);
     return plan_rules(plan, report) && good;
 }
 

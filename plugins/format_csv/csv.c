@@ -797,6 +797,7 @@ static int needs_quotes(const struct csv *csv, struct weir_bytes text)
     uint64_t i;
     if (text.length == csv->n_null && memcmp(text.data, csv->null_value, text.length) == 0)
         return 1;
+    if (text.length == 0 && csv->encoded->n_children == 1) return 1; /* no empty line */
     if (text.length && text.data[0] == 0xEF) return 1; /* would be a mark at the start of a file */
     for (i = 0; i < text.length; i++) {
         uint8_t c = text.data[i];
@@ -847,6 +848,11 @@ static int32_t put_row(const struct csv *csv, const struct weir_chunk *chunk, ui
 {
     int32_t status = WEIR_OK;
     int64_t i;
+    if (csv->n_null == 0 && csv->encoded->n_children == 1 &&
+        weir_is_null(chunk->array->children[0], row))
+        return weir_fail(error, WEIR_DATA,
+                         "a null that is the only field of its line gives an empty line, which "
+                         "reads back as no record: give the format a `null_value`");
     for (i = 0; i < csv->encoded->n_children && status == WEIR_OK; i++) {
         const struct ArrowSchema *type = csv->encoded->children[i];
         const struct ArrowArray *column = chunk->array->children[i];

@@ -25,6 +25,7 @@
 #define HIDDEN_PREFIX ".part-"
 #define OWNER_FILE "_weir/owner"
 #define OWNER_DRAFT "_weir/.owner"
+#define FOUND_ROOM 256
 #define MANIFEST_WINDOW (1ull << 20)
 #define MANIFEST_MOST (1ull << 30) /* of one batch */
 
@@ -88,6 +89,29 @@ static int32_t owner_write(struct sink *sink, const char *text, struct weir_erro
     return status == WEIR_OK ? io->sync_dir(sink->context, directory, error) : status;
 }
 
+/* arg: room for the name of a file that a reader of the directory would see. */
+static int32_t on_entry(void *arg, const char *name)
+{
+    char *found = arg;
+    if (*name == '.' || *name == '_' || *found) return WEIR_OK;
+    snprintf(found, FOUND_ROOM, "%s", name);
+    return WEIR_OK;
+}
+
+/* A manifest says what readers see, so in a directory that holds other files it would hide them. */
+static int32_t check_empty(struct sink *sink, struct weir_error *error)
+{
+    char found[FOUND_ROOM] = "";
+    int32_t status = WEIR_OK;
+    if (sink->with_manifest)
+        status = sink->io->list(sink->context, sink->path, on_entry, found, error);
+    if (status != WEIR_OK || !*found) return status;
+    return weir_fail_option(error, "path", -1,
+                            "'%s' holds files that this sink has not written ('%.100s'), which its "
+                            "manifest would hide from readers: take an empty or a new directory",
+                            sink->path, found);
+}
+
 int32_t owner_open(struct sink *sink, struct weir_error *error)
 {
     const struct weir_identity *who = sink->identity;
@@ -109,7 +133,10 @@ int32_t owner_open(struct sink *sink, struct weir_error *error)
         if (status == WEIR_OK)
             status = weir_fail_option(error, "path", -1, "'%s' has a manifest but no " OWNER_FILE
                                       ": nobody knows whose it is", sink->path);
-        if (status == WEIR_UNSUPPORTED) return owner_write(sink, mine, error);
+        if (status == WEIR_UNSUPPORTED) {
+            status = check_empty(sink, error);
+            return status == WEIR_OK ? owner_write(sink, mine, error) : status;
+        }
     }
     if (status != WEIR_OK) {
         if (error->error_class == WEIR_OK) *error = absent;

@@ -24,7 +24,7 @@
 #include "plugins/sink_file/sink.h"
 
 static const struct weir_option options[] = {
-    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED, "path", NULL, NULL,
+    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED | WEIR_OPTION_OWN, "path", NULL, NULL,
                 "the directory; it is made, and belongs to this sink of this job alone"),
     WEIR_OPTION(WEIR_OPTION_LIST, 0, "partition_by", NULL, NULL,
                 "columns whose values become directories column=value"),

@@ -95,6 +95,21 @@ static WEIR_UNUSED void expect_encoded(fake_entry_fn entry, const char *options,
     sim_disk_destroy(disk);
 }
 
+/* One chunk can't be encoded: bad rows, for a reason that says `why`. */
+static WEIR_UNUSED void expect_not_encoded(fake_entry_fn entry, const char *options,
+                                           const char *ddl, const char *rows, const char *why)
+{
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake fake;
+    assert_int_equal(fake_create(&fake, sys, entry, NULL, options), WEIR_OK);
+    assert_int_equal(fake_encode(&fake, ddl, rows), WEIR_DATA);
+    assert_non_null(strstr(fake.error.text, why));
+    fake_destroy(&fake);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
 /* Hostile input: must neither crash nor hang, whatever comes out. Every truncation of `sample`,
  * then `n` random mutations of it. */
 static WEIR_UNUSED void run_hostile(fake_entry_fn entry, const char *options, const char *sample,

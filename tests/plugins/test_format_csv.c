@@ -237,7 +237,9 @@ static void rows_become_records(void **state)
                    "[[\"x\",1.5,true],[null,null,null],[\"\",0,false],[\"q\\\"u,o\\nte\",2,true]]",
                    "a,b,c\nx,1.5,true\n,,\n\"\",0.0,false\n\"q\"\"u,o\nte\",2.0,true\n");
     expect_encoded(entry_format_csv, "\"null_value\": \"NA\"", "a string",
-                   "[[\"NA\"],[null],[\"\"]]", "\"NA\"\nNA\n\n");
+                   "[[\"NA\"],[null],[\"\"]]", "\"NA\"\nNA\n\"\"\n");
+    expect_encoded(entry_format_csv, "", "a string", "[[\"\"],[\"x\"]]", "\"\"\nx\n");
+    expect_not_encoded(entry_format_csv, "", "a int", "[[1],[null]]", "null_value");
 }
 
 static void hostile_csv_is_survived(void **state)

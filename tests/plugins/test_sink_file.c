@@ -470,13 +470,29 @@ static void a_file_that_is_there_already_is_not_replaced(void **state)
 {
     struct fake fake;
     (void)state;
-    sim_disk_put(disk, "/out/" P(0, 0), "mine", 4, 1);
     start(&fake, "\"path\": \"/out\"", "a int", 0);
+    sim_disk_put(disk, "/out/" P(0, 0), "mine", 4, 1);
     ok(&fake, fake_begin(&fake, 0, 0, 1));
     ok(&fake, fake_write(&fake, 0, 0, "[[1]]"));
     assert_int_equal(table_of(&fake)->prepare(fake.self, &committable, &fake.error), WEIR_FATAL);
     assert_non_null(strstr(fake.error.text, P(0, 0)));
     expect_file("/out/" P(0, 0), "mine");
+    fake_destroy(&fake);
+}
+
+static void a_directory_with_files_of_others_is_refused(void **state)
+{
+    struct fake fake;
+    (void)state;
+    sim_disk_put(disk, "/out/data.csv", "1\n", 2, 1);
+    sim_disk_put(disk, "/hidden/.keep", "", 0, 1);
+    assert_int_equal(start_with(&fake, "\"path\": \"/out\"", "a int", 0, NULL, 0), WEIR_CONFIG);
+    assert_non_null(strstr(fake.error.text, "'data.csv'"));
+    assert_null(sim_disk_file(disk, "/out/_weir/manifest", &(size_t){ 0 }));
+    fake_destroy(&fake);
+    start(&fake, "\"path\": \"/out\", \"manifest\": false", "a int", 0);
+    fake_destroy(&fake);
+    start(&fake, "\"path\": \"/hidden\"", "a int", 0);
     fake_destroy(&fake);
 }
 
@@ -612,6 +628,7 @@ int main(void)
         TEST(a_torn_manifest_is_cut_and_a_damaged_one_refused),
         TEST(a_long_manifest_is_read_window_by_window),
         TEST(a_file_that_is_there_already_is_not_replaced),
+        TEST(a_directory_with_files_of_others_is_refused),
         TEST(compressed_files_are_frames_behind_each_other),
 #ifdef HAVE_ZLIB
         TEST(gzip_files_are_members_behind_each_other),

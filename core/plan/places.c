@@ -1,0 +1,90 @@
+/*
+ * places.c - places outside that an instance has for itself, such as the directory of a sink.
+ *
+ * Options say so by WEIR_OPTION_OWN. Two sinks in one directory would each take it over; a source that
+ * reads what a sink of the same job writes would feed the job with its own results. Paths are compared
+ * by their parts as they are written: links are not followed.
+ */
+#include "core/plan/rules.h"
+
+#include <string.h>
+
+#include "core/job/options.h"
+
+/* The next part of a path, of *n bytes, without empty parts and `.`; *n is 0 at the end. */
+static const char *next_part(const char *at, size_t *n)
+{
+    do {
+        while (*at == '/') at++;
+        *n = strcspn(at, "/");
+        if (*n != 1 || *at != '.') return at;
+        at++;
+    } while (1);
+}
+
+static int same_path(const char *a, const char *b)
+{
+    size_t n, m;
+    if ((*a == '/') != (*b == '/')) return 0;
+    do {
+        a = next_part(a, &n);
+        b = next_part(b, &m);
+        if (n != m || memcmp(a, b, n) != 0) return 0;
+        a += n;
+        b += m;
+    } while (n);
+    return 1;
+}
+
+static const char *text_of(const struct plan_node *node, const char *option)
+{
+    struct weir_value value;
+    memset(&value, 0, sizeof value);
+    value.size = sizeof value;
+    if (!node->options || options_get(node->options, option, &value) != WEIR_OK) return NULL;
+    return value.text;
+}
+
+static int place_is_alone(const struct plan *plan, uint32_t index, const char *option,
+                          struct report *report)
+{
+    const struct plan_node *node = plan->nodes[index];
+    const char *mine = text_of(node, option);
+    for (uint32_t i = 0; mine && i < plan->n_nodes; i++) {
+        const struct plan_node *other = plan->nodes[i];
+        const char *text;
+        struct weir_error error;
+        if (i == index || !other->component || (other->kind == JOB_SINK && i > index) ||
+            strcmp(other->component->name, node->component->name) != 0)
+            continue;
+        text = text_of(other, option);
+        if (!text || !same_path(mine, text)) continue;
+        weir_error_init(&error);
+        weir_fail_option(&error, option, -1,
+                         other->kind == JOB_SINK
+                             ? "sink \"%s\" writes there, too: give each a place of its own"
+                             : "\"%s\" reads there, and would get what this sink writes: write to "
+                               "another place",
+                         other->name);
+        options_report(node->options, plan->job, node->instance, &error, report);
+        return 0;
+    }
+    return 1;
+}
+
+int plan_places(const struct plan *plan, struct report *report)
+{
+    int good = 1;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const struct plan_node *node = plan->nodes[i];
+        const struct weir_component *component = node->component;
+        const char *at = component ? (const char *)component->options : NULL;
+        for (uint32_t k = 0; at && node->kind == JOB_SINK && k < component->n_options; k++) {
+            const struct weir_option *option = (const struct weir_option *)(const void *)at;
+            if (option->flags & WEIR_OPTION_OWN)
+                good &= place_is_alone(plan, i, option->name, report);
+            at += option->size;
+        }
+    }
+    return good;
+}
