@@ -2,11 +2,12 @@
  * places.c - places outside that an instance has for itself, such as the directory of a sink.
  *
  * Options say so by WEIR_OPTION_OWN. Two sinks in one directory would each take it over; a source that
- * reads what a sink of the same job writes would feed the job with its own results. Paths are compared
+ * feeds a sink and reads what it writes would feed on its own results. Paths are compared
  * by their parts as they are written: links are not followed.
  */
 #include "core/plan/rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/job/options.h"
@@ -45,6 +46,25 @@ static const char *text_of(const struct plan_node *node, const char *option)
     return value.text;
 }
 
+/* 1: rows of nodes[from] get into nodes[to], which is behind it in the order. */
+static int feeds(const struct plan *plan, uint32_t from, uint32_t to)
+{
+    const struct plan_node *source = plan->nodes[from];
+    uint8_t *fed = calloc(plan->n_nodes, 1);
+    int found;
+    if (!fed) return 0;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const struct plan_node *node = plan->nodes[i];
+        fed[i] = node == source;
+        for (uint32_t k = 0; k < node->n_inputs && !fed[i]; k++)
+            for (uint32_t j = from; j < i && !fed[i]; j++)
+                fed[i] = fed[j] && node->inputs[k] && node->inputs[k]->node == plan->nodes[j];
+    }
+    found = fed[to];
+    free(fed);
+    return found;
+}
+
 static int place_is_alone(const struct plan *plan, uint32_t index, const char *option,
                           struct report *report)
 {
@@ -59,6 +79,7 @@ static int place_is_alone(const struct plan *plan, uint32_t index, const char *o
             continue;
         text = text_of(other, option);
         if (!text || !same_path(mine, text)) continue;
+        if (other->kind != JOB_SINK && !feeds(plan, i, index)) continue;
         weir_error_init(&error);
         weir_fail_option(&error, option, -1,
                          other->kind == JOB_SINK

@@ -28,6 +28,7 @@ int32_t aggregation_create(const struct weir_host *host, struct weir_context *co
     a->expr = host->get_interface(WEIR_EXPR_ID);
     a->combine = host->get_interface(WEIR_COMBINE_ID);
     a->state = host->get_interface(WEIR_STATE_ID);
+    a->null_on_error = (uint32_t)option_is(option_text(host, context, "on_error", ""), "null");
     *self = a;
     if (a->data && a->expr && a->combine && a->state) return WEIR_OK;
     return weir_fail(error, WEIR_UNSUPPORTED, "this host lacks one of " WEIR_DATA_ID ", "

@@ -91,6 +91,7 @@ struct aggregation {
                                           upsert (changed ones) or replace (all) */
     uint32_t expiry;                   /* durable and bounded: the column with the time at which
                                           the watermark makes a group final, a timer */
+    uint32_t null_on_error;            /* 1: results that a call refuses are null */
     struct panes *panes;               /* over windows of batches; NULL: per batch */
 };
 

@@ -205,6 +205,25 @@ static int32_t reject_failed(const struct aggregation *a, struct lane *lane, str
     return result;
 }
 
+/* With on_error null what a call refused is null, and its rows stay. */
+static int32_t null_failed(const struct aggregation *a, struct lane *lane, uint32_t call,
+                           uint32_t n, struct weir_error *error)
+{
+    const struct weir_aggregate_call *of = a->expr->aggregate_call(a->values, call);
+    struct ArrowArray *result = &lane->arrays[groups_of(a) + call], nulled;
+    uint32_t *rows = a->host->alloc(n * sizeof *rows);
+    if (!rows) return no_memory(error);
+    for (uint32_t i = 0; i < n; i++) rows[i] = lane->failed[i] ? UINT32_MAX : i;
+    int32_t status = a->data->take(&of->plan->result, result, rows, n, &nulled, error);
+    a->host->free(rows);
+    memset(lane->failed, 0, n);
+    lane->reason[0] = 0;
+    if (status != WEIR_OK) return status;
+    result->release(result);
+    *result = nulled;
+    return WEIR_OK;
+}
+
 static int32_t finish_calls(const struct aggregation *a, struct lane *lane, const struct part *part,
                             struct weir_rows *rows, struct weir_error *error)
 {
@@ -219,7 +238,9 @@ static int32_t finish_calls(const struct aggregation *a, struct lane *lane, cons
         if (result == WEIR_OK && a->panes && part->slots)
             panes_residue(a, lane, i, part->slots, part->n, &lane->arrays[groups_of(a) + i]);
         if (result == WEIR_OK && memchr(lane->failed, 1, part->n))
-            result = reject_failed(a, lane, rows, part->n, error);
+            result = a->null_on_error && a->values
+                         ? null_failed(a, lane, i, part->n, error)
+                         : reject_failed(a, lane, rows, part->n, error);
     }
     return result;
 }
