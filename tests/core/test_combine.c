@@ -191,6 +191,30 @@ static void many_words_are_counted(void **state)
     C->destroy(c);
 }
 
+/* Once a null is among the keys, a 0 is still not it, in chunks with and without nulls. */
+static void a_null_word_is_not_zero(void **state)
+{
+    struct weir_combine *c = table_of("k int64");
+    uint32_t slots[4];
+    (void)state;
+    assert_int_equal(insert(c, "k int64", "[[7],[null],[7],[null]]", slots), WEIR_OK);
+    assert_int_equal(slots[0], 0);
+    assert_int_equal(slots[1], 1);
+    assert_int_equal(slots[2], 0);
+    assert_int_equal(slots[3], 1);
+    assert_int_equal(insert(c, "k int64", "[[0],[7],[0],[9]]", slots), WEIR_OK);
+    assert_int_equal(slots[0], 2);
+    assert_int_equal(slots[1], 0);
+    assert_int_equal(slots[2], 2);
+    assert_int_equal(slots[3], 3);
+    assert_int_equal(insert(c, "k int64", "[[9],[null],[0],[7]]", slots), WEIR_OK);
+    assert_int_equal(slots[0], 3);
+    assert_int_equal(slots[1], 1);
+    assert_int_equal(slots[2], 2);
+    assert_int_equal(slots[3], 0);
+    C->destroy(c);
+}
+
 /* Keys of several columns, with nulls and texts of any length: one slot per key, again and again. */
 static void mixed_keys_have_one_slot_each(void **state)
 {
@@ -279,6 +303,7 @@ int main(void)
         TEST(a_table_without_key_has_the_one_slot_0),
         TEST(hashes_may_be_given_or_not),
         TEST(many_words_are_counted),
+        TEST(a_null_word_is_not_zero),
         TEST(mixed_keys_have_one_slot_each),
         TEST(keys_that_are_not_flat_are_refused),
         TEST(failing_memory_is_reported),
