@@ -187,6 +187,11 @@ static int32_t check_at(const struct ArrowSchema *schema, uint32_t depth, struct
 {
     const uint32_t type = weir_type_of(schema);
     const char *name = schema->name ? schema->name : "";
+    if (strncmp(schema->format, "tD", 2) == 0)
+        return weir_fail(error, WEIR_CONFIG,
+                         "column '%.100s' would be an interval, which lives in expressions only: "
+                         "extract(epoch from …) makes seconds of it",
+                         name);
     if (type == WEIR_TYPE_NONE || schema->dictionary)
         return weir_fail(error, WEIR_CONFIG, "field '%.100s': type '%.40s'%s is not in the profile",
                          name, schema->format, schema->dictionary ? " with a dictionary" : "");
