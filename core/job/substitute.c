@@ -95,6 +95,8 @@ static int add_file(struct substitution *s, struct text *out, const char *path, 
     int result = sys_read_file(s->sys, path, FILE_LIMIT, &bytes, &n);
     if (result == -EFBIG)
         return wrong(s, offset, "the file \"%.200s\" is larger than 1 MiB: name another one", path);
+    if (result == -ESPIPE)
+        return wrong(s, offset, "\"%.200s\" is a pipe or a device: name a plain file", path);
     if (result < 0) {
         char text[400];
         snprintf(text, sizeof text, "the file \"%.200s\" can't be read: %s", path,
