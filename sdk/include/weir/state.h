@@ -179,7 +179,7 @@ struct weir_state_table {
 
     /* Purpose: slots whose timer column is <= until, in (time, slot) order; at most `capacity`. Those
      *   returned must be moved or removed before the next call, or they come again.
-     * Thread and state: [worker], inside advance.
+     * Thread and state: [worker], from begin to advance.
      * Ownership: `slots` is the caller's.
      * Returns: how many.
      * On failure: can't fail. */
