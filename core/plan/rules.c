@@ -104,11 +104,52 @@ static int function_fits(const struct plan *plan, const struct plan_node *node, 
     return 1;
 }
 
+/* Adds the nodes whose rows come to `node` to seen[0 … n), and gives how many are there then. */
+static uint32_t nodes_before(const struct plan_node *node, const struct plan_node **seen, uint32_t n)
+{
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        const struct plan_node *from = node->inputs[i]->node;
+        uint32_t k = 0;
+        while (k < n && seen[k] != from) k++;
+        if (k < n) continue;
+        seen[n] = from;
+        n = nodes_before(from, seen, n + 1);
+    }
+    return n;
+}
+
+static int counts_updates(const struct plan_node *node, const struct plan_node **seen,
+                          struct report *report)
+{
+    if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 0;
+    for (uint32_t k = nodes_before(node, seen, 0); k-- > 0;)
+        if ((seen[k]->bound.flags & WEIR_PLAN_UPDATES) && seen[k]->n_outputs)
+            return !refuse(node, report,
+                           "%s\"%s\" says that its rows replace earlier ones (output_mode update), and "
+                           "the state of this operator would count them again: let it append",
+                           "", &seen[k]->outputs[0]);
+    return 0;
+}
+
+/* Rule 2 for rows of which only their author says that they replace earlier ones, also where the job says
+ * nothing. */
+static int no_updates_counted(const struct plan *plan, struct report *report)
+{
+    const struct plan_node **seen = mem_alloc(plan->n_nodes * sizeof *seen + 1);
+    int good = seen != NULL;
+    if (!seen) report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
+    for (uint32_t i = 0; seen && i < plan->n_nodes; i++)
+        if (plan->nodes[i]->kind == JOB_OPERATOR)
+            good &= !counts_updates(plan->nodes[i], seen, report);
+    mem_free(seen);
+    return good;
+}
+
 int plan_rules(const struct plan *plan, struct report *report)
 {
     const uint32_t mode = plan_output_mode(plan->job);
-    int good = 1;
-    if (!mode) return 1;
+    int good = (mode && has_aggregation(plan)) || no_updates_counted(plan, report);
+    if (!mode) return good;
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         const struct plan_node *node = plan->nodes[i];
         if (node->kind == JOB_SINK) good &= sink_fits(node, mode, report);

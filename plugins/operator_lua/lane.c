@@ -25,6 +25,7 @@ struct lane {
     /* of the call under way */
     const struct weir_chunk *chunk;
     uint32_t input, row;
+    int gave_nil; /* transform: no rows at all, not even none */
     int stays;         /* filter */
     uint32_t *selection;
 };
@@ -195,14 +196,16 @@ static int call_many(lua_State *L)
         for (n = 0; n < l->op->n_inputs; n++) push_kept(l, L, n);
     }
     lua_call(L, (int)n + 1, 1);
-    if (lua_isnil(L, -1) && l->op->mode == MODE_TRANSFORM)
+    l->gave_nil = lua_isnil(L, -1) && l->op->mode == MODE_TRANSFORM;
+    if (l->gave_nil)
         luaL_error(L, "%s gave nil and no rows for this batch: give {} where there are none",
                    l->op->script.function);
     output_rows(&l->out, l->vm, L, lua_gettop(L));
     return 0;
 }
 
-/* The call has failed: none of its rows can be used. */
+/* The call has failed: none of its rows can be used. (One that gives nil ends the batch: it does not fail over
+ * a row.) */
 static int32_t reject_kept(struct lane *l, const char *text, struct weir_error *error)
 {
     int32_t result = WEIR_OK;
@@ -220,6 +223,7 @@ int32_t lua_advance(void *self, void *lane, struct weir_error *error)
     struct lane *l = lane;
     char text[VM_TEXT];
     if (op->mode != MODE_MAP_PARTITIONS && op->mode != MODE_TRANSFORM) return WEIR_OK;
+    l->gave_nil = 0;
     int32_t result = vm_run(l->vm, call_many, l, l->n_rows, text);
     if (result == WEIR_OK) {
         output_keep(&l->out);
@@ -228,7 +232,7 @@ int32_t lua_advance(void *self, void *lane, struct weir_error *error)
         result = weir_fail(error, l->out.failed, "%s", l->out.error.text);
     } else {
         output_drop(&l->out);
-        if (result == WEIR_DATA && l->n_rows) result = reject_kept(l, text, error);
+        if (result == WEIR_DATA && l->n_rows && !l->gave_nil) result = reject_kept(l, text, error);
         else result = weir_fail(error, result, "%s", text);
     }
     drop_kept(l);
