@@ -53,7 +53,8 @@ class Engine:
     def write(self, key, scenario):
         """Files of a scenario and its job; the path of the scenario."""
         name, number = key
-        stem = os.path.join(self.folder, *name.split("/")) + (".%d" % number if number else "")
+        parts = [part for part in name.split("/") if part.strip(".")]  # never above the folder
+        stem = os.path.join(self.folder, *parts) + (".%d" % number if number else "")
         os.makedirs(os.path.dirname(stem), exist_ok=True)
         with open(stem + ".job.json", "w", encoding="utf-8") as file:
             json.dump(scenario["job"], file, indent=1)

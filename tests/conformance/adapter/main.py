@@ -28,6 +28,20 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+def read_case(path):
+    """A case. One that can't be read has the reason as `broken`, and its path for an id."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            case = json.load(file)
+    except (OSError, ValueError) as error:
+        return {"id": path, "broken": "it can't be read: %s" % error}
+    if not isinstance(case, dict):
+        return {}
+    if "kind" in case and (not isinstance(case.get("id"), str) or not case["id"]):
+        return dict(case, id=path, broken="it has no id")
+    return case
+
+
 def read_cases(folder, pattern):
     """All cases below a folder, by id."""
     cases = {}
@@ -35,18 +49,25 @@ def read_cases(folder, pattern):
         for name in sorted(names):
             if not name.endswith(".json"):
                 continue
-            with open(os.path.join(directory, name), encoding="utf-8") as file:
-                case = json.load(file)
-            if isinstance(case, dict) and "kind" in case and re.search(pattern, case["id"]):
-                cases[case["id"]] = case
+            path = os.path.join(directory, name)
+            case = read_case(path)
+            if "kind" not in case and "broken" not in case:
+                continue  # another kind of file
+            if not re.search(pattern, case["id"]):
+                continue
+            if case["id"] in cases:
+                case = {"id": path, "broken": "another case has the id %s, too" % case["id"]}
+            cases[case["id"]] = case
     return cases
 
 
 def begin(case, engine):
     """What plays a case, or how it came out already."""
-    kind = KINDS.get(case["kind"])
+    if "broken" in case:
+        return Outcome("fail", case["broken"])
+    kind = KINDS.get(case.get("kind"))
     if not kind:
-        return Outcome("fail", "the kind %r is not known" % case["kind"])
+        return Outcome("fail", "the kind %r is not known" % case.get("kind"))
     try:
         return kind.player(case, engine)
     except Skip as skip:
@@ -101,7 +122,8 @@ def show(outcomes, args):
     line = "%(pass)d passed, %(fail)d failed, %(skip)d skipped" % totals
     if args.json:
         cases = {name: outcome.json() for name, outcome in outcomes.items()}
-        print(json.dumps({"cases": cases, "totals": totals}, indent=1))
+        figures = {"as_expected": advisory[0], "others": advisory[1]}
+        print(json.dumps({"cases": cases, "totals": totals, "advisory": figures}, indent=1))
         return totals
     for name, outcome in outcomes.items():
         print("%s: %s" % (name, outcome))
@@ -116,6 +138,11 @@ def show(outcomes, args):
 def main(argv):
     """The exit status: 0 where nothing failed."""
     args = parse(argv)
+    try:
+        re.compile(args.filter)
+    except re.error as error:
+        sys.stderr.write("run: --filter is no regular expression: %s\n" % error)
+        return 64
     cases = read_cases(args.cases, args.filter)
     if not cases:
         sys.stderr.write("run: there are no such cases in %s\n" % args.cases)
