@@ -89,14 +89,22 @@ static void find_bounds(struct join_op *op, const struct weir_input *inputs)
     }
 }
 
-static void find_late(struct join_op *op, const struct weir_input *input, uint32_t s)
+/* Of a side: rows of which time are late. One at most, as each of two would say otherwise. */
+static int32_t find_late(struct join_op *op, const struct weir_input *input, uint32_t s,
+                         struct weir_error *error)
 {
     struct side *side = &op->sides[s];
     const struct ArrowSchema *type;
-    if (input->time_column < 0) return;
+    if (input->time_columns & (input->time_columns - 1))
+        return weir_fail_option(error, "scope", -1,
+                                "\"%s\" has several event times, of which each says otherwise when "
+                                "a row is late: leave all but one out by a select before the join",
+                                input->name);
+    if (input->time_column < 0) return WEIR_OK;
     type = input->schema->children[input->time_column];
     side->late_field = end_field(type);
     if (is_timestamp(type) || side->late_field >= 0) side->late_column = input->time_column;
+    return WEIR_OK;
 }
 
 /* ---- the exchange ---- */
@@ -344,11 +352,11 @@ int32_t join_op_bind(void *self, const struct weir_operator_bind *in,
     op->stream = option_is(option_text(op->join.host, op->join.context, "scope", ""), "stream");
     result = join_bind(&op->join, inputs, error);
     if (result != WEIR_OK) return result;
-    for (uint32_t s = 0; s < 2; s++) {
+    for (uint32_t s = 0; s < 2 && result == WEIR_OK; s++) {
         op->sides[s].alone_at = op->sides[s].late_column = op->sides[s].bound_column = -1;
-        if (op->stream) find_late(op, &in->inputs[s], s);
+        if (op->stream) result = find_late(op, &in->inputs[s], s, error);
     }
-    if (op->stream) find_bounds(op, in->inputs);
+    if (result == WEIR_OK && op->stream) find_bounds(op, in->inputs);
     for (uint32_t s = 0; s < 2 && result == WEIR_OK; s++) {
         result = place_columns(op, s, error);
         if (result == WEIR_OK) result = make_exchange(op, s, error);

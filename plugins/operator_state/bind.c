@@ -134,6 +134,25 @@ int32_t state_bind_common(struct state_operator *op, const struct weir_operator_
     return result == WEIR_OK ? read_state(op, error) : result;
 }
 
+int32_t state_read_clock(struct state_operator *op, const struct weir_operator_bind *in,
+                         struct weir_error *error)
+{
+    const struct weir_input *input = &in->inputs[0];
+    const char *timeout = option_text(op->host, op->context, "timeout", "none");
+    op->clock = option_is(timeout, "none")              ? CLOCK_NONE
+                : option_is(timeout, "processing_time") ? CLOCK_PROCESSING
+                                                        : CLOCK_EVENT;
+    if (op->clock != CLOCK_EVENT) return WEIR_OK;
+    if (!input->watermarked)
+        return weir_fail_option(error, "timeout", -1,
+                                "event_time needs a watermark on the input: put an operator "
+                                "`watermark` before this one, or take processing_time");
+    if (!(input->time_columns & (input->time_columns - 1))) return WEIR_OK;
+    return weir_fail_option(error, "timeout", -1,
+                            "the input has several event times, of which each says otherwise when "
+                            "a row is late: leave all but one out by a select before this one");
+}
+
 int32_t state_read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
                         struct weir_error *error)
 {

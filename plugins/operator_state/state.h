@@ -107,6 +107,10 @@ void state_destroy(void *self);
 /* `by`, `lua`, `state`; of all kinds. */
 int32_t state_bind_common(struct state_operator *op, const struct weir_operator_bind *in,
                           struct weir_error *error);
+/* `timeout`, and that the input has the one event time that it needs; of `group_state` and
+ * `stateful`. */
+int32_t state_read_clock(struct state_operator *op, const struct weir_operator_bind *in,
+                         struct weir_error *error);
 /* `output_mode` against the job's; of `group_state` and `stateful`. */
 int32_t state_read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
                         struct weir_error *error);

@@ -23,20 +23,6 @@ static int32_t create(const struct weir_host *host, struct weir_context *context
     return result;
 }
 
-static int32_t read_clock(struct state_operator *op, const struct weir_operator_bind *in,
-                          struct weir_error *error)
-{
-    const char *timeout = option_text(op->host, op->context, "timeout", "none");
-    op->timeout_us = option_integer(op->host, op->context, "ttl", 0);
-    op->clock = option_is(timeout, "none")              ? CLOCK_NONE
-                : option_is(timeout, "processing_time") ? CLOCK_PROCESSING
-                                                        : CLOCK_EVENT;
-    if (op->clock != CLOCK_EVENT || in->inputs[0].watermarked) return WEIR_OK;
-    return weir_fail_option(error, "timeout", -1,
-                            "event_time needs a watermark on the input: put an operator "
-                            "`watermark` before this one, or take processing_time");
-}
-
 static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir_operator_plan *out,
                     struct weir_error *error)
 {
@@ -44,7 +30,8 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
                                                       WEIR_COLUMN_TIMER };
     struct state_operator *op = self;
     int32_t result = state_read_mode(op, in, error);
-    if (result == WEIR_OK) result = read_clock(op, in, error);
+    op->timeout_us = option_integer(op->host, op->context, "ttl", 0);
+    if (result == WEIR_OK) result = state_read_clock(op, in, error);
     if (result == WEIR_OK) result = state_bind_common(op, in, error);
     if (result == WEIR_OK) result = state_bind_columns(op, error);
     if (result == WEIR_OK) result = state_bind_initial(op, error);
