@@ -91,7 +91,9 @@ static int read_element(struct line *line, struct element *element, job_kinds_fn
         const char *word = line->words[element->first + i], *equals = strchr(word, '=');
         if (!equals || equals == word) {
             good = misuse(line, element->first + i,
-                          "must be option=value: a lone \"!\" goes between elements");
+                          strncmp(word, "--", 2) == 0
+                              ? "options of the command go before the first element"
+                              : "must be option=value: a lone \"!\" goes between elements");
             continue;
         }
         if (strncmp(word, "from=", 5) == 0) element->from = equals + 1;

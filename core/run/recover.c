@@ -503,6 +503,11 @@ struct cp_group *cp_group_by_name(struct checkpoint *cp, const char *name, uint3
     return NULL;
 }
 
+int cp_belongs(const char *table, const char *name)
+{
+    return is_of(table, name);
+}
+
 int cp_dropped(const struct run *run, const char *table)
 {
     if (run->only_pending) return 0;

@@ -280,7 +280,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
-    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run);
+    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run, error);
     if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");

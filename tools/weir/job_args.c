@@ -8,7 +8,7 @@
 void job_args_usage(FILE *to, const char *command)
 {
     fprintf(to,
-            "usage: weir %s [OPTION …] JOB.json\n"
+            "usage: weir %s [OPTION …] JOB.json [OPTION …]\n"
             "       weir %s [OPTION …] ELEMENT ! ELEMENT …\n\n"
             "  --name NAME           name of the job\n"
             "  --trigger T           \"1s\", asap, once or available_now\n"
@@ -107,7 +107,26 @@ static int take_option(struct job_args *args, const char *word, const char *valu
         args->level = level_of(value);
         return args->level ? 0 : bad("wants error, warn, info or debug", word);
     }
-    return bad("there is no such option; see --help", word);
+    abort(); /* takes_value has no more */
+}
+
+/* One word that is a path; "." too, as no plugin is called so. */
+static int is_file(const struct job_args *args)
+{
+    const char *word = args->words[0];
+    size_t n = args->n_words == 1 ? strlen(word) : 0;
+    if (n == 0) return 0;
+    return word[0] == '.' || strchr(word, '/') || (n > 5 && strcmp(word + n - 5, ".json") == 0);
+}
+
+static int takes_value(const char *word)
+{
+    static const char *const names[] = { "--name", "--trigger", "--checkpoint", "--set",
+                                         "--workers", "--max-batches", "--plugin-path", "--drop",
+                                         "--summary", "--log", "--log-level" };
+    for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(word, names[i]) == 0) return 1;
+    return 0;
 }
 
 int job_args_parse(struct job_args *args, int argc, char **argv)
@@ -120,7 +139,7 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
         const char *word = argv[i];
         int status;
         if (args->n_words == 0 && strcmp(word, "-h") == 0) word = "--help";
-        if (args->n_words || strncmp(word, "--", 2) != 0) {
+        if ((args->n_words && !is_file(args)) || strncmp(word, "--", 2) != 0) {
             args->words[args->n_words++] = word;
             continue;
         }
@@ -136,18 +155,12 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
             args->options.replan_anyway = 1;
             continue;
         }
-        if (i + 1 == argc) return bad("wants a value", word);
+        if (i + 1 == argc && takes_value(word)) return bad("wants a value", word);
+        if (!takes_value(word)) return bad("there is no such option; see --help", word);
         if ((status = take_option(args, word, argv[++i])) != 0) return status;
     }
     if (args->n_words == 0) return bad("names no job: give a job file or elements", argv[0]);
     return 0;
-}
-
-static int is_file(const struct job_args *args)
-{
-    size_t n = strlen(args->words[0]);
-    if (args->n_words != 1) return 0;
-    return strchr(args->words[0], '/') || (n > 5 && strcmp(args->words[0] + n - 5, ".json") == 0);
 }
 
 /* A job file needs no plugin to be read. */
