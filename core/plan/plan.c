@@ -15,6 +15,8 @@
  */
 #include "core/plan/plan.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/data/array.h"
@@ -274,8 +276,23 @@ static const struct plan_node *not_deterministic(const struct plan_node *node)
     return node;
 }
 
+/* A table is read when the job runs: its file may be made until then. */
+static void warn_of_table(struct plan *plan, const struct plan_node *node, struct report *report)
+{
+    struct weir_value file = { .size = sizeof file };
+    struct sys_stat is;
+    char path[256];
+    if (node->kind != JOB_OPERATOR || !node->options || !plan->sys) return;
+    if (options_get(node->options, "table.path", &file) != WEIR_OK) return;
+    if (sys_stat_path(plan->sys, file.text, &is) != -ENOENT) return;
+    snprintf(path, sizeof path, "%s.table.path", node->instance->path);
+    report_add(report, REPORT_WARNING, job_place(plan->job, path, -1), path,
+               "there is no such file yet: it has to be there when the job starts");
+}
+
 static void warn(struct plan *plan, struct report *report)
 {
+    for (uint32_t i = 0; i < plan->n_nodes; i++) warn_of_table(plan, plan->nodes[i], report);
     for (uint32_t i = 0; i < plan->n_nodes && plan->job->checkpoint; i++) {
         const struct plan_node *node = plan->nodes[i];
         if (node->from_log)

@@ -115,6 +115,13 @@ void lane_fini(struct lane *lane)
     lane->node = NULL;
 }
 
+/* Takes note of whose call failed: the first, for those that pushed rows to it fail with it. */
+static int32_t blame(struct pipe *pipe, const struct plan_node *node, int32_t result)
+{
+    if (result != WEIR_OK && !pipe->failed) pipe->failed = node;
+    return result;
+}
+
 static int32_t lane_begin(struct lane *lane, struct batch *batch, uint32_t partition,
                           struct weir_error *error)
 {
@@ -227,6 +234,7 @@ int32_t pipe_begin(struct pipe *pipe, struct batch *batch, uint32_t partition, c
 {
     const struct plan_pipe *plan = &pipe->origin->pipe;
     pipe->batch = batch;
+    pipe->failed = NULL;
     pipe->partition = partition;
     pipe->partition_name = name;
     pipe->rows_in = pipe->rows_bad = 0;
@@ -238,7 +246,7 @@ int32_t pipe_begin(struct pipe *pipe, struct batch *batch, uint32_t partition, c
     for (uint32_t i = 0; i < plan->n_steps; i++) {
         if (!needs_lane(&plan->steps[i])) continue;
         int32_t result = lane_begin(&pipe->lanes[i], batch, partition, error);
-        if (result != WEIR_OK) return result;
+        if (result != WEIR_OK) return blame(pipe, pipe->lanes[i].node, result);
     }
     return WEIR_OK;
 }
@@ -288,7 +296,7 @@ static int32_t leaf_take(struct pipe *pipe, uint32_t at, struct weir_chunk *chun
     int32_t result = operator_of(lane->node)->combine(lane->node->self, lane->self, step->input,
                                                       chunk, error);
     lane->current = before;
-    return result;
+    return blame(pipe, lane->node, result);
 }
 
 static int32_t step_push(struct pipe *pipe, uint32_t at, struct weir_chunk *chunk,
@@ -311,6 +319,7 @@ static int32_t step_push(struct pipe *pipe, uint32_t at, struct weir_chunk *chun
         note_seen(pipe->batch, lane->node, chunk);
         result = operator_of(lane->node)->process(lane->node->self, lane->self, step->input, chunk,
                                                   error);
+        blame(pipe, lane->node, result);
         lane->current = NULL;
     }
     chunk_release(compact);
@@ -403,6 +412,7 @@ static int32_t links_end(struct pipe *pipe, int32_t link, struct weir_error *err
         const struct plan_step *step = &plan->steps[link];
         if (!needs_lane(step)) continue;
         int32_t result = lane_end(pipe, &pipe->lanes[link], step->input, error);
+        blame(pipe, step->node, result);
         for (int k = 0; result == WEIR_OK && !step->leaf && k < 4; k++)
             result = links_end(pipe, step->child[k], error);
         if (result != WEIR_OK) return result;

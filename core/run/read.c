@@ -214,6 +214,13 @@ int64_t read_next_again(const struct run *run)
     return at;
 }
 
+/* The source, or the operator behind it whose call failed. */
+static const struct plan_node *segment_blames(const struct segment *segment)
+{
+    if (segment->pipe && segment->pipe->failed) return segment->pipe->failed;
+    return segment->reader->node;
+}
+
 void segment_done(struct weir_task *task)
 {
     struct segment *segment =
@@ -231,7 +238,7 @@ void segment_done(struct weir_task *task)
     if (segment->result != WEIR_OK && batch->result == WEIR_OK) {
         batch->result = segment->result;
         batch->error = segment->error;
-        snprintf(batch->where, sizeof batch->where, "%s", reader->node->name);
+        snprintf(batch->where, sizeof batch->where, "%s", segment_blames(segment)->name);
         atomic_store(&batch->closing, 1);
     }
     if (reader->ended || segment->finish) {

@@ -35,9 +35,11 @@ void run_fail(struct run *run, const char *where, const struct weir_error *error
     run->error = *error;
     if (!run->error.text[0]) snprintf(run->error.text, sizeof run->error.text, "no reason given");
     snprintf(run->error_where, sizeof run->error_where, "%s", where);
-    run->exit_status = error->error_class == WEIR_CONFIG         ? 78
-                       : strcmp(where, "checkpoint") == 0 ? 74
-                                                          : 70;
+    const int is_io = error->code > 0 && /* an errno of weir.io */
+                      (error->error_class == WEIR_FATAL || error->error_class == WEIR_RETRY);
+    run->exit_status = error->error_class == WEIR_CONFIG                 ? 78
+                       : is_io || strcmp(where, "checkpoint") == 0 ? 74
+                                                                   : 70;
     journal_add(run->journal, WEIR_LOG_ERROR, where, -1, "%s", run->error.text);
 }
 

@@ -101,6 +101,7 @@ struct pipe {
     struct rejects *rejects;
     uint64_t rows_in, rows_bad;
     int64_t watermark;       /* greatest proposal of its lanes */
+    const struct plan_node *failed; /* the operator whose call failed in this batch; NULL: none */
     struct pipe *next;       /* in the pool */
 };
 

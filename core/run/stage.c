@@ -33,6 +33,7 @@ struct stage {
     struct origin_result *result;
     struct stage_task *tasks;
     uint32_t n_tasks, left;
+    const struct plan_node *failed; /* whose call: the operator of the stage or one behind it */
 };
 
 struct stage_task {
@@ -40,6 +41,7 @@ struct stage_task {
     struct stage *stage;
     uint32_t from, until; /* units */
     int32_t result;
+    const struct plan_node *failed; /* NULL: the stage's own operator, or none */
     struct weir_error error;
 };
 
@@ -306,6 +308,8 @@ static void task_units(struct stage_task *task)
     task->result = origin ? WEIR_OK : WEIR_FATAL;
     for (uint32_t u = task->from; u < task->until && task->result == WEIR_OK; u++)
         if (unit_runs(stage, u)) task->result = run_unit(stage, origin, u, &task->error);
+    for (uint32_t i = 0; origin && i < origin->n_pipes && task->result != WEIR_OK; i++)
+        if (origin->pipes[i]->failed) task->failed = origin->pipes[i]->failed;
     if (task->result == WEIR_OK)
         origin_give(stage->run, origin);
     else
@@ -419,6 +423,7 @@ static int32_t run_tasks(struct stage *stage)
     for (uint32_t i = 0; i < stage->n_tasks; i++) {
         if (stage->tasks[i].result == WEIR_OK) continue;
         stage->batch->error = stage->tasks[i].error;
+        if (stage->tasks[i].failed) stage->failed = stage->tasks[i].failed;
         return stage->tasks[i].result;
     }
     return WEIR_OK;
@@ -450,6 +455,7 @@ static int32_t stage_run(struct run *run, struct batch *batch, struct plan_node 
                          uint32_t absent)
 {
     struct stage stage = { .run = run, .batch = batch, .node = node, .absent = absent,
+                           .failed = node,
                            .kind = node->bound.distribution[0].kind,
                            .result = &batch->origins[node->index] };
     uint32_t visible;
@@ -461,7 +467,7 @@ static int32_t stage_run(struct run *run, struct batch *batch, struct plan_node 
     free(stage.tasks);
     if (result != WEIR_OK) {
         weir_fail(&batch->error, result, "out of memory");
-        snprintf(batch->where, sizeof batch->where, "%s", node->name);
+        snprintf(batch->where, sizeof batch->where, "%s", stage.failed->name);
     }
     return result;
 }

@@ -6,13 +6,21 @@
 #define FILE_MAX (1ull << 30)
 #define SLACK 64u /* readable bytes behind what formats get */
 
+/* What weir.io says; a file that is missing is an error of input and output. */
+static int32_t pass_on(int32_t result, const struct weir_error *from, struct weir_error *error)
+{
+    error->code = from->code;
+    return weir_fail(error, result == WEIR_UNSUPPORTED ? WEIR_FATAL : result, "%s", from->text);
+}
+
 static int32_t read_bytes(const struct lookup *op, struct weir_context *lane, uint64_t length,
                           uint8_t *bytes, struct weir_error *error)
 {
     int64_t handle;
     uint64_t got = 0;
-    int32_t result = op->io->open(lane, op->path, WEIR_IO_READ, &handle, error);
-    if (result != WEIR_OK) return result;
+    struct weir_error inner = WEIR_ERROR_INIT;
+    int32_t result = op->io->open(lane, op->path, WEIR_IO_READ, &handle, &inner);
+    if (result != WEIR_OK) return pass_on(result, &inner, error);
     result = op->io->pread(lane, handle, bytes, length, 0, &got, error);
     op->io->close(lane, handle);
     if (result == WEIR_OK && got < length)
@@ -25,9 +33,9 @@ int32_t file_stat(const struct lookup *op, struct weir_context *lane, struct wei
 {
     memset(out, 0, sizeof *out);
     out->size = sizeof *out;
-    int32_t result = op->io->stat(lane, op->path, out, error);
-    if (result == WEIR_UNSUPPORTED) result = WEIR_DATA;
-    if (result != WEIR_OK) return result;
+    struct weir_error inner = WEIR_ERROR_INIT;
+    int32_t result = op->io->stat(lane, op->path, out, &inner);
+    if (result != WEIR_OK) return pass_on(result, &inner, error);
     if (out->kind != WEIR_IO_FILE)
         return weir_fail(error, WEIR_DATA, "%s is no file", op->path);
     if (out->length > FILE_MAX)

@@ -245,7 +245,7 @@ static int32_t reload(struct lookup *op, struct lane *l, struct weir_error *erro
     int32_t result = file_stat(op, l->context, &stat, &inner);
     if (result == WEIR_OK && !same_file(&stat, &op->stat)) result = load(op, l, &stat, &inner);
     if (result == WEIR_OK) return WEIR_OK;
-    if (result == WEIR_FATAL) return weir_fail(error, result, "%s", inner.text);
+    if (result == WEIR_FATAL && inner.code == 0) return weir_fail(error, result, "%s", inner.text);
     snprintf(line, sizeof line, "the table stays as it was: %s", inner.text);
     op->join.host->log(l->context, WEIR_LOG_WARN, line);
     return WEIR_OK;
