@@ -86,12 +86,13 @@ static int32_t class_of(int number)
     }
 }
 
-/* `result` is a negative errno. */
+/* `result` is a negative errno; `on` may be NULL. */
 static int32_t io_fail(struct weir_error *error, int64_t result, const char *what, const char *on)
 {
     int number = (int)-result;
     if (error && error->error_class == WEIR_OK) error->code = number;
-    return weir_fail(error, class_of(number), "%s %s: %s", what, on, strerror(number));
+    return weir_fail(error, class_of(number), "%s%s%s: %s", what, on ? " " : "", on ? on : "",
+                     strerror(number));
 }
 
 static int32_t fail_handle(struct weir_error *error, int64_t result, const char *what,
@@ -100,6 +101,7 @@ static int32_t fail_handle(struct weir_error *error, int64_t result, const char 
     char on[32];
     if (handle == WEIR_IO_STDIN) return io_fail(error, result, what, "standard input");
     if (handle == WEIR_IO_STDOUT) return io_fail(error, result, what, "standard output");
+    if (result != -EBADF) return io_fail(error, result, what, NULL); /* the number is ours */
     snprintf(on, sizeof on, "handle %lld", (long long)handle);
     return io_fail(error, result, what, on);
 }

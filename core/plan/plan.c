@@ -168,7 +168,7 @@ static int connect_inputs(struct plan *plan, struct plan_node *node, struct repo
     }
     for (uint32_t i = 0; i < instance->n_from; i++)
         streams[i] = find_stream(plan, instance, &instance->from[i], report);
-    if (instance->n_from > 1 && !keeps_apart(node)) {
+    if (instance->n_from > 1 && node->component && !keeps_apart(node)) {
         streams[0] = make_union(plan, streams, instance->n_from, node, report);
         if (!streams[0]) return 0;
         node->n_inputs = 1;

@@ -379,6 +379,16 @@ static int exit_of_open(int32_t result)
     return result == WEIR_RETRY ? 75 : result == WEIR_FATAL ? 74 : 73;
 }
 
+/* What to do about a checkpoint that can't be read. */
+static void say_damaged(const struct run *run, const struct weir_error *error)
+{
+    if (error->error_class != WEIR_DATA || !strstr(error->text, "damaged")) return;
+    journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
+                "`weir checkpoint verify %s` says all that is damaged, `weir checkpoint repair %s` "
+                "goes back to the last batch before it; docs/running.md says what follows from that",
+                run->job->checkpoint, run->job->checkpoint);
+}
+
 /* One run with one job. only_pending: it ends after the batch that was pending. */
 static int run_once(struct run *run, struct report *report, int only_pending)
 {
@@ -391,6 +401,7 @@ static int run_once(struct run *run, struct report *report, int only_pending)
     if (result != WEIR_OK && result != WEIR_CANCELLED && !run->failed) {
         weir_fail(&error, result, "out of memory"); /* where nothing else was said */
         run_fail(run, run->error_where[0] ? run->error_where : "start", &error);
+        say_damaged(run, &error);
     }
     if (result == WEIR_OK && !only_pending) batch_loop(run);
     run_end(run);
@@ -478,6 +489,7 @@ static int open_checkpoint(struct run *run)
         }
         if (!is_full(&error) || run->stopping) {
             run_fail(run, "checkpoint", &error);
+            say_damaged(run, &error);
             return run->exit_status = exit_of_open(result);
         }
         if (tries == 0)

@@ -113,17 +113,33 @@ static int is_duration(const char *text, int64_t *us)
     return 0;
 }
 
+/* One word with a digit in front is meant as a duration, not as an expression. */
+static int is_meant_as_duration(const char *text)
+{
+    const char *at = text + (*text == '-');
+    if (*at < '0' || *at > '9') return 0;
+    while ((*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+           *at == '.')
+        at++;
+    return *at == 0;
+}
+
 static int32_t read_gap(struct aggregation *a, const struct ArrowSchema *schema,
                         struct weir_error *error)
 {
     const char *text = option_text(a->host, a->context, "session.gap", "");
     struct weir_expr_input input = { NULL, schema };
     struct event_time *t = &a->time;
-    if (is_duration(text, &t->gap)) {
-        if (t->gap > 0 && t->gap <= LENGTH_MAX) return WEIR_OK;
+    const int negative = text[0] == '-' && is_duration(text + 1, &t->gap);
+    if (negative || is_duration(text, &t->gap)) {
+        if (!negative && t->gap > 0 && t->gap <= LENGTH_MAX) return WEIR_OK;
         return weir_fail_option(error, "session.gap", -1,
                                 "it must be more than nothing, and at most 10,000 years");
     }
+    if (is_meant_as_duration(text))
+        return weir_fail_option(error, "session.gap", -1,
+                                "\"%s\" is no duration: a whole number and us, ms, s, m, h or d",
+                                text);
     int32_t result = a->expr->compile(a->context, text, "session.gap", &input, 1, WEIR_TYPE_NONE,
                                       &t->gap_expr, error);
     if (result != WEIR_OK) return result;

@@ -264,6 +264,11 @@ static int64_t handshake_left(const struct socket *s, const struct connection *c
     return passed < HANDSHAKE_US ? HANDSHAKE_US - passed : -1;
 }
 
+static const char *failed_words(const struct socket *s)
+{
+    return s->listens ? "a connection failed" : "a connection failed, next attempt in 2 s";
+}
+
 /* Looks for first bytes. Those that end without any are gone. */
 static int32_t greet(struct socket *s, struct weir_error *error)
 {
@@ -274,7 +279,7 @@ static int32_t greet(struct socket *s, struct weir_error *error)
         struct weir_error e = WEIR_ERROR_INIT;
         int32_t status = intake_fill(&c->intake, FIRST_BYTES, &e);
         if (status > WEIR_PENDING) {
-            complain(s, "a connection failed", &e);
+            complain(s, failed_words(s), &e);
             s->service.host->wake(s->service.context); /* the listener will say if all is broken */
         }
         if (c->intake.length > 0) {
@@ -282,7 +287,7 @@ static int32_t greet(struct socket *s, struct weir_error *error)
             place_give(s, c);
         } else if (status == WEIR_PENDING && handshake_left(s, c) < 0) {
             weir_fail(&e, WEIR_RETRY, "no TLS handshake within 10 s");
-            complain(s, "a connection failed", &e);
+            complain(s, failed_words(s), &e);
             connection_free(s, c);
             if (!s->listens) retry_later(s);
         } else if (status == WEIR_PENDING) {

@@ -1,6 +1,7 @@
 /*
  * Rows are compared by the texts of their values: two values are equal if and only if their
- * canonical texts are. So 1 is not 1.0, NaN (a float has the text "NaN") equals itself, -0.0 is
+ * canonical texts are. So 1.0 is not 1, but a 1 that is expected in a column of floats is 1.0, as a
+ * person writes it there. NaN (a float has the text "NaN") equals itself, -0.0 is
  * 0.0, and the members of a struct have no order.
  */
 #include "sdk/check/rows.h"
@@ -157,13 +158,41 @@ static int compare_any(struct lines *want, struct lines *got, FILE *to)
     return said > 0;
 }
 
+/* Whether the rows have a float in a column. */
+static int is_float_column(const json_t *rows, size_t column)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(rows, i, row) if (json_is_real(json_array_get(row, column))) return 1;
+    return 0;
+}
+
+/* What is expected, with integers in columns of floats as floats. Owner: the caller. */
+static json_t *as_columns(const json_t *expected, const json_t *got)
+{
+    json_t *rows = json_array(), *row;
+    size_t i, k, n = 0;
+    const json_t *from;
+    json_array_foreach(expected, i, from)
+        json_array_append_new(rows, json_copy((json_t *)(uintptr_t)from));
+    json_array_foreach(rows, i, row) if (json_array_size(row) > n) n = json_array_size(row);
+    for (k = 0; k < n; k++) {
+        if (!is_float_column(got, k)) continue;
+        json_array_foreach(rows, i, row) if (json_is_integer(json_array_get(row, k)))
+            json_array_set_new(row, k, json_real(json_number_value(json_array_get(row, k))));
+    }
+    return rows;
+}
+
 int rows_compare(const json_t *expected, const json_t *got, int exact, FILE *to)
 {
     struct lines want = { 0 }, have = { 0 };
+    json_t *typed = as_columns(expected, got);
     int result = -1;
-    if (lines_init(&want, expected) == 0 && lines_init(&have, got) == 0)
+    if (typed && lines_init(&want, typed) == 0 && lines_init(&have, got) == 0)
         result = exact ? compare_exact(&want, &have, to) : compare_any(&want, &have, to);
     lines_fini(&want);
     lines_fini(&have);
+    json_decref(typed);
     return result;
 }

@@ -14,6 +14,9 @@ static int write_summary(const struct job_args *args, const struct run_summary *
             (unsigned long long)summary->batches, (unsigned long long)summary->rows_in,
             (unsigned long long)summary->rows_out, (unsigned long long)summary->rows_rejected,
             summary->exit_status);
+    if (summary->rows_rejected && args->job->checkpoint)
+        fprintf(stderr, "weir: the rejected rows that were kept: weir dlq show %s\n",
+                args->job->checkpoint);
     if (!args->summary) return 0;
     FILE *file = fopen(args->summary, "w");
     int failed = !file || fprintf(file, "%s\n", summary->json ? summary->json : "{}") < 0;

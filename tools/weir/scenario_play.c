@@ -467,6 +467,16 @@ static int matches(const char *text, const char *pattern)
     return found;
 }
 
+/* Why a pattern that is no plain part of the error can't be one of a regular expression; else 0. */
+static int is_invalid(const char *pattern, char *why, size_t size)
+{
+    regex_t regex;
+    int code = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
+    if (code == 0) regfree(&regex);
+    else regerror(code, &regex, why, size);
+    return code != 0;
+}
+
 static enum answer expect_error(struct player *p)
 {
     const json_t *value = step_of(p)->value;
@@ -479,6 +489,12 @@ static enum answer expect_error(struct player *p)
     if (!check && (p->state == READY || p->state == KILLED)) return LIVE;
     if (!check && p->state == RUNNING) return fail(p, "error", "the job runs on without an error");
     if (!check && p->state == ENDED) return fail(p, "error", "the job ended without an error");
+    char why[128];
+    if (match && !matches(p->why ? p->why : "", match) && is_invalid(match, why, sizeof why)) {
+        fail(p, "error.match", "it is no part of the error, and no regular expression (%s):", why);
+        put_lines(p->text, p->why);
+        return FAIL;
+    }
     if (match && !matches(p->why ? p->why : "", match))
         return fail_because(p, "the error is another one");
     if (!check) p->state = ENDED;
