@@ -14,7 +14,8 @@
  *  3. A view (base, stride) is valid until the next call that inserts into the same table:
  *         *(int64_t *)(view.base + slots[i] * view.stride) += v[i];
  *  4. New columns are zero. There are no nulls: use a flag column.
- *  5. `remove` frees the slot for other keys from the next batch on, lowest first.
+ *  5. `remove` frees the slot for other keys from the next batch on, lowest first. So new keys of a
+ *     batch get ascending slots, in order of arrival.
  *  6. Slots keep their number over restarts, but a plugin never stores one.
  *  7. Nothing is visible to others and nothing is durable before STATE of the batch; when a batch
  *     fails all of this is taken back by the host.

@@ -4,6 +4,7 @@
  *     static int32_t update(struct weir_stateful_row *r, struct weir_error *error)
  *     {
  *         int64_t *total = weir_stateful_int(r, 0);
+ *         if (weir_row_null(&r->row, 1)) return weir_fail(error, WEIR_DATA, "amount is null");
  *         *total += weir_row_int(&r->row, 1);
  *         weir_row_put_text(&r->row, 0, weir_row_text(&r->row, 0));
  *         weir_row_put_int(&r->row, 1, *total);
@@ -15,7 +16,10 @@
  *     WEIR_STATEFUL(totals_table, totals)
  *
  * The first `n_key` columns of `inputs` are the key; rows of a key come in order. State is zero for a new key, is written
- * with the batch and survives restarts and other numbers of workers.
+ * with the batch and survives restarts and other numbers of workers. A row that `update` rejects (WEIR_DATA) leaves no
+ * trace in it: record, timer and number of rows are as before, a key that it began is not there, one that it removed
+ * stays. (Rows that it had emitted stay; so check first.) Behind a row that removed its key the next one of that key,
+ * also in the same batch, begins with fresh state.
  *
  * With WEIR_STATEFUL_WITH there may be more calls than those for rows (struct weir_stateful_more):
  * one for each key at the end of a batch, also without rows, and one for each key whose timer is due.
@@ -31,6 +35,7 @@
  *                                                         NULL, gone };
  *     WEIR_STATEFUL_WITH(totals_table, totals, timeouts)    // update calls weir_stateful_timer(r, at)
  *
+ * A module is compiled with -fvisibility=hidden, for the table is no static one: other files of the module may name it.
  * examples/state has an operator of each kind.
  */
 #ifndef WEIR_STATEFUL_H
@@ -46,8 +51,8 @@ struct weir_stateful_row;
 
 struct weir_stateful {
     struct weir_row_operator rows; /* inputs and outputs; `row` is unused */
-    uint32_t n_key;                /* leading columns of inputs that are the key */
-    const char *state;             /* DDL of the record; fixed-width types */
+    uint32_t n_key;                /* leading columns of inputs that are the key; 1 to 16 */
+    const char *state;             /* DDL of the record; fixed-width types, at most 32 */
     int32_t (*update)(struct weir_stateful_row *row, struct weir_error *error);
     uint32_t version;              /* of the meaning of the state */
 };
@@ -84,13 +89,23 @@ struct weir_stateful_row {
     struct weir_row row; /* first: the lane */
     struct weir_state *state;
     struct weir_view views[WEIR_ROW_COLUMNS];
-    uint32_t *slots;
+    uint32_t *slots;           /* per row of the chunk, and behind them `found` */
     uint32_t capacity;
     uint32_t slot;
+    uint32_t remove;           /* 1: this call removes the key, once it has returned OK */
+    uint32_t stale;            /* 1: keys went since the slots of the chunk were looked up */
+    int64_t newest;            /* greatest slot of a new key that had its first row; -1: none */
     uint64_t batch;
     int64_t watermark_us;      /* W(n), or WEIR_WATERMARK_NONE */
     int64_t not_before;        /* of timers set while one fires; else INT64_MIN */
     struct ArrowArray keys[WEIR_ROW_COLUMNS]; /* of the slot, in end and timeout; else released */
+};
+
+/* The state of a key as it was before a row. */
+struct weir_stateful_before {
+    uint32_t fresh;            /* 1: the row began the key */
+    uint8_t cells[WEIR_ROW_COLUMNS][8];
+    int64_t hidden[3];
 };
 
 /* Columns behind those of the author: batch and number of rows of the last batch with rows, timer. */
@@ -102,7 +117,8 @@ static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_
     return view.base + (uint64_t)r->slot * view.stride;
 }
 
-/* Rows that the key had in this batch so far. With WEIR_STATEFUL_WITH. */
+/* Rows that the key had in this batch so far, this one included, rejected ones not; since it was removed, where it was.
+ * With WEIR_STATEFUL_WITH. */
 static inline int64_t weir_stateful_rows(struct weir_stateful_row *r)
 {
     if (*(int64_t *)(void *)weir_stateful_hidden(r, 0) != (int64_t)r->batch + 1) return 0;
@@ -151,11 +167,44 @@ static inline double *weir_stateful_float(struct weir_stateful_row *r, uint32_t 
     return (double *)(void *)(r->views[c].base + (uint64_t)r->slot * r->views[c].stride);
 }
 
-/* Drops the key's state; its record is readable until the batch ends. */
+/* Drops the key's state when the call has returned OK; until then the record is readable. The next row of the key
+ * begins with fresh state. Can't fail. */
 static inline int32_t weir_stateful_remove(struct weir_stateful_row *r)
 {
-    struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
-    return s->table->remove(r->state, s->number, &r->slot, 1);
+    r->remove = 1;
+    return WEIR_OK;
+}
+
+/* Bytes of a cell of the record; 0: no type for one. */
+static inline uint32_t weir_stateful_width(const struct ArrowSchema *column)
+{
+    switch (weir_type_of(column)) {
+    case WEIR_TYPE_BOOL: return 1;
+    case WEIR_TYPE_INT32:
+    case WEIR_TYPE_DATE: return 4;
+    case WEIR_TYPE_INT64:
+    case WEIR_TYPE_FLOAT64:
+    case WEIR_TYPE_TIMESTAMP: return 8;
+    default: return 0;
+    }
+}
+
+/* Is the spec one that the adapter can serve? */
+WEIR_UNUSED static int32_t weir_stateful_check(const struct weir_stateful_self *s,
+                                               struct weir_error *error)
+{
+    int64_t c;
+    if (s->spec->n_key < 1 || s->spec->n_key > 16 ||
+        s->spec->n_key > (uint64_t)s->row.inputs.n_children)
+        return weir_fail(error, WEIR_FATAL, "a state function has 1 to 16 key columns, which begin "
+                         "its inputs");
+    if (s->state.n_children > WEIR_ROW_COLUMNS)
+        return weir_fail(error, WEIR_FATAL, "the record of a state function has at most 32 columns");
+    for (c = 0; c < s->state.n_children; c++)
+        if (weir_stateful_width(s->state.children[c]) == 0)
+            return weir_fail(error, WEIR_FATAL, "column \"%s\" of the record is of no fixed width",
+                             s->state.children[c]->name);
+    return WEIR_OK;
 }
 
 WEIR_UNUSED static int32_t weir_stateful_create(const struct weir_stateful *spec,
@@ -177,7 +226,8 @@ WEIR_UNUSED static int32_t weir_stateful_create(const struct weir_stateful *spec
     if (result != WEIR_OK) return result;
     s->table = (const struct weir_state_table *)host->get_interface(WEIR_STATE_ID);
     if (!s->table) return weir_fail(error, WEIR_UNSUPPORTED, "the host lacks " WEIR_STATE_ID);
-    return s->row.data_table->schema_parse(spec->state, &s->state, error);
+    result = s->row.data_table->schema_parse(spec->state, &s->state, error);
+    return result == WEIR_OK ? weir_stateful_check(s, error) : result;
 }
 
 WEIR_UNUSED static void weir_stateful_destroy(void *self)
@@ -231,7 +281,7 @@ WEIR_UNUSED static int32_t weir_stateful_bind(void *self, const struct weir_oper
         out->distribution[0].columns[c] = (uint32_t)s->row.columns[c];
     }
     if (result != WEIR_OK) return result;
-    for (c = 0; c < (uint32_t)s->state.n_children && c < WEIR_ROW_COLUMNS; c++) {
+    for (c = 0; c < (uint32_t)s->state.n_children; c++) {
         columns[c].name = s->state.children[c]->name;
         columns[c].type = weir_type_of(s->state.children[c]);
     }
@@ -295,27 +345,120 @@ WEIR_UNUSED static int32_t weir_stateful_begin(void *self, void *lane, const str
     return weir_row_begin(self, lane, in, error);
 }
 
+WEIR_UNUSED static void weir_stateful_views(struct weir_stateful_self *s,
+                                            struct weir_stateful_row *r)
+{
+    uint32_t c;
+    for (c = 0; c < (uint32_t)s->state.n_children; c++)
+        r->views[c] = s->table->column(r->state, s->number, c);
+}
+
+/* Slots of the rows of a chunk, announced for writing; behind them what there was before (NO_SLOT: a new key). */
 WEIR_UNUSED static int32_t weir_stateful_slots(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r,
                                                const struct weir_chunk *chunk,
                                                struct weir_error *error)
 {
     const struct ArrowArray *keys[WEIR_ROW_COLUMNS];
-    uint32_t c;
-    int32_t result;
-    if (r->capacity < chunk->selected) {
+    uint32_t *found, c, i, missing = 0, n = chunk->selected;
+    int32_t result = WEIR_OK;
+    r->stale = 0;
+    r->newest = -1;
+    if (r->capacity < n) {
         s->row.host->free(r->slots);
         r->capacity = 0;
-        r->slots = (uint32_t *)s->row.host->alloc((uint64_t)chunk->selected * 4);
+        r->slots = (uint32_t *)s->row.host->alloc((uint64_t)n * 8);
         if (!r->slots) return weir_fail(error, WEIR_FATAL, "out of memory");
-        r->capacity = chunk->selected;
+        r->capacity = n;
     }
+    found = r->slots + r->capacity;
     for (c = 0; c < s->spec->n_key; c++) keys[c] = chunk->array->children[s->row.columns[c]];
-    result = s->table->lookup_or_insert(r->state, s->number, keys, chunk->hash, chunk->selection,
-                                        chunk->selected, r->slots, error);
-    for (c = 0; c < (uint32_t)s->state.n_children && c < WEIR_ROW_COLUMNS; c++)
-        r->views[c] = s->table->column(r->state, s->number, c);
+    s->table->lookup(r->state, s->number, keys, chunk->hash, chunk->selection, n, found);
+    for (i = 0; i < n; i++) missing |= found[i] == WEIR_NO_SLOT;
+    if (missing) {
+        result = s->table->lookup_or_insert(r->state, s->number, keys, chunk->hash,
+                                            chunk->selection, n, r->slots, error);
+    } else if (n) {
+        memcpy(r->slots, found, (uint64_t)n * sizeof *found);
+        if (s->table->touch(r->state, s->number, found, n) != WEIR_OK)
+            result = weir_fail(error, WEIR_FATAL, "out of memory");
+    }
+    weir_stateful_views(s, r);
     return result;
+}
+
+/* The slot of a row whose key went since the slots of the chunk were looked up. */
+WEIR_UNUSED static int32_t weir_stateful_again(struct weir_stateful_self *s,
+                                               struct weir_stateful_row *r, uint32_t *fresh,
+                                               struct weir_error *error)
+{
+    const struct weir_chunk *chunk = r->row.chunk;
+    const struct ArrowArray *keys[WEIR_ROW_COLUMNS];
+    uint32_t c, found;
+    int32_t result;
+    for (c = 0; c < s->spec->n_key; c++) keys[c] = chunk->array->children[s->row.columns[c]];
+    s->table->lookup(r->state, s->number, keys, chunk->hash, &r->row.number, 1, &found);
+    *fresh = found == WEIR_NO_SLOT; /* else an earlier row of the chunk began it again */
+    result = s->table->lookup_or_insert(r->state, s->number, keys, chunk->hash, &r->row.number, 1,
+                                        &r->slot, error);
+    weir_stateful_views(s, r);
+    return result;
+}
+
+/* Finds the key of row i of the chunk, and keeps its state as it is. New keys of a chunk have ascending slots in order
+ * of arrival, so a row is the first of its key where it has a greater one. */
+WEIR_UNUSED static int32_t weir_stateful_enter(struct weir_stateful_self *s,
+                                               struct weir_stateful_row *r, uint32_t i,
+                                               struct weir_stateful_before *before,
+                                               struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    uint32_t c;
+    r->row.number = weir_row(r->row.chunk, i);
+    r->slot = r->slots[i];
+    r->remove = 0;
+    before->fresh = r->slots[r->capacity + i] == WEIR_NO_SLOT && r->slot > r->newest;
+    if (before->fresh) r->newest = r->slot;
+    if (r->stale && s->table->next(r->state, s->number, r->slot) != r->slot)
+        result = weir_stateful_again(s, r, &before->fresh, error);
+    if (result != WEIR_OK || before->fresh) return result;
+    for (c = 0; c < (uint32_t)s->state.n_children; c++)
+        memcpy(before->cells[c], r->views[c].base + (uint64_t)r->slot * r->views[c].stride,
+               weir_stateful_width(s->state.children[c]));
+    for (c = 0; c < 3 && s->more; c++)
+        before->hidden[c] = *(int64_t *)(void *)weir_stateful_hidden(r, c);
+    return WEIR_OK;
+}
+
+/* Takes the key's slot from it. */
+WEIR_UNUSED static int32_t weir_stateful_gone(struct weir_stateful_self *s,
+                                              struct weir_stateful_row *r, struct weir_error *error)
+{
+    r->stale = 1;
+    return s->table->remove(r->state, s->number, &r->slot, 1) == WEIR_OK
+               ? WEIR_OK
+               : weir_fail(error, WEIR_FATAL, "out of memory");
+}
+
+/* The row was rejected: the state as it was. */
+WEIR_UNUSED static int32_t weir_stateful_back(struct weir_stateful_self *s,
+                                              struct weir_stateful_row *r,
+                                              const struct weir_stateful_before *before,
+                                              struct weir_error *error)
+{
+    uint32_t c;
+    if (before->fresh) return weir_stateful_gone(s, r, error);
+    for (c = 0; c < (uint32_t)s->state.n_children; c++)
+        memcpy(r->views[c].base + (uint64_t)r->slot * r->views[c].stride, before->cells[c],
+               weir_stateful_width(s->state.children[c]));
+    if (!s->more) return WEIR_OK;
+    for (c = 0; c < 2; c++)
+        *(int64_t *)(void *)weir_stateful_hidden(r, c) = before->hidden[c];
+    if (*(int64_t *)(void *)weir_stateful_hidden(r, 2) == before->hidden[2]) return WEIR_OK;
+    return s->table->set_timer(r->state, s->number, (uint32_t)s->state.n_children + 2, r->slot,
+                               before->hidden[2]) == WEIR_OK
+               ? WEIR_OK
+               : weir_fail(error, WEIR_FATAL, "out of memory");
 }
 
 WEIR_UNUSED static void weir_stateful_count(struct weir_stateful_row *r)
@@ -331,27 +474,31 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)self;
     struct weir_stateful_row *r = (struct weir_stateful_row *)lane;
+    struct weir_stateful_before before;
     uint32_t i;
     int32_t result = weir_stateful_slots(s, r, chunk, error);
     (void)input;
-    if (result != WEIR_OK) return result;
     r->row.chunk = chunk;
-    for (i = 0; i < chunk->selected; i++) {
+    for (i = 0; i < chunk->selected && result == WEIR_OK; i++) {
         struct weir_error bad;
-        weir_error_init(&bad);
-        r->row.number = weir_row(chunk, i);
-        r->slot = r->slots[i];
-        if (s->more) weir_stateful_count(r);
-        result = s->spec->update(r, &bad);
-        if (result == WEIR_DATA)
-            result = s->row.host->reject(r->row.context, chunk, r->row.number,
-                                         WEIR_REJECT_OPERATOR, bad.text, error);
-        else if (result != WEIR_OK)
-            weir_fail(error, result, "%s", bad.text);
-        if (result == WEIR_OK) result = weir_row_settle(&r->row, error);
+        result = weir_stateful_enter(s, r, i, &before, error);
         if (result != WEIR_OK) return result;
+        if (s->more) weir_stateful_count(r);
+        weir_error_init(&bad);
+        result = s->spec->update(r, &bad);
+        if (result == WEIR_DATA) {
+            result = weir_stateful_back(s, r, &before, error);
+            if (result == WEIR_OK)
+                result = s->row.host->reject(r->row.context, chunk, r->row.number,
+                                             WEIR_REJECT_OPERATOR, bad.text, error);
+        } else if (result != WEIR_OK) {
+            weir_fail(error, result, "%s", bad.text);
+        } else if (r->remove) {
+            result = weir_stateful_gone(s, r, error);
+        }
+        if (result == WEIR_OK) result = weir_row_settle(&r->row, error);
     }
-    return weir_row_flush(&r->row, error);
+    return result == WEIR_OK ? weir_row_flush(&r->row, error) : result;
 }
 
 /* Calls `function` for the key of r->slot, whose record is announced for writing. */
@@ -366,10 +513,11 @@ WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
     weir_stateful_drop_keys(&s->row, r);
     for (c = 0; c < s->spec->n_key && result == WEIR_OK; c++)
         result = s->table->keys(r->state, s->number, c, &r->slot, 1, &r->keys[c], error);
-    for (c = 0; c < (uint32_t)s->state.n_children && c < WEIR_ROW_COLUMNS; c++)
-        r->views[c] = s->table->column(r->state, s->number, c);
+    weir_stateful_views(s, r);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    r->remove = 0;
     result = function(r, error);
+    if (result == WEIR_OK && r->remove) result = weir_stateful_gone(s, r, error);
     return result == WEIR_OK ? weir_row_settle(&r->row, error) : result;
 }
 
@@ -424,7 +572,7 @@ WEIR_UNUSED static int32_t weir_stateful_advance(void *self, void *lane, struct 
     const struct weir_operator table = {                                                           \
         (uint32_t)sizeof(struct weir_operator), 0, table##_create, weir_stateful_destroy,          \
         weir_stateful_bind, weir_stateful_lane, weir_stateful_lane_end, weir_stateful_begin,       \
-        weir_stateful_process, 0, 0, 0, 0, 0, 0                                                    \
+        weir_stateful_process, 0, 0, 0, 0, 0, 0, 0                                                 \
     };
 
 /* The same with more calls: `extra` is a struct weir_stateful_more. */
