@@ -12,7 +12,7 @@
 #   plugin_LTLIBRARIES = mine.la
 #   mine_la_SOURCES = mine.c
 #   mine_la_CFLAGS = $(WEIR_CFLAGS)
-#   mine_la_LDFLAGS = $(WEIR_PLUGIN_LDFLAGS)
+#   mine_la_LDFLAGS = -module $(WEIR_PLUGIN_LDFLAGS)
 
 AC_DEFUN([WEIR_PREREQ], [
   AC_REQUIRE([PKG_PROG_PKG_CONFIG])

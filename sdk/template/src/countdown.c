@@ -119,6 +119,15 @@ static void nothing(void *self)
 }
 
 const struct weir_source countdown_table = {
-    (uint32_t)sizeof(struct weir_source), 0, create, destroy, bind, open_source, partitions, next,
-    commit, position_text, nothing, nothing
+    .size = sizeof(struct weir_source),
+    .create = create,
+    .destroy = destroy,
+    .bind = bind,
+    .open = open_source,
+    .partitions = partitions,
+    .next = next,
+    .commit = commit,
+    .position_text = position_text,
+    .cancel = nothing,
+    .close = nothing,
 };

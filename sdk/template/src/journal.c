@@ -148,6 +148,15 @@ static void nothing(void *self)
 }
 
 const struct weir_sink journal_table = {
-    (uint32_t)sizeof(struct weir_sink), 0, create, destroy, bind, open_sink, NULL, begin,
-    write_rows, finish, NULL, NULL, abort_batch, nothing, nothing
+    .size = sizeof(struct weir_sink),
+    .create = create,
+    .destroy = destroy,
+    .bind = bind,
+    .open = open_sink,
+    .begin = begin,
+    .write = write_rows,
+    .finish = finish,
+    .abort = abort_batch,
+    .cancel = nothing,
+    .close = nothing,
 };
