@@ -1,7 +1,9 @@
 /*
  * state.c - three ways to keep state, in C: `idle_totals` looks at every key in every batch, `running`
  * gives a row for each row and forgets keys that fall silent, `visits` gives a row for each key
- * that had rows. Build it like any plugin: cc -shared -fPIC $(pkg-config --cflags weir) state.c
+ * that had rows. Build it like any plugin:
+ *     mkdir plugins && cc -std=c11 -shared -fPIC -fvisibility=hidden $(pkg-config --cflags weir) state.c -o plugins/state.so
+ *     weir list --plugin-path plugins
  */
 #include <weir/stateful.h>
 

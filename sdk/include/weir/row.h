@@ -6,6 +6,7 @@
  *
  *     static int32_t tax(struct weir_row *row, struct weir_error *error)
  *     {
+ *         if (weir_row_null(row, 1)) return weir_fail(error, WEIR_DATA, "the amount is missing");
  *         weir_row_put_text(row, 0, weir_row_text(row, 0));
  *         weir_row_put_float(row, 1, weir_row_float(row, 1) * 1.19);
  *         return weir_row_emit(row, error);
@@ -16,6 +17,8 @@
  *
  * A row that was begun (put) and not ended (emit) when `row` returns is dropped, also where `row` fails; rows
  * that it had ended before stay.
+ *
+ * What a null cell reads as means nothing: ask weir_row_null first.
  *
  * All functions: [worker], inside `row`; nothing is kept beyond the call.
  */
