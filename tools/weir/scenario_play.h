@@ -8,9 +8,8 @@
 
 /* An expectation that did not hold, in a play that only takes note of them. */
 struct play_update {
-    uint32_t step;
-    char *sink;
-    json_t *rows; /* what came out */
+    char path[320]; /* of the expected value, like "steps.2.expect.out" */
+    json_t *value;  /* what came out */
 };
 
 struct play {

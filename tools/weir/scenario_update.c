@@ -12,17 +12,14 @@ static size_t column_of(const struct scenario *s, size_t at)
     return at - start;
 }
 
-/* The update whose rows stand first behind `from`; NULL: none is left. */
+/* The update whose value stands first behind `from`; NULL: none is left. */
 static const struct play_update *next_update(const struct scenario *s, const struct play *play,
                                              size_t from, size_t *begin, size_t *end)
 {
     const struct play_update *found = NULL;
     for (uint32_t i = 0; i < play->n_updates; i++) {
-        char path[320];
         size_t at, until;
-        snprintf(path, sizeof path, "steps.%u.expect.%.128s", play->updates[i].step,
-                 play->updates[i].sink);
-        if (scenario_extent(s, path, &at, &until) != 0 || at < from) continue;
+        if (scenario_extent(s, play->updates[i].path, &at, &until) != 0 || at < from) continue;
         if (found && at >= *begin) continue;
         found = &play->updates[i];
         *begin = at;
@@ -40,7 +37,8 @@ int scenario_update(const struct scenario *s, const struct play *play)
     if (!to) return -1;
     while ((update = next_update(s, play, at, &begin, &end)) != NULL) {
         fwrite(s->text + at, 1, begin - at, to);
-        rows_put(to, update->rows, column_of(s, begin) + 1);
+        if (json_is_array(update->value)) rows_put(to, update->value, column_of(s, begin) + 1);
+        else value_put(to, update->value, 0);
         at = end;
     }
     fwrite(s->text + at, 1, s->length - at, to);

@@ -7,7 +7,7 @@
 #include "tools/weir/scenario_play.h"
 #include "sdk/check/rows.h"
 
-/* Rewrites the expected rows of the file that did not hold; everything else stays as it was
+/* Rewrites the expected rows, times and counters of the file that did not hold; everything else stays as it was
  * written. 0, or -1 where the file can't be written (said on stderr). */
 int scenario_update(const struct scenario *scenario, const struct play *play);
 

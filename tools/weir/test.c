@@ -152,6 +152,9 @@ static int update(struct tests *tests, const struct scenario *scenario)
     scenario_play(scenario, tests->sys, tests->registry, workers, &play);
     int changed = play.passed && play.n_updates && scenario_update(scenario, &play) == 0;
     if (changed) printf("# %s: %u expectations written\n", scenario->file, play.n_updates);
+    if (!play.passed)
+        printf("# %s: nothing is written, as it fails whatever is expected:\n%s", scenario->file,
+               play.text ? play.text : "");
     play_fini(&play);
     return changed;
 }
