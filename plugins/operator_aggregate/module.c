@@ -26,8 +26,8 @@
     WEIR_OPTION(WEIR_OPTION_EXPR, 0, prefix "keep", NULL, NULL,                                    \
                 "with inverse: keys for which this is not true are dropped (over the result)")
 
-static const struct weir_option count_options[] = { WINDOW("over.") };
-static const struct weir_option count_by_window_options[] = { WINDOW("") };
+static const struct weir_option count_options[] = { WINDOW("over."), INVERSE("over.") };
+static const struct weir_option count_by_window_options[] = { WINDOW(""), INVERSE("") };
 
 static const struct weir_option reduce_options[] = { VALUES, WINDOW("over."), INVERSE("over.") };
 static const struct weir_option reduce_by_window_options[] = { VALUES, WINDOW(""), INVERSE("") };

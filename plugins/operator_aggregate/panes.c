@@ -61,6 +61,10 @@ static int32_t read_options(const struct aggregation *a, struct panes *s, const 
     snprintf(option, sizeof option, "%sinverse", prefix);
     s->exact = (uint32_t)all_undoable(a);
     s->inverse = inverse || option_integer(a->host, a->context, option, 0);
+    if (inverse && !option_integer(a->host, a->context, option, 1))
+        return weir_fail_option(error, option, -1,
+                                "a count over a window stays, as 0, once there was something to "
+                                "count: leave `inverse` out, and take `keep` to drop it");
     if (a->raw)
         return weir_fail_option(error, "values", -1,
                                 "distinct arguments can't be told from their panes: put a "
@@ -78,7 +82,10 @@ static int32_t read_keep(const struct aggregation *a, struct panes *s, const cha
     struct weir_expr_input input = { NULL, &s->result };
     char option[32];
     snprintf(option, sizeof option, "%skeep", prefix);
+    struct weir_value value;
     const char *text = option_text(a->host, a->context, option, NULL);
+    if (!text && s->inverse && option_get(a->host, a->context, "column", &value))
+        text = "count > 0"; /* count_by_value */
     if (!text) return WEIR_OK;
     if (!s->inverse)
         return weir_fail_option(error, option, -1,

@@ -880,7 +880,7 @@ def step_group_state(t, s):
     option, first = initial(t)
     name = t.op("group_state", s.name, by=["k"], state="n int64", columns="k string, v int64",
                 timeout="processing_time", lua={"source": GROUPED % (again, after), "function": "f"},
-                output_mode=t.draw.choice(["append", "update"]), **option)
+                output_mode="append", **option)
 
     def machine():
         state, timers = {}, {}

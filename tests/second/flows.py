@@ -526,7 +526,7 @@ def step_group_state(t, s):
         return None
     after = t.draw.choice([1, 5, 12])
     name = t.op("group_state", s.name, by=["k"], state="n int64", columns="k string, v int64", timeout="event_time",
-                output_mode=t.draw.choice(["append", "update"]), lua={"source": GROUPED % after, "function": "f"})
+                output_mode="append", lua={"source": GROUPED % after, "function": "f"})
     state, timeouts = {}, {}
 
     def step(rows, late, evict):
