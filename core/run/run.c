@@ -385,7 +385,7 @@ static void say_damaged(const struct run *run, const struct weir_error *error)
     if (error->error_class != WEIR_DATA || !strstr(error->text, "damaged")) return;
     journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
                 "`weir checkpoint verify %s` says all that is damaged, `weir checkpoint repair %s` "
-                "goes back to the last batch before it; docs/running.md says what follows from that",
+                "goes back to the last batch before it",
                 run->job->checkpoint, run->job->checkpoint);
 }
 

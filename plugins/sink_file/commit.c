@@ -682,8 +682,11 @@ int32_t sink_recover(struct sink *sink, const struct weir_committable *list, uin
     if (status == WEIR_OK && sink->with_manifest && sink->next_commit > next_batch)
         status = weir_fail_option(error, "path", -1,
                                   "'%s' has batches up to %llu of this sink, the "
-                                  "checkpoint goes on with %llu: they do not belong together",
+                                  "checkpoint goes on with %llu: put back its newest copy, or "
+                                  "give the sink another path, which gets batch %llu and those "
+                                  "behind it",
                                   sink->path, (unsigned long long)sink->next_commit - 1,
+                                  (unsigned long long)next_batch,
                                   (unsigned long long)next_batch);
     if (status == WEIR_OK) status = add_pending(sink, &known, list, n, error);
     if (status == WEIR_OK && !planted(sink, no_recover))
