@@ -26,7 +26,7 @@
 #define TEST_TOP "."
 #endif
 
-static char top[256], plugins[300], output[65536];
+static char top[256], plugins[300], output[1 << 20];
 
 static void build(const char *file, const char *source, const char *flags)
 {
@@ -136,8 +136,8 @@ static void test_inspect_as_json_has_all_members(void **state)
 static void test_an_unknown_name_has_a_suggestion_and_the_refusal(void **state)
 {
     (void)state;
-    assert_int_equal(run(command_inspect, 2, "inspect", "count", NULL), 69);
-    assert_says("did you mean `counts`?");
+    assert_int_equal(run(command_inspect, 2, "inspect", "countz", NULL), 69);
+    assert_says("did you mean `count"); /* counts, or one that is installed */
     assert_int_equal(run(command_inspect, 2, "inspect", "org.acme.kafka", NULL), 69);
     assert_says("needs host ABI 1.6; this weir offers 1.0");
 }
