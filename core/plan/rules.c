@@ -10,7 +10,8 @@
  *     replace nothing.) Named outputs are asides, such as late rows, and free of this.
  *  2. State over rows that replace earlier ones would count those twice, since nothing takes them
  *     out again. In update and complete mode an aggregation gives such rows, so none stands behind it,
- *     nor a deduplication. Operators that know better say WEIR_PLAN_ANY_MODE.
+ *     nor a deduplication. Operators that know better say WEIR_PLAN_ANY_MODE. There is one aggregation
+ *     (WEIR_PLAN_AGGREGATES) on the way then, also where the first of two would append.
  *  3. A join of streams with state gives a pair once, when both are there, and an outer row once it is
  *     final: append is what it can do.
  *
@@ -58,8 +59,40 @@ static int sink_fits(const struct plan_node *sink, uint32_t mode, struct report 
     return 1;
 }
 
-static int state_fits(const struct plan_node *node, uint32_t mode, const char *word,
-                      struct report *report)
+/* Adds the nodes whose rows come to `node` to seen[0 … n), and gives how many are there then. */
+static uint32_t nodes_before(const struct plan_node *node, const struct plan_node **seen, uint32_t n)
+{
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        const struct plan_node *from = node->inputs[i]->node;
+        uint32_t k = 0;
+        while (k < n && seen[k] != from) k++;
+        if (k < n) continue;
+        seen[n] = from;
+        n = nodes_before(from, seen, n + 1);
+    }
+    return n;
+}
+
+/* Where the job updates or completes a table there is one aggregation on the way, even if it appends. */
+static int one_aggregation(const struct plan *plan, const struct plan_node *node, const char *word,
+                           struct report *report)
+{
+    const struct plan_node **seen = mem_alloc(plan->n_nodes * sizeof *seen + 1);
+    int good = 1;
+    if (!seen) return refuse(node, report, "output_mode %s: out of memory (\"%s\")", word,
+                             &node->outputs[0]);
+    for (uint32_t n = nodes_before(node, seen, 0), k = 0; good && k < n; k++)
+        if ((seen[k]->bound.flags & WEIR_PLAN_AGGREGATES) && seen[k]->n_outputs)
+            good = refuse(node, report,
+                          "in output_mode %s one aggregation gives the table, and \"%s\" is one "
+                          "before this: take append, or leave output_mode to the operators",
+                          word, &seen[k]->outputs[0]);
+    mem_free(seen);
+    return good;
+}
+
+static int state_fits(const struct plan *plan, const struct plan_node *node, uint32_t mode,
+                      const char *word, struct report *report)
 {
     if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 1;
     if (mode != WEIR_FORM_APPEND && node->n_inputs > 1)
@@ -74,7 +107,8 @@ static int state_fits(const struct plan_node *node, uint32_t mode, const char *w
                           "in output_mode %s \"%s\" gives rows that replace earlier ones, which state "
                           "behind it would count again: take append",
                           word, node->inputs[i]);
-    return 1;
+    return mode == WEIR_FORM_APPEND || !(node->bound.flags & WEIR_PLAN_AGGREGATES) ||
+           one_aggregation(plan, node, word, report);
 }
 
 static int has_aggregation(const struct plan *plan)
@@ -102,20 +136,6 @@ static int function_fits(const struct plan *plan, const struct plan_node *node, 
                       "aggregation, which would count them again: let it append",
                       plan->job->output_mode, &node->outputs[0]);
     return 1;
-}
-
-/* Adds the nodes whose rows come to `node` to seen[0 … n), and gives how many are there then. */
-static uint32_t nodes_before(const struct plan_node *node, const struct plan_node **seen, uint32_t n)
-{
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        const struct plan_node *from = node->inputs[i]->node;
-        uint32_t k = 0;
-        while (k < n && seen[k] != from) k++;
-        if (k < n) continue;
-        seen[n] = from;
-        n = nodes_before(from, seen, n + 1);
-    }
-    return n;
 }
 
 static int counts_updates(const struct plan_node *node, const struct plan_node **seen,
@@ -154,7 +174,7 @@ int plan_rules(const struct plan *plan, struct report *report)
         const struct plan_node *node = plan->nodes[i];
         if (node->kind == JOB_SINK) good &= sink_fits(node, mode, report);
         if (node->kind == JOB_OPERATOR)
-            good &= state_fits(node, mode, plan->job->output_mode, report) &&
+            good &= state_fits(plan, node, mode, plan->job->output_mode, report) &&
                     function_fits(plan, node, mode, report);
     }
     return good;

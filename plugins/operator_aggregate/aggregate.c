@@ -56,7 +56,9 @@ static int32_t aggregate_bind(void *self, const struct weir_operator_bind *in,
     read_mode(a, in);
     result = aggregation_time_settle(a, input, error);
     if (result == WEIR_OK) result = aggregation_durable(a, error);
-    return result == WEIR_OK ? aggregation_plan(a, in, "values", out, error) : result;
+    if (result == WEIR_OK) result = aggregation_plan(a, in, "values", out, error);
+    out->flags |= WEIR_PLAN_AGGREGATES;
+    return result;
 }
 
 const struct weir_operator aggregate_operator = {

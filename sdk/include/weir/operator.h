@@ -124,6 +124,8 @@ struct weir_operator_plan {
                                         update only an aggregation makes changing ones of them */
 #define WEIR_PLAN_UPDATES 1024u      /* … that its rows replace earlier ones: in a job with an output_mode
                                         there is no aggregation beside it */
+#define WEIR_PLAN_AGGREGATES 2048u   /* an aggregation over all rows so far: in a job in output_mode update or
+                                        complete there is one on the way to a sink */
 #define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
                                         without rows (state to begin with) */
 
