@@ -273,7 +273,7 @@ static void update_gives_changed_groups_once(void **state)
     assert_ddl("k string, s int64, c int64");
     assert_int_equal(rig.plan.streams[0].form, WEIR_FORM_UPSERT);
     assert_int_equal(rig.plan.streams[0].n_key_columns, 1);
-    assert_int_equal(rig.plan.flags, WEIR_PLAN_READS_KNOWN);
+    assert_int_equal(rig.plan.flags, WEIR_PLAN_AGGREGATES | WEIR_PLAN_READS_KNOWN);
     FEED("[[\"a\", 1], [\"b\", 2], [\"a\", 3]]");
     assert_string_equal(rig_sorted(&rig), "[\"a\",4,2]\n[\"b\",2,1]\n");
     rig_forget(&rig);
