@@ -306,7 +306,8 @@ static void complete_gives_the_whole_table_every_time(void **state)
          "k string, v string");
     assert_int_equal(rig.plan.streams[0].form, WEIR_FORM_REPLACE);
     assert_int_equal(rig.plan.flags,
-                     WEIR_PLAN_READS_KNOWN | WEIR_PLAN_ALL_GROUPS | WEIR_PLAN_TIMELESS);
+                     WEIR_PLAN_AGGREGATES | WEIR_PLAN_READS_KNOWN | WEIR_PLAN_ALL_GROUPS |
+                         WEIR_PLAN_TIMELESS);
     FEED("[[\"a\", \"x\"], [\"b\", \"y\"]]");
     rig_forget(&rig);
     FEED("[[\"a\", \"a long text that does not fit beside the key\"]]");
