@@ -220,13 +220,6 @@ static void say_where(void)
 
 #ifdef __SANITIZE_ADDRESS__
 void __asan_set_death_callback(void (*callback)(void));
-const char *__lsan_default_suppressions(void);
-
-/* LuaJIT forgets 3.5 KiB where an allocation fails while it opens its library ffi. */
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libluajit\n";
-}
 
 static void watch_crashes(void)
 {
