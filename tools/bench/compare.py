@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """weir-bench compare: the same bytes through other engines, results checked, ratios printed.
 
-Engines are Python packages (duckdb, chdb, polars), and rsyslogd for socket-file; what is not installed is left out and named. Each engine runs in a
-process of its own: once to warm up, then --runs times; weir runs as often, in a fresh process each time. Every
-engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin with typed rows (weir makes them as it
-goes, with checkpoints on; the others read them from Parquet and make nothing durable).
+Engines are Python packages (duckdb, chdb, polars, pyspark with a Java), and rsyslogd for socket-file; what is not
+installed is left out and named. Each engine runs in a process of its own: once to warm up, then --runs times; weir runs
+as often, in a fresh process each time. Every engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin
+with typed rows (weir makes them as it goes, with checkpoints on; the others read them from Parquet and make nothing
+durable). Each makes its whole result in memory; Spark hands it to its sink `noop`, which spares it that.
 """
 import argparse
 import importlib.util
 import json
 import os
-import resource
 import shutil
 import socket
 import statistics
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-ENGINES = ["duckdb", "chdb", "polars"]
+ENGINES = ["duckdb", "chdb", "polars", "pyspark"]
 WORKLOADS = ["grep", "wordcount", "wordcount-zipf", "ysb-json", "ysb-json-odd", "ysb-columns", "keyed-csv",
              "keyed-1e6", "keyed-1e7", "socket-file"]
 RSYSLOGD = shutil.which("rsyslogd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
@@ -140,12 +140,74 @@ def polars_query(name, directory):
     return run
 
 
-QUERIES = {"duckdb": duckdb_query, "chdb": chdb_query, "polars": polars_query}
+def pyspark_query(name, directory):
+    from pyspark.sql import SparkSession
+    spark = (SparkSession.builder.master(f"local[{os.cpu_count()}]").config("spark.ui.enabled", "false")
+             .config("spark.driver.memory", "4g").config("spark.sql.shuffle.partitions", os.cpu_count())
+             .config("spark.local.dir", directory).config("spark.log.level", "ERROR").getOrCreate())
+    base = f"{directory}/"
+    read = spark.read
+
+    def words():
+        return (read.text(base + "words.txt").selectExpr("explode(split(value, ' ')) AS w")
+                .groupBy("w").count())
+
+    def ysb():
+        events = read.schema("ad_id STRING, event_type STRING, event_time STRING").json(base + "events.json")
+        events.createOrReplaceTempView("events")
+        read.schema("ad STRING, campaign STRING").csv(base + "ads.csv").createOrReplaceTempView("ads")
+        return spark.sql("SELECT campaign, try_cast(event_time AS BIGINT) DIV 10000 * 10000000 AS s, count(*) FROM events "
+                         "JOIN ads ON ad_id = ad WHERE event_type = 'view' GROUP BY 1, 2")
+
+    def keyed(frame):
+        return frame.groupBy("k").agg({"*": "count", "v": "sum"}).selectExpr("k", "`count(1)`", "`sum(v)`")
+
+    plans = {
+        "grep": lambda: read.text(base + "lines.txt").where("contains(value, 'NEEDLE-8')"),
+        "wordcount": words, "wordcount-zipf": words, "ysb-json": ysb, "ysb-json-odd": ysb,
+        "ysb-columns": lambda: read.parquet(base + "events.parquet").where("event = 0").selectExpr(
+            "ad % 100 AS campaign", "ms DIV 10000 * 10000000 AS s").groupBy("campaign", "s").count(),
+        "keyed-csv": lambda: keyed(read.schema("k BIGINT, v BIGINT").csv(base + "keyed.csv")),
+        "keyed-1e6": lambda: keyed(read.parquet(base + "keyed.parquet")),
+        "keyed-1e7": lambda: keyed(read.parquet(base + "keyed.parquet")),
+    }
+
+    def run():
+        plans[name]().write.format("noop").mode("overwrite").save()
+
+        def write(path):
+            plans[name]().coalesce(1).write.csv(path + ".parts", mode="overwrite", quote="", escape="",
+                                                ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False)
+            part = next(file for file in os.listdir(path + ".parts") if file.endswith(".csv"))
+            os.rename(f"{path}.parts/{part}", path)
+        return write
+    return run
 
 
-def cpu():
-    u = resource.getrusage(resource.RUSAGE_SELF)
-    return u.ru_utime + u.ru_stime
+QUERIES = {"duckdb": duckdb_query, "chdb": chdb_query, "polars": polars_query, "pyspark": pyspark_query}
+
+
+def processes():
+    """This process and its living children (the JVM of Spark)."""
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
+        return [str(os.getpid())] + children.read().split()
+
+
+def cpu(pids):
+    used = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            ticks = stat.read().rsplit(")", 1)[1].split()
+        used += int(ticks[11]) + int(ticks[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pids):
+    peak = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            peak += next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    return peak / 1024
 
 
 def peer(engine, name, directory, runs, out):
@@ -154,10 +216,10 @@ def peer(engine, name, directory, runs, out):
     run()
     figures = []
     for _ in range(runs):
-        wall, used = time.monotonic(), cpu()
+        wall, used = time.monotonic(), cpu(processes())
         write = run()
-        figures.append([time.monotonic() - wall, cpu() - used])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        figures.append([time.monotonic() - wall, cpu(processes()) - used])
+    peak = peak_mb(processes())
     write(out)
     print(json.dumps({"figures": figures, "peak_rss_mb": peak}))
 
@@ -239,12 +301,7 @@ def rsyslog_once(args, directory, records):
                 break
             time.sleep(0.02)
         wall = time.monotonic() - began
-        with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as stat:
-            ticks = stat.read().rsplit(")", 1)[1].split()
-        used = (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
-        with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
-            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
-        return wall, used, peak, count_lines(out)
+        return wall, cpu([daemon.pid]), peak_mb([daemon.pid]), count_lines(out)
     finally:
         daemon.terminate()
         daemon.wait()
