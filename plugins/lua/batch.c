@@ -31,6 +31,7 @@ void batch_push(struct batch_table *table, struct vm *vm, lua_State *L)
     }
     if (table->reference < 0) luaL_unref(L, LUA_REGISTRYINDEX, -table->reference);
     table->reference = 0;
+    lasting_replace_ctx(vm, L);
     lua_pushvalue(L, -1);
     table->reference = luaL_ref(L, LUA_REGISTRYINDEX);
 }

@@ -12,7 +12,7 @@
  *   math.random   is not there.
  *
  * Globals can be set while the script is loaded, and not afterwards: one call can't leave anything
- * to the next one that way.
+ * to the next one that way. For the other ways see lasting.c.
  */
 #include "plugins/lua/sandbox.h"
 

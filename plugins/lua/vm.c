@@ -31,6 +31,8 @@
 #define WHOLE_MAX ((int64_t)1 << 53)
 #define RESERVE_BYTES (256u << 10)   /* an opened state takes about a third; a multiple of 16 */
 #define SCRIPT_CALL_ROWS 100u        /* instructions to load a script: of so many rows */
+#define LOOK_ALWAYS 64u              /* entries that are looked at in every turn; */
+#define LOOK_PER_CALL 8u             /* one takes about 0.03 us, a call 1 us */
 
 static int is_reserved(const struct vm *vm, const void *p)
 {
@@ -150,6 +152,7 @@ int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char
     lua_State *L = vm->L;
     int status = 0;
     vm->no_memory = vm->once = 0;
+    vm->calls++;
     for (int again = 0; again < 2; again++) {
         arm(vm, rows);
         status = lua_cpcall(L, body, arg);
@@ -163,6 +166,17 @@ int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char
     lua_settop(L, 0);
     if (vm->no_memory) return WEIR_FATAL;
     return status == 0 ? WEIR_OK : WEIR_DATA;
+}
+
+/* What is large is looked at after as many calls as make up for it. */
+int32_t vm_settle(struct vm *vm, struct weir_error *error)
+{
+    char text[VM_TEXT];
+    uint64_t most = LOOK_ALWAYS + LOOK_PER_CALL * vm->calls;
+    if (vm->calls == 0 || vm->lasting.entries > most) return WEIR_OK;
+    int32_t result = vm_run(vm, lasting_compare, vm, 1, text);
+    vm->calls = 0;
+    return result == WEIR_OK ? WEIR_OK : weir_fail(error, result, "%s", text);
 }
 
 void vm_no_memory(struct vm *vm, lua_State *L)
@@ -235,6 +249,7 @@ static int load(lua_State *L)
     vm->function = lua_isfunction(L, -1) ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
     lua_settop(L, 1);
     sandbox_close(L);
+    if (vm->function != LUA_NOREF) lasting_open(vm, L);
     return 0;
 }
 
@@ -280,6 +295,7 @@ void vm_destroy(struct vm *vm)
 {
     if (!vm) return;
     if (vm->L) lua_close(vm->L);
+    lasting_free(&vm->lasting);
     free(vm->reserve);
     free(vm);
 }

@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "plugins/lua/lasting.h"
 #include "plugins/lua/script.h"
 
 #define VM_TEXT 400u
@@ -25,6 +26,8 @@ struct vm {
     int64_t step;                 /* of the hook */
     int once;                     /* 1: the body has changed what it can't take back */
     int no_memory;                /* 1: the host had none left, in the call under way */
+    struct lasting lasting;             /* what outlives a call, and must not change in one */
+    uint64_t calls;               /* since that was looked at */
     int function;                 /* references into the registry */
     int int64;                    /* makes an int64 cdata */
     int is_int64;                 /* kind of a cdata */
@@ -46,6 +49,10 @@ int32_t vm_try(struct script *script, const struct weir_host *host, struct weir_
  * calls left behind does not count: it must be able to begin again, or set `once`. OK; DATA with what went wrong
  * in `text` (VM_TEXT bytes); FATAL where the host is without memory. */
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text);
+
+/* At the end of a lane's turn: whether its calls have left alone what outlives them (see lasting.c).
+ * OK; DATA with the name of what one has changed, which ends the batch; FATAL. */
+int32_t vm_settle(struct vm *vm, struct weir_error *error);
 
 /* Inside of a body or a function of it: the state. */
 struct vm *vm_of(lua_State *L);

@@ -217,12 +217,9 @@ static int32_t reject_kept(struct lane *l, const char *text, struct weir_error *
     return result;
 }
 
-int32_t lua_advance(void *self, void *lane, struct weir_error *error)
+static int32_t call_kept(struct lane *l, struct weir_error *error)
 {
-    const struct lua_operator *op = self;
-    struct lane *l = lane;
     char text[VM_TEXT];
-    if (op->mode != MODE_MAP_PARTITIONS && op->mode != MODE_TRANSFORM) return WEIR_OK;
     l->gave_nil = 0;
     int32_t result = vm_run(l->vm, call_many, l, l->n_rows, text);
     if (result == WEIR_OK) {
@@ -237,6 +234,15 @@ int32_t lua_advance(void *self, void *lane, struct weir_error *error)
     }
     drop_kept(l);
     return result;
+}
+
+int32_t lua_advance(void *self, void *lane, struct weir_error *error)
+{
+    const struct lua_operator *op = self;
+    struct lane *l = lane;
+    int many = op->mode == MODE_MAP_PARTITIONS || op->mode == MODE_TRANSFORM;
+    int32_t result = many ? call_kept(l, error) : WEIR_OK;
+    return result == WEIR_OK ? vm_settle(l->vm, error) : result;
 }
 
 int32_t lua_process(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,

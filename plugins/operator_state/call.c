@@ -360,6 +360,11 @@ int32_t call_or_reject(struct lane *l, int *done, struct weir_error *error)
     return reject_rows(l, text, error);
 }
 
+int32_t call_settle(struct lane *l, struct weir_error *error)
+{
+    return l->vm ? vm_settle(l->vm, error) : WEIR_OK;
+}
+
 int32_t call_slot(struct lane *l, struct weir_error *error)
 {
     const struct state_operator *op = l->op;

@@ -159,6 +159,7 @@ static int32_t advance(void *self, void *lane, struct weir_error *error)
     int32_t result = call_rows(l, error);
     if (result == WEIR_OK) result = call_initial(l, error);
     if (result == WEIR_OK) result = call_due(l, error);
+    if (result == WEIR_OK) result = call_settle(l, error);
     if (result == WEIR_OK) result = output_flush(&l->out, error);
     lane_drop_keys(l);
     grouping_clear(&l->grouping);

@@ -136,6 +136,7 @@ static int32_t advance(void *self, void *lane, struct weir_error *error)
     struct lane *l = lane;
     (void)self;
     int32_t result = expire(l, error);
+    if (result == WEIR_OK) result = call_settle(l, error);
     if (result == WEIR_OK) result = output_flush(&l->out, error);
     if (result == WEIR_OK && (l->begin.outputs & 2)) result = lane_emit_whole(l, 1, error);
     lane_drop_keys(l);

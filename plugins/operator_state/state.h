@@ -154,6 +154,8 @@ void lane_drop_keys(struct lane *lane);
  * that fails has its rows rejected; without rows, or where it has changed a list, map or timer before,
  * it ends the batch (DATA). OK; DATA; another class. */
 int32_t call_or_reject(struct lane *lane, int *done, struct weir_error *error);
+/* At the end of a turn: DATA where a call has changed what outlives it (see vm_settle). */
+int32_t call_settle(struct lane *lane, struct weir_error *error);
 /* Inside of a body: pushes S, made on first use. */
 void call_push_S(struct lane *lane, lua_State *L);
 /* The slot of the call's key, made where there is none; announced for writing. OK; FATAL. */

@@ -127,6 +127,7 @@ static int32_t advance(void *self, void *lane, struct weir_error *error)
     (void)self;
     int32_t result = call_rows(l, error);
     if (result == WEIR_OK) result = call_timers(l, error);
+    if (result == WEIR_OK) result = call_settle(l, error);
     if (result == WEIR_OK) result = output_flush(&l->out, error);
     lane_drop_keys(l);
     grouping_clear(&l->grouping);

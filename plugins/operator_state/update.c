@@ -140,6 +140,7 @@ static int32_t advance(void *self, void *lane, struct weir_error *error)
     int32_t result = map_slots(l, &slots, &key_of, &n_key_of, error);
     if (result == WEIR_OK) result = call_known(l, key_of, n_key_of, error);
     if (result == WEIR_OK) result = call_new(l, slots, error);
+    if (result == WEIR_OK) result = call_settle(l, error);
     if (result == WEIR_OK) result = lane_emit_whole(l, 0, error);
     op->host->free(slots);
     op->host->free(key_of);

@@ -283,6 +283,94 @@ static void chunks_and_selections_can_not_be_seen(void **state)
     }
 }
 
+/* Code in which a call leaves something behind that can't be told from the code alone. */
+static void assert_keeps(const char *source, const char *name)
+{
+    char options[2000], part[100];
+    snprintf(options, sizeof options, OPTIONS("map", "n int64", "%s"), source);
+    snprintf(part, sizeof part, "f has changed \"%s\", which outlives the call", name);
+    OPEN("lua", options, "x int64");
+    FEED("[[0]]");
+    FEED("[]");
+    if (rig_feed(&rig, "[[1]]") != WEIR_DATA) fail_msg("not seen: %s %s", source, rig_rejects(&rig));
+    if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);
+    close_again();
+}
+
+#define WHEN "if row.x == 0 then return row end "
+#define GIVES " return {n = 1} end"
+
+static void a_change_of_what_outlives_the_call_ends_the_batch(void **state)
+{
+    (void)state;
+    assert_keeps("local t = {} function f(row) " WHEN "t[1] = 1" GIVES, "t");
+    assert_keeps("local t = {1} function f(row) " WHEN "t[1] = nil" GIVES, "t");
+    assert_keeps("t = {a = {b = 1}} function f(row) " WHEN "t.a.b = t.a.b + row.x" GIVES, "t");
+    assert_keeps("local t = {2, 1} function f(row) " WHEN "table.sort(t)" GIVES, "t");
+    assert_keeps("local t = {} function f(row) " WHEN "rawset(t, row, 1)" GIVES, "t");
+    assert_keeps("local t = {} function f(row) " WHEN "setmetatable(t, {})" GIVES, "t");
+    assert_keeps("local n = 0 function f(row) " WHEN "(function() n = n + 1 end)()" GIVES, "n");
+    assert_keeps("local M = {n = 0} function M:add() self.n = self.n + 1 end "
+                 "function f(row) " WHEN "M:add()" GIVES, "M");
+    assert_keeps("local M = {} local n = 0 function M.add() n = n + 1 end function f(row) " WHEN "M.add()" GIVES,
+                 "n");
+    assert_keeps("local next_word = ('a b'):gmatch('%a') function f(row) " WHEN "next_word()" GIVES, "next_word");
+    assert_keeps("local meta = {} local t = setmetatable({}, {__index = meta}) function f(row) " WHEN
+                 "getmetatable(t).__index.a = 1" GIVES, "t");
+    assert_keeps("function f(row) " WHEN "string.mine = 1" GIVES, "string");
+    assert_keeps("function f(row, ctx) " WHEN "ctx.seen = 1" GIVES, "ctx");
+}
+
+static void what_the_script_sets_up_is_its_own(void **state)
+{
+    (void)state;
+    OPEN("lua", OPTIONS("map", "n int64",
+                 "local n, t, M = 0, {}, {} local function add(x) t[#t + 1] = x n = n + x end add(1) add(2) "
+                 "function M.more() n = n + 1 end M.more() local function made() local n = 0 return "
+                 "function(x) n = n + x return n end end function string.twice(s) return s .. s end "
+                 "function f(row) local own, add = {}, made() for i, x in ipairs(t) do own[i] = x + n end "
+                 "add(own[1]) return {n = add(own[2]) + #('a'):twice() + (M.none or 0)} end"),
+         "x int64");
+    FEED("[[1], [1]]");
+    FEED("[[1]]");
+    assert_string_equal(rig_rows(&rig), "[13]\n[13]\n[13]\n");
+}
+
+/* A large table is looked at after many calls only. */
+static void a_large_table_is_looked_at_now_and_then(void **state)
+{
+    int32_t result = WEIR_OK;
+    int turns = 0;
+    (void)state;
+    OPEN("lua", OPTIONS("map", "n int64",
+                 "local t = {} for i = 1, 200 do t[i] = i end function f(row) t[row.x] = 0 return row end"),
+         "n int64, x int64");
+    for (; result == WEIR_OK && turns < 30; turns++) result = rig_feed(&rig, "[[1, 7]]");
+    assert_int_equal(result, WEIR_DATA);
+    assert_true(turns > 3);
+}
+
+static void locals_of_the_file_that_are_set_are_refused(void **state)
+{
+    (void)state;
+    REFUSED("source", "lua:1: \"n\" is set here", "lua",
+            OPTIONS("map", "n int64", "local n function f(row) n = row.x" GIVES), "x int64");
+    REFUSED("source", "lua:2: \"n\" is set here", "lua",
+            OPTIONS("map", "n int64", "local n\\nlocal function g() n = 'x' end function f(row) g()" GIVES),
+            "x int64");
+    REFUSED("source", "lua:2: \"n\" is set here", "lua",
+            OPTIONS("map", "n int64", "local n\\nfunction g() n = nil end function f(row) if row.x then "
+                    "(function() g() end)() end" GIVES),
+            "x int64");
+    REFUSED("source", "lua:1: \"n\" is set here", "lua",
+            OPTIONS("map", "n int64", "local function make() local n = 0 return function() n = n + 1 return "
+                    "{n = n} end end f = make()"),
+            "x int64");
+    REFUSED("source", "\"c\" holds a coroutine", "lua",
+            OPTIONS("map", "n int64", "local c = coroutine.create(function() end) function f(row) return c end"),
+            "x int64");
+}
+
 static void code_comes_from_a_file(void **state)
 {
     char path[] = "/tmp/weir-lua-XXXXXX", options[300];
@@ -341,6 +429,10 @@ int main(void)
         TEST(a_call_over_many_rows_has_instructions_for_each),
         TEST(a_failed_call_over_many_rows_rejects_them),
         TEST(chunks_and_selections_can_not_be_seen),
+        TEST(a_change_of_what_outlives_the_call_ends_the_batch),
+        TEST(what_the_script_sets_up_is_its_own),
+        TEST(a_large_table_is_looked_at_now_and_then),
+        TEST(locals_of_the_file_that_are_set_are_refused),
         TEST(code_comes_from_a_file),
         TEST(bytecode_is_refused),
         TEST(without_memory_a_lane_fails_whole),
