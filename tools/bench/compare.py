@@ -5,7 +5,8 @@ Engines are Python packages (duckdb, chdb, polars, pyspark with a Java), and rsy
 installed is left out and named. Each engine runs in a process of its own: once to warm up, then --runs times; weir runs
 as often, in a fresh process each time. Every engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin
 with typed rows (weir makes them as it goes, with checkpoints on; the others read them from Parquet and make nothing
-durable). Each makes its whole result in memory; Spark hands it to its sink `noop`, which spares it that.
+durable; weir runs keyed-1e6 and keyed-1e7 without them as well, in turn, to tell what they cost). Each makes its whole
+result in memory; Spark hands it to its sink `noop`, which spares it that.
 """
 import argparse
 import importlib.util
@@ -22,6 +23,7 @@ import time
 ENGINES = ["duckdb", "chdb", "polars", "pyspark"]
 WORKLOADS = ["grep", "wordcount", "wordcount-zipf", "ysb-json", "ysb-json-odd", "ysb-columns", "keyed-csv",
              "keyed-1e6", "keyed-1e7", "socket-file"]
+KEYED = ["keyed-1e6", "keyed-1e7"]
 RSYSLOGD = shutil.which("rsyslogd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 TYPED = {"keyed-1e6": "keyed", "keyed-1e7": "keyed", "ysb-columns": "events"}
 COLUMNS = {"keyed": {"k": "BIGINT", "v": "BIGINT"}, "events": {"ad": "BIGINT", "event": "INTEGER", "ms": "BIGINT"}}
@@ -240,16 +242,31 @@ def make_parquet(name, directory):
     os.unlink(source)
 
 
-def weir(args, name, directory, runs):
-    words = [args.weir_bench, name, "--json", "--dir", args.dir] + args.passed
+def weir(args, name, directory, *more):
+    """One run of weir-bench in a fresh process."""
+    words = [args.weir_bench, name, "--json", "--dir", args.dir] + args.passed + list(more)
     if args.counts.get(name):
         words += ["--records", args.counts[name]]
     if name not in TYPED and name != "socket-file":
         words += ["--input", directory]
-    answers = [json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout) for _ in range(runs)]
-    middle = sorted(answers, key=lambda a: a["wall_s"])[runs // 2]
-    middle["cpu_s"] = statistics.median(a["cpu_s"] for a in answers)
-    return middle
+    return json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def middle(answers):
+    answer = sorted(answers, key=lambda a: a["wall_s"])[len(answers) // 2]
+    answer["cpu_s"] = statistics.median(a["cpu_s"] for a in answers)
+    return answer
+
+
+def weir_in_pairs(args, name, directory):
+    """weir with checkpoints, and in turn without them: what they cost is known from pairs of runs next to each other."""
+    on, off = [], []
+    for _ in range(args.runs):
+        on.append(weir(args, name, directory))
+        off.append(weir(args, name, directory, "--checkpoint", "no"))
+    loss = statistics.median(1 - a["records_per_s"] / b["records_per_s"] for a, b in zip(on, off))
+    more_cpu = statistics.median(a["cpu_s"] / b["cpu_s"] - 1 for a, b in zip(on, off))
+    return middle(on), loss, more_cpu
 
 
 def other(args, engine, name, directory, runs, records, checksum):
@@ -337,10 +354,18 @@ def compare(args, name, engines):
         elif name in TYPED and engines:
             # in a process of its own: the peak of memory of a child begins with what its parent holds
             subprocess.run([sys.executable, __file__, "--parquet", name, directory], check=True)
-        base = weir(args, name, directory, args.runs)
+        loss = None
+        if name in KEYED:
+            base, loss, more_cpu = weir_in_pairs(args, name, directory)
+        else:
+            base = middle([weir(args, name, directory) for _ in range(args.runs)])
         base["cpu_s_per_million"] = base["cpu_s"] / base["records"] * 1e6
         print(f"{name}: {base['records']} records, {args.runs} runs, medians", flush=True)
         print(row("weir", base, None), flush=True)
+        if loss is not None:
+            print(f"  checkpoints cost {loss:.1%} of the rate, {more_cpu:.1%} more CPU; "
+                  f"pause p50 {base['pause_p50_ms']:.0f} ms, longest {base['pause_max_ms']:.0f} ms", flush=True)
+            base["loss"] = loss
         results = {"weir": base}
         for engine in engines:
             if engine == "rsyslog":
