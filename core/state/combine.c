@@ -4,6 +4,7 @@
  * Nothing is marked, removed or captured, so slots are 0, 1, 2 … in order of first arrival. Text up
  * to 15 bytes lies in the record, beside the columns that it counts for.
  */
+#include "core/state/direct.h"
 #include "core/state/store.h"
 #include "core/state/table.h"
 
@@ -90,6 +91,7 @@ static int32_t values(struct weir_combine *c, uint32_t column, uint32_t from, ui
 static void clear(struct weir_combine *c)
 {
     index_empty(&c->table.index);
+    direct_empty(c->table.direct);
     slab_empty(&c->table.keys);
     c->table.arena.used = c->table.arena.garbage = 0;
 }

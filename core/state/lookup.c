@@ -11,9 +11,7 @@
  *      more in full, and made.
  *
  * Keys that are one column of 8 bytes without nulls take the same steps without images: they are
- * compared where they lie. Those of a batch's table that are one text without nulls are cells and no
- * more. While the index of a batch's table is in cache, the first for text, the second for words, steps 1 to 4
- * are one loop: 2.5 to 3.2 ns per word instead of 4 to 7 with 1,000 and 2,000 keys, on a busy machine.
+ * compared where they lie. The common keys of a batch's table take shorter ways: lookup_batch.c.
  *
  * So the misses of a block overlap. Step 3 and 4 are written once and compiled for each way of
  * comparing keys. Step 4 looks again before it makes a key, since an earlier row of the block may
@@ -23,13 +21,9 @@
  * per call is checked: where it differs (another seed; the hash of only some of the columns) all
  * are made here, for two hashes of one key would be two records.
  */
-#include "core/state/hash.h"
-#include "core/state/table.h"
+#include "core/state/lookup.h"
 
-#define BLOCK 64u
 #define IMAGES 16384u
-#define ALWAYS static inline __attribute__((always_inline))
-#define RARE __attribute__((noinline))
 
 _Static_assert(SHAPE_KEYS_MAX * (CELL_BYTES + 1) + 16 <= IMAGES, "the image of a key fits");
 
@@ -148,9 +142,13 @@ static RARE int32_t insert(struct table *t, uint32_t tag, const uint8_t *image, 
     return WEIR_OK;
 }
 
-/* What a pass over a block is to do besides looking up. */
-#define MAKE 1 /* missing keys */
-#define MARK 2 /* the slots as changed */
+int32_t lookup_again(int what, struct table *t, uint32_t tag, const uint8_t *image, uint32_t *slot)
+{
+    *slot = table_find(t, tag, image);
+    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, slot);
+    if (*slot != WEIR_NO_SLOT && (what & MARK)) slab_mark(&t->keys, *slot);
+    return WEIR_OK;
+}
 
 ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const uint64_t *hash,
                     const uint8_t *images, uint32_t *slots)
@@ -214,41 +212,6 @@ static __attribute__((noinline)) int32_t pass_write(struct table *t, uint32_t n,
     return pass_of(MAKE | MARK, t, n, hash, images, slots);
 }
 
-/* Both halves of the product: one multiplication that mixes 16 bytes (as wyhash does). */
-ALWAYS uint64_t fold(uint64_t a, uint64_t b)
-{
-    const unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-#define FOLD_A 0x9e3779b97f4a7c15ull
-#define FOLD_B 0xe7037ed1a0b428dbull
-
-/*
- * The tag. The low half of a fold of words at equal distances goes on by equal distances, too, and home is its
- * top: with 2 of 100 seeds (which are random) 4,000 keys came to lie in a few heaps, up to 400 further
- * entries per key. Bits 32 to 63 of another product have no such seeds: 0.16 of 300 seeds and 13 distances, 0.2
- * at worst; chance gives 0.17.
- */
-ALWAYS uint64_t tag_of(uint64_t folded)
-{
-    return folded * FOLD_B >> 32;
-}
-
-ALWAYS uint64_t hash_of_cell(uint64_t seed, const struct cell *cell, uint64_t head)
-{
-    if (cell_is_long(cell)) {
-        const struct weir_bytes b = cell_bytes(cell, NULL);
-        return hash_bytes(seed, 0, 0, b.data, b.length);
-    }
-    return tag_of(fold(cell->low ^ seed ^ FOLD_A, cell->high ^ head ^ (seed * FOLD_A) ^ FOLD_B));
-}
-
-ALWAYS uint64_t hash_of_word(uint64_t seed, uint64_t word, uint64_t head)
-{
-    return tag_of(fold(word ^ seed ^ FOLD_A, head ^ (seed * FOLD_A) ^ FOLD_B));
-}
-
 /* An image of several columns: its words in pairs, but of long text what it says. */
 static uint64_t hash_of_image(const struct shape *s, uint64_t seed, const uint8_t *image)
 {
@@ -264,7 +227,7 @@ static uint64_t hash_of_image(const struct shape *s, uint64_t seed, const uint8_
     for (k = 0; k < s->n_keys; k++) {
         const struct cell *cell = (const struct cell *)(const void *)(image + s->keys[k].at);
         uint64_t value = 0;
-        if (s->keys[k].width == CELL_BYTES) value = hash_of_cell(seed, cell, 0);
+        if (s->keys[k].width == CELL_BYTES) value = tag_of_cell(seed, cell, 0);
         else memcpy(&value, cell, s->keys[k].width);
         h = fold(value ^ h ^ FOLD_A, FOLD_B ^ h);
     }
@@ -279,11 +242,11 @@ static void hash_images(const struct table *t, const uint8_t *images, uint32_t n
     switch (t->shape->key_kind) {
     case KEY_WORD:
         for (i = 0; i < n; i++, images += KEY_AT + 8)
-            hashes[i] = hash_of_word(seed, load_u64(images + KEY_AT), load_u64(images));
+            hashes[i] = tag_of_word(seed, load_u64(images + KEY_AT), load_u64(images));
         return;
     case KEY_CELL:
         for (i = 0; i < n; i++, images += KEY_AT + CELL_BYTES)
-            hashes[i] = hash_of_cell(seed, (const struct cell *)(const void *)(images + KEY_AT),
+            hashes[i] = tag_of_cell(seed, (const struct cell *)(const void *)(images + KEY_AT),
                                      load_u64(images));
         return;
     default:
@@ -302,20 +265,21 @@ static int hash_fits(const struct table *t, const struct ArrowArray *const *keys
     return own == hash[row];
 }
 
+/* Keys [from, n) of a call, by their images. */
 static int32_t run(struct table *t,
                    int32_t (*pass_fn)(struct table *, uint32_t, const uint64_t *, const uint8_t *,
                                       uint32_t *),
                    const struct ArrowArray *const *keys, const uint64_t *hash,
-                   const uint32_t *selection, uint32_t n, uint32_t *slots)
+                   const uint32_t *selection, uint32_t from, uint32_t n, uint32_t *slots)
 {
     const struct shape *s = t->shape;
     const uint32_t block = BLOCK * s->image <= IMAGES ? BLOCK : IMAGES / s->image;
     _Alignas(64) uint8_t images[IMAGES];
     uint64_t hashes[BLOCK];
-    uint32_t rows[BLOCK], from, i;
+    uint32_t rows[BLOCK], i;
     const int own = t->batch_only != 0;
     if (n && hash && !own && !hash_fits(t, keys, hash, selection)) hash = NULL;
-    for (from = 0; from < n; from += block) {
+    for (; from < n; from += block) {
         const uint32_t m = n - from < block ? n - from : block;
         for (i = 0; !selection && i < m; i++) rows[i] = from + i;
         if (selection) memcpy(rows, selection + from, m * sizeof *rows);
@@ -330,9 +294,7 @@ static int32_t run(struct table *t,
 
 /* ---- keys that are words ---- */
 
-/* Entries of an index that is in cache without being asked for: of one of 256 tables of state, and of a batch's. */
-#define SMALL_INDEX 8192u
-#define NEAR_INDEX 65536u
+#define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for, of one of 256 tables */
 
 /* A word whose first entry was not it. */
 static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t word,
@@ -340,10 +302,7 @@ static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t
 {
     _Alignas(8) uint8_t image[KEY_AT + 8] = { 0 };
     memcpy(image + KEY_AT, &word, 8);
-    *slot = find(KEY_WORD, t, tag, image);
-    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, slot);
-    if (*slot != WEIR_NO_SLOT && (what & MARK)) slab_mark(&t->keys, *slot);
-    return WEIR_OK;
+    return lookup_again(what, t, tag, image, slot);
 }
 
 /* A block of words that lie in words[rows[i]]; their hashes are there. */
@@ -377,50 +336,22 @@ ALWAYS int32_t pass_words(int what, struct table *t, uint32_t n, const uint64_t 
     return WEIR_OK;
 }
 
-/* A block of words of a batch's table whose index is in cache and that has no null key: steps 1 to 4 are one loop. */
-ALWAYS int32_t pass_near(int what, struct table *t, uint32_t n, const uint64_t *words,
-                         const uint32_t *rows, uint32_t *slots)
-{
-    const uint64_t seed = t->seed;
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        const uint64_t word = words[rows ? rows[i] : i];
-        const uint32_t tag = (uint32_t)hash_of_word(seed, word, 0);
-        uint32_t p = index_home(&t->index, tag), slot = index_slot(&t->index, p);
-        while (slot != WEIR_NO_SLOT && load_u64(slab_record(&t->keys, slot)) != word) {
-            p = index_next(&t->index, p);
-            slot = index_slot(&t->index, p);
-        }
-        slots[i] = slot;
-        if (__builtin_expect(slot == WEIR_NO_SLOT, 0) && (what & MAKE) &&
-            word_again(what, t, tag, word, &slots[i]))
-            return WEIR_FATAL;
-    }
-    return WEIR_OK;
-}
-
-/* All keys of a call, where they are one column of 8 bytes without nulls: neither images nor lists of
- * rows are made. */
+/* Keys [from, n) of a call, where they are one column of 8 bytes without nulls: neither images nor
+ * lists of rows are made. */
 ALWAYS int32_t run_words(int what, struct table *t, const struct ArrowArray *const *keys,
-                         const uint64_t *hash, const uint32_t *selection, uint32_t n,
-                         uint32_t *slots)
+                         const uint64_t *hash, const uint32_t *selection, uint32_t from,
+                         uint32_t n, uint32_t *slots)
 {
     const uint64_t *words = keys[0]->buffers[1], seed = t->seed;
     uint64_t hashes[BLOCK];
-    uint32_t from, i;
+    uint32_t i;
     if (!t->batch_only && n && hash && !hash_fits(t, keys, hash, selection)) hash = NULL;
-    for (from = 0; from < n; from += BLOCK) {
+    for (; from < n; from += BLOCK) {
         const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
         const uint32_t *rows = selection ? selection + from : NULL;
         const uint64_t *block = rows ? words : words + from;
-        if (t->batch_only && !t->null_keys && t->index.size <= NEAR_INDEX) {
-            if (rows ? pass_near(what, t, m, block, rows, slots + from)
-                     : pass_near(what, t, m, block, NULL, slots + from))
-                return WEIR_FATAL;
-            continue;
-        }
         if (t->batch_only)
-            for (i = 0; i < m; i++) hashes[i] = hash_of_word(seed, block[rows ? rows[i] : i], 0);
+            for (i = 0; i < m; i++) hashes[i] = tag_of_word(seed, block[rows ? rows[i] : i], 0);
         else if (hash)
             for (i = 0; i < m; i++) hashes[i] = hash[rows ? rows[i] : from + i];
         else
@@ -428,76 +359,6 @@ ALWAYS int32_t run_words(int what, struct table *t, const struct ArrowArray *con
         if (pass_words(what, t, m, block, rows, hashes, slots + from)) return WEIR_FATAL;
     }
     return WEIR_OK;
-}
-
-/* ---- keys that are text, in a table of a batch ---- */
-
-#define SMALL_TEXT 4096u /* entries of an index that is in the first cache */
-
-static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const struct cell *cell,
-                               uint32_t *slot)
-{
-    _Alignas(8) uint8_t image[KEY_AT + CELL_BYTES] = { 0 };
-    memcpy(image + KEY_AT, cell, CELL_BYTES);
-    *slot = find(KEY_CELL, t, tag, image);
-    if (*slot == WEIR_NO_SLOT && (what & MAKE)) return insert(t, tag, image, slot);
-    return WEIR_OK;
-}
-
-/* The slot of a cell if it is short and in its first place, else by cell_again. */
-ALWAYS int32_t find_cell(int what, struct table *t, const struct cell *cell, uint64_t hash,
-                         uint32_t *slot)
-{
-    const uint64_t entry = t->index.entries[index_home(&t->index, (uint32_t)hash)];
-    const uint32_t tag = (uint32_t)hash;
-    if (__builtin_expect((uint32_t)entry == tag && entry != INDEX_NONE, 1)) {
-        const uint8_t *record = slab_record(&t->keys, (uint32_t)(entry >> 32));
-        const uint64_t differ = (load_u64(record) ^ cell->low) | (load_u64(record + 8) ^ cell->high);
-        *slot = (uint32_t)(entry >> 32);
-        if (__builtin_expect(differ == 0 && !cell_is_long(cell), 1) &&
-            (!t->null_keys || !table_key_is_null(t, *slot, 0)))
-            return WEIR_OK;
-    }
-    return cell_again(what, t, tag, cell, slot);
-}
-
-/* All keys of a call. A short text is read as 16 bytes wherever the column has so many. */
-ALWAYS int32_t run_cells(int what, struct table *t, const struct ArrowArray *key,
-                         const uint32_t *selection, uint32_t n, uint32_t *slots)
-{
-    const int32_t *offsets = key->buffers[1];
-    const uint8_t *bytes = key->buffers[2];
-    const uint64_t seed = t->seed, safe = (uint64_t)offsets[key->length];
-    struct cell cells[BLOCK];
-    uint64_t hashes[BLOCK];
-    uint32_t from, i;
-    for (from = 0; from < n; from += BLOCK) {
-        const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
-        const int small = t->index.size <= SMALL_TEXT;
-        for (i = 0; i < m; i++) {
-            const uint32_t row = selection ? selection[from + i] : from + i;
-            const uint64_t at = (uint32_t)offsets[row], length = (uint32_t)offsets[row + 1] - at;
-            cells[i] = length <= CELL_SHORT && at + CELL_BYTES <= safe
-                           ? cell_of_short(bytes + at, length)
-                           : cell_of(bytes + at, length);
-            hashes[i] = hash_of_cell(seed, &cells[i], 0);
-            if (!small) __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hashes[i])]);
-            else if (find_cell(what, t, &cells[i], hashes[i], &slots[from + i])) return WEIR_FATAL;
-        }
-        if (small) continue;
-        for (i = 0; i < m; i++) {
-            const uint64_t entry = t->index.entries[index_home(&t->index, (uint32_t)hashes[i])];
-            if (entry != INDEX_NONE) __builtin_prefetch(slab_record(&t->keys, (uint32_t)(entry >> 32)), 1);
-        }
-        for (i = 0; i < m; i++)
-            if (find_cell(what, t, &cells[i], hashes[i], &slots[from + i])) return WEIR_FATAL;
-    }
-    return WEIR_OK;
-}
-
-static int are_cells(const struct table *t, const struct ArrowArray *const *keys)
-{
-    return t->batch_only && t->shape->key_kind == KEY_CELL && !keys[0]->buffers[0];
 }
 
 static int are_words(const struct table *t, const struct ArrowArray *const *keys)
@@ -509,10 +370,15 @@ static int are_words(const struct table *t, const struct ArrowArray *const *keys
 void table_lookup(struct table *t, const struct ArrowArray *const *keys, const uint64_t *hash,
                   const uint32_t *selection, uint32_t n, uint32_t *slots)
 {
-    if (t->index.used == 0) memset(slots, 0xff, n * sizeof *slots);
-    else if (are_words(t, keys)) run_words(0, t, keys, hash, selection, n, slots);
-    else if (are_cells(t, keys)) run_cells(0, t, keys[0], selection, n, slots);
-    else run(t, pass_read, keys, hash, selection, n, slots);
+    uint32_t done = 0;
+    if (t->index.used == 0) {
+        memset(slots, 0xff, n * sizeof *slots);
+        return;
+    }
+    if (t->batch_only) lookup_batch(0, t, keys, selection, n, slots, &done);
+    if (done == n) return;
+    if (are_words(t, keys)) run_words(0, t, keys, hash, selection, done, n, slots);
+    else run(t, pass_read, keys, hash, selection, done, n, slots);
 }
 
 int32_t table_insert(struct table *t, const struct ArrowArray *const *keys, const uint64_t *hash,
@@ -520,10 +386,12 @@ int32_t table_insert(struct table *t, const struct ArrowArray *const *keys, cons
 {
     /* The records of a rows table's keys have nothing that could change. */
     const int mark = !t->batch_only && t->shape->kind == WEIR_TABLE;
+    uint32_t done = 0;
     if (n && index_room(&t->index, &t->memory, 1)) return WEIR_FATAL;
+    if (t->batch_only && lookup_batch(MAKE, t, keys, selection, n, slots, &done)) return WEIR_FATAL;
+    if (done == n) return WEIR_OK;
     if (are_words(t, keys))
-        return mark ? run_words(MAKE | MARK, t, keys, hash, selection, n, slots)
-                    : run_words(MAKE, t, keys, hash, selection, n, slots);
-    if (are_cells(t, keys)) return run_cells(MAKE, t, keys[0], selection, n, slots);
-    return run(t, mark ? pass_write : pass_make, keys, hash, selection, n, slots);
+        return mark ? run_words(MAKE | MARK, t, keys, hash, selection, done, n, slots)
+                    : run_words(MAKE, t, keys, hash, selection, done, n, slots);
+    return run(t, mark ? pass_write : pass_make, keys, hash, selection, done, n, slots);
 }

@@ -5,6 +5,7 @@
  * read; then it is garbage. Slot numbers come from plugins: one that was never used is refused, one
  * that is not live passed over, as rows of one batch often name a key that an earlier row removed.
  */
+#include "core/state/direct.h"
 #include "core/state/table.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ void table_fini(struct table *t)
 {
     if (!t->shape) return;
     timers_fini(t);
+    direct_free(t);
     index_fini(&t->index, &t->memory);
     slab_fini(&t->keys, &t->memory);
     slab_fini(&t->rows, &t->memory);

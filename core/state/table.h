@@ -14,6 +14,7 @@
 #include "core/state/slab.h"
 
 struct timers; /* timer.c */
+struct direct; /* direct.c */
 
 struct table {
     const struct shape *shape;
@@ -28,6 +29,7 @@ struct table {
     uint32_t null_words;
     struct arena arena;
     struct timers *timers; /* one per timer column, NULL until one is set */
+    struct direct *direct; /* of a batch's table; NULL until there was a reason for it */
 };
 
 void table_init(struct table *table, const struct shape *shape, uint64_t seed,

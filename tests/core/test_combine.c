@@ -251,6 +251,168 @@ static void mixed_keys_have_one_slot_each(void **state)
     }
 }
 
+/* ---- integers by value ---- */
+
+/* Row i of a call: what its key columns are. */
+struct pattern {
+    const char *ddl;
+    uint32_t columns;
+    void (*key)(uint64_t call, uint32_t i, uint64_t random, int64_t *key);
+};
+
+static void dense(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    (void)call, (void)i;
+    key[0] = (int64_t)(random % 1000) - 500;
+}
+
+static void with_strays(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    dense(call, i, random, key);
+    if (random >> 32 & 1 && call % 3 == 2) key[0] = INT64_MIN + (int64_t)(random >> 33) % 50;
+    if ((random >> 40) % 20 == 0) key[0] = INT64_MAX - (int64_t)(random % 9);
+}
+
+static void drifting(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    key[0] = (int64_t)(call * 700 + i / 8 + random % 1000);
+}
+
+static void sparse(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    (void)call, (void)i;
+    key[0] = (int64_t)(random % 3000 * 1000003);
+}
+
+static void windowed(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    key[0] = (int64_t)(random % 100);
+    key[1] = (int64_t)(call * 1500 + i) / 2000 * 10000000 - ((random >> 32) % 10 == 0) * 10000000;
+}
+
+static void two_windows(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    (void)call, (void)i;
+    key[1] = (int64_t)(random % 100);
+    key[0] = (int64_t)(random >> 32) % 2 * 10000000;
+}
+
+static void three(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    key[0] = (int64_t)(call / 3);
+    key[1] = (int64_t)(random % 300);
+    key[2] = i > 1400 ? -5 : 7;
+}
+
+static void constant(uint64_t call, uint32_t i, uint64_t random, int64_t *key)
+{
+    (void)call, (void)i, (void)random;
+    key[0] = key[1] = -1;
+}
+
+static const struct pattern patterns[] = {
+    { "a int64", 1, dense },           { "a int64", 1, with_strays },
+    { "a timestamp", 1, drifting },    { "a int64", 1, sparse },
+    { "a int64, t timestamp", 2, windowed }, { "t timestamp, a int64", 2, two_windows },
+    { "a int64, b int64, c int64", 3, three }, { "a int64, b int64", 2, constant },
+};
+
+enum { ROWS = 1500, CALLS = 60, LISTED = 1 << 17 };
+
+/* The keys in order of first arrival, by linear probing. */
+struct known {
+    int64_t keys[LISTED][3];
+    uint32_t slots[LISTED], used[LISTED], n;
+};
+
+static uint32_t slot_in(struct known *known, const int64_t *key)
+{
+    uint64_t h = (uint64_t)key[0] * 31 + (uint64_t)key[1] * 1000003 + (uint64_t)key[2] * 17;
+    uint32_t p = (uint32_t)(h * 0x9e3779b97f4a7c15u >> 47);
+    while (known->used[p] && memcmp(known->keys[p], key, sizeof known->keys[p]) != 0)
+        p = (p + 1) % LISTED;
+    if (!known->used[p]) {
+        known->used[p] = 1;
+        known->slots[p] = known->n++;
+        memcpy(known->keys[p], key, sizeof known->keys[p]);
+    }
+    return known->slots[p];
+}
+
+/* One call, with a selection in every second. */
+static void check_call(struct weir_combine *c, const struct pattern *p, uint64_t call,
+                       uint64_t *seed, struct known *known)
+{
+    struct ArrowArray a[3];
+    const struct ArrowArray *keys[3] = { &a[0], &a[1], &a[2] };
+    static uint32_t slots[ROWS], rows[ROWS], again[ROWS];
+    static int64_t key[ROWS][3];
+    const uint32_t step = call % 2 ? 2 : 1, n = ROWS / step;
+    memset(key, 0, sizeof key);
+    for (uint32_t k = 0; k < p->columns; k++)
+        assert_int_equal(weir_data_1.column(WEIR_TYPE_INT64, ROWS, 0, 0, &a[k], NULL), WEIR_OK);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        p->key(call, i, chance(seed) ^ chance(seed) << 32, key[i]);
+        for (uint32_t k = 0; k < p->columns; k++)
+            ((int64_t *)(uintptr_t)a[k].buffers[1])[i] = key[i][k];
+    }
+    for (uint32_t i = 0; i < n; i++) rows[i] = i * step;
+    const uint32_t *selection = step > 1 ? rows : NULL;
+    assert_int_equal(C->lookup_or_insert(c, keys, NULL, selection, n, slots, NULL), WEIR_OK);
+    for (uint32_t i = 0; i < n; i++)
+        if (slots[i] != slot_in(known, key[rows[i]]))
+            fail_msg("%s, call %u: row %u", p->ddl, (unsigned)call, (unsigned)i);
+    C->lookup(c, keys, NULL, selection, n, again);
+    assert_memory_equal(slots, again, n * sizeof *slots);
+    for (uint32_t k = 0; k < p->columns; k++) array_release(&a[k]);
+}
+
+static void integers_have_one_slot_whatever_their_values(void **state)
+{
+    struct known *known = malloc(sizeof *known);
+    uint64_t seed = 11;
+    (void)state;
+    assert_non_null(known);
+    for (uint32_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        struct weir_combine *c = table_of(patterns[i].ddl);
+        memset(known, 0, sizeof *known);
+        for (uint64_t call = 0; call < CALLS; call++) {
+            if (call % 25 == 24) {
+                C->clear(c);
+                memset(known, 0, sizeof *known);
+            }
+            check_call(c, &patterns[i], call, &seed, known);
+            assert_int_equal(C->count(c), known->n);
+        }
+        C->destroy(c);
+    }
+    free(known);
+}
+
+/* Keys that came by value are found among nulls, and those that came with nulls by value. */
+static void a_null_is_none_of_the_integers(void **state)
+{
+    static char json[16384];
+    static uint32_t slots[1024];
+    struct weir_combine *c = table_of("k int64");
+    uint32_t at, i;
+    (void)state;
+    assert_int_equal(insert(c, "k int64", "[[5],[null]]", slots), WEIR_OK);
+    for (int round = 0; round < 3; round++) {
+        at = (uint32_t)sprintf(json, "[");
+        for (i = 0; i < 1024; i++)
+            at += (uint32_t)sprintf(json + at, round == 1 && i == 7 ? "%s[null]" : "%s[%u]", i ? "," : "",
+                                    i % 100);
+        sprintf(json + at, "]");
+        assert_int_equal(insert(c, "k int64", json, slots), WEIR_OK);
+        for (i = 0; i < 1024; i++)
+            assert_int_equal(slots[i], round == 1 && i == 7 ? 1
+                                       : i % 100 == 5       ? 0
+                                                            : i % 100 + (i % 100 < 5) + 1);
+    }
+    C->destroy(c);
+}
+
 static void keys_that_are_not_flat_are_refused(void **state)
 {
     struct weir_combine *c;
@@ -305,6 +467,8 @@ int main(void)
         TEST(many_words_are_counted),
         TEST(a_null_word_is_not_zero),
         TEST(mixed_keys_have_one_slot_each),
+        TEST(integers_have_one_slot_whatever_their_values),
+        TEST(a_null_is_none_of_the_integers),
         TEST(keys_that_are_not_flat_are_refused),
         TEST(failing_memory_is_reported),
     };

@@ -103,13 +103,13 @@ static uint64_t hash(uint64_t records)
     return out[0];
 }
 
-static uint64_t combine(uint64_t records, const char *ddl, struct ArrowArray a)
+static uint64_t combine(uint64_t records, const char *ddl, struct ArrowArray *columns, uint32_t n)
 {
     static const struct weir_table_column column = { "n", WEIR_TYPE_INT64, 0 };
     static uint32_t slots[ROWS];
     struct weir_table_spec spec = { .size = sizeof spec, .kind = WEIR_TABLE, .n_distribution = 1,
                                     .n_columns = 1, .columns = &column };
-    const struct ArrowArray *keys[1] = { &a };
+    const struct ArrowArray *keys[2] = { &columns[0], &columns[n - 1] };
     struct ArrowSchema key;
     struct weir_combine *table;
     if (weir_data_1.schema_parse(ddl, &key, NULL) != WEIR_OK) exit(70);
@@ -120,18 +120,43 @@ static uint64_t combine(uint64_t records, const char *ddl, struct ArrowArray a)
             exit(70);
     weir_combine_1.destroy(table);
     schema_release(&key);
-    array_release(&a);
+    for (uint32_t c = 0; c < n; c++) array_release(&columns[c]);
     return slots[0];
 }
 
+/* Integers in a small range: by value. */
 static uint64_t combine_int(uint64_t records)
 {
-    return combine(records, "k int64", integers(1000));
+    struct ArrowArray a = integers(1000);
+    return combine(records, "k int64", &a, 1);
+}
+
+/* Integers in no range: by hash. */
+static uint64_t combine_far(uint64_t records)
+{
+    struct ArrowArray a = integers(1000);
+    for (uint32_t i = 0; i < ROWS; i++) ((int64_t *)(uintptr_t)a.buffers[1])[i] *= 1000003;
+    return combine(records, "k int64", &a, 1);
+}
+
+/* An integer and a window that changes with every row: two words by hash. */
+static uint64_t combine_pair(uint64_t records)
+{
+    struct ArrowArray a[2] = { integers(100), integers(10) };
+    return combine(records, "k int64, w int64", a, 2);
 }
 
 static uint64_t combine_text(uint64_t records)
 {
-    return combine(records, "k string", texts(1000));
+    struct ArrowArray a = texts(1000);
+    return combine(records, "k string", &a, 1);
+}
+
+/* So many words that the index is not in the first cache. */
+static uint64_t combine_words(uint64_t records)
+{
+    struct ArrowArray a = texts(5000);
+    return combine(records, "k string", &a, 1);
 }
 
 static uint64_t take(uint64_t records)
@@ -180,8 +205,9 @@ static const struct {
 } loops[] = {
     { "words", words },             { "search", search },
     { "hash", hash },               { "combine_int", combine_int },
-    { "combine_text", combine_text }, { "take", take },
-    { "csv", csv },
+    { "combine_far", combine_far }, { "combine_pair", combine_pair },
+    { "combine_text", combine_text }, { "combine_words", combine_words },
+    { "take", take },               { "csv", csv },
 };
 
 int main(int argc, char **argv)
