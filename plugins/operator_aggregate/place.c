@@ -4,10 +4,14 @@
  * Late is judged behind the exchange, by the watermark W(n-1) of this operator: a group whose time
  * is at or before it was given (or evicted) in an earlier batch. What is counted is groups, after
  * the combine side: one per row that crosses the exchange and window of it.
+ *
+ * Times go from the year 1 to 9999: a row with a window that begins before or ends behind is a bad
+ * row, since what would come out could not be read back in any format.
  */
 #include "plugins/operator_aggregate/lane.h"
 
-#define TIME_MAX 320000000000000000ll /* beyond the year 9999, before 0001 */
+#define TIME_LEAST (-62135596800000000ll) /* 0001-01-01 */
+#define TIME_MOST 253402300799999999ll    /* 9999-12-31T23:59:59.999999 */
 
 /* ---- before the exchange ---- */
 
@@ -39,7 +43,21 @@ static int32_t refuse_time(const struct aggregation *a, struct lane *lane,
                            const struct weir_chunk *chunk, uint32_t row, struct weir_error *error)
 {
     return a->host->reject(lane->context, chunk, row, WEIR_REJECT_OPERATOR,
-                           "the time is not within the years 0001 to 9999", error);
+                           "its window or session reaches out of the years 0001 to 9999", error);
+}
+
+static int windows_fit(const struct time_windows *w, int64_t time)
+{
+    if (time >= TIME_LEAST + w->length && time <= TIME_MOST - w->length) return 1; /* nearly all */
+    if (time < TIME_LEAST || time > TIME_MOST) return 0;
+    const struct window_range in = windows_of(w, time);
+    return window_begin(w, in.first) >= TIME_LEAST &&
+           window_begin(w, in.last) <= TIME_MOST - w->length;
+}
+
+static int session_fits(int64_t time, int64_t gap)
+{
+    return time >= TIME_LEAST && time <= TIME_MOST && gap <= TIME_MOST - time;
 }
 
 static int32_t place_in_windows(const struct aggregation *a, struct lane *lane,
@@ -55,7 +73,7 @@ static int32_t place_in_windows(const struct aggregation *a, struct lane *lane,
     for (uint32_t i = 0; i < rows->n && result == WEIR_OK; i++) {
         const uint32_t row = rows->rows[i];
         if (!time_of(t, on, row, &time)) continue;
-        if (time > TIME_MAX || time < -TIME_MAX) {
+        if (!windows_fit(&t->windows, time)) {
             result = refuse_time(a, lane, chunk, row, error);
             continue;
         }
@@ -81,7 +99,7 @@ static int32_t place_in_sessions(const struct aggregation *a, struct lane *lane,
         int64_t gap = t->gap;
         if (gaps) gap = weir_is_null(gaps, row) ? 0 : weir_get_int64(gaps, row);
         if (gap <= 0 || !time_of(t, on, row, &time)) continue;
-        if (time > TIME_MAX || time < -TIME_MAX || gap > TIME_MAX) {
+        if (!session_fits(time, gap)) {
             result = refuse_time(a, lane, chunk, row, error);
             continue;
         }
