@@ -17,7 +17,11 @@
     WEIR_OPTION(WEIR_OPTION_DURATION, WEIR_OPTION_REQUIRED, prefix "length", NULL, NULL,           \
                 "over the batches in (T - length, T]; a multiple of what the input comes at"),     \
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, prefix "slide", NULL, NULL,                               \
-                "how often; not given: with each batch of the input")
+                "how often; not given: with each batch of the input"),                             \
+    WEIR_OPTION(WEIR_OPTION_BOOL, 0, prefix "inverse", NULL, NULL,                                 \
+                "false only: what leaves a window can't be subtracted from a list"),               \
+    WEIR_OPTION(WEIR_OPTION_EXPR, 0, prefix "keep", NULL, NULL,                                    \
+                "goes with inverse, so not here: put a filter behind")
 
 static const struct weir_option group_by_key_options[] = { BY, COLUMNS, WINDOW("over.") };
 static const struct weir_option group_by_key_and_window_options[] = { BY, COLUMNS, WINDOW("") };

@@ -32,6 +32,26 @@ static int32_t declare(struct group *g, struct weir_error *error)
     return g->state->declare(g->context, &spec, &g->table, error);
 }
 
+/* What `over` has for aggregates, and a list has no use for. */
+static int32_t refuse_inverse(const struct group *g, const char *prefix, struct weir_error *error)
+{
+    char inverse[32], keep[32];
+    struct weir_value value;
+    snprintf(inverse, sizeof inverse, "%sinverse", prefix);
+    snprintf(keep, sizeof keep, "%skeep", prefix);
+    if (option_integer(g->host, g->context, inverse, 0))
+        return weir_fail_option(error, inverse, -1,
+                                "what leaves the window can't be subtracted from a list: leave "
+                                "`inverse` out, and each window has its list; or take "
+                                "reduce_by_key over the window, with aggregates that have an "
+                                "inverse (counts, sums and means of integers)");
+    if (option_get(g->host, g->context, keep, &value))
+        return weir_fail_option(error, keep, -1,
+                                "keys without rows in the window are gone already: put a `filter` "
+                                "behind this operator");
+    return WEIR_OK;
+}
+
 int32_t group_windows(struct group *g, const struct weir_operator_bind *in,
                       struct weir_operator_plan *out, struct weir_error *error)
 {
@@ -41,6 +61,7 @@ int32_t group_windows(struct group *g, const struct weir_operator_bind *in,
                                                                                    : NULL;
     if (!prefix) return WEIR_OK;
     int32_t result = over_read(g->host, g->context, prefix, in, &g->over, error);
+    if (result == WEIR_OK) result = refuse_inverse(g, prefix, error);
     if (result == WEIR_OK) result = declare(g, error);
     g->windowed = 1;
     out->streams[0].slide = g->over.slide;
