@@ -19,6 +19,8 @@
  *     function mode of group_state) goes with that mode of the query. Beside an aggregation, whose rows
  *     are the result, it has to append.
  *
+ * A query is all that comes to one sink: what stands in a job beside it is another one.
+ *
  * Rules of one operator alone (append needs a watermark, order needs a table, limit no changes) are
  * those of its bind. Without `output_mode` in the job each operator goes by its own, and the forms that
  * sinks accept are the only rule.
@@ -27,6 +29,14 @@
 
 #include "core/data/array.h"
 #include "core/plan/bind.h"
+
+struct rules {
+    const struct plan *plan;
+    struct report *report;
+    uint32_t mode;                   /* of the job; 0: not given */
+    const struct plan_node **before; /* room for all nodes, and nowhere */
+    uint8_t *aggregated;             /* by node: a query that it is in has an aggregation */
+};
 
 static int refuse(const struct plan_node *node, struct report *report, const char *text,
                   const char *mode, const struct plan_stream *stream)
@@ -73,109 +83,115 @@ static uint32_t nodes_before(const struct plan_node *node, const struct plan_nod
     return n;
 }
 
-/* Where the job updates or completes a table there is one aggregation on the way, even if it appends. */
-static int one_aggregation(const struct plan *plan, const struct plan_node *node, const char *word,
-                           struct report *report)
+static int is_aggregation(const struct plan_node *node)
 {
-    const struct plan_node **seen = mem_alloc(plan->n_nodes * sizeof *seen + 1);
+    return (node->bound.flags & WEIR_PLAN_AGGREGATES) && node->n_outputs;
+}
+
+/* What comes to each sink is a query. */
+static void mark_aggregated(struct rules *r)
+{
+    for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
+        if (r->plan->nodes[i]->kind != JOB_SINK) continue;
+        const uint32_t n = nodes_before(r->plan->nodes[i], r->before, 0);
+        uint32_t k = 0;
+        while (k < n && !is_aggregation(r->before[k])) k++;
+        for (uint32_t m = 0; k < n && m < n; m++)
+            if (r->before[m] != &r->plan->nowhere) r->aggregated[r->before[m]->index] = 1;
+    }
+}
+
+/* Where the job updates or completes a table there is one aggregation on the way, even if it appends. */
+static int one_aggregation(const struct rules *r, const struct plan_node *node)
+{
     int good = 1;
-    if (!seen) return refuse(node, report, "output_mode %s: out of memory (\"%s\")", word,
-                             &node->outputs[0]);
-    for (uint32_t n = nodes_before(node, seen, 0), k = 0; good && k < n; k++)
-        if ((seen[k]->bound.flags & WEIR_PLAN_AGGREGATES) && seen[k]->n_outputs)
-            good = refuse(node, report,
+    for (uint32_t n = nodes_before(node, r->before, 0), k = 0; good && k < n; k++)
+        if (is_aggregation(r->before[k]))
+            good = refuse(node, r->report,
                           "in output_mode %s one aggregation gives the table, and \"%s\" is one "
                           "before this: take append, or leave output_mode to the operators",
-                          word, &seen[k]->outputs[0]);
-    mem_free(seen);
+                          r->plan->job->output_mode, &r->before[k]->outputs[0]);
     return good;
 }
 
-static int state_fits(const struct plan *plan, const struct plan_node *node, uint32_t mode,
-                      const char *word, struct report *report)
+static int state_fits(const struct rules *r, const struct plan_node *node)
 {
+    const char *word = r->plan->job->output_mode;
     if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 1;
-    if (mode != WEIR_FORM_APPEND && node->n_inputs > 1)
-        return refuse(node, report,
+    if (r->mode != WEIR_FORM_APPEND && node->n_inputs > 1)
+        return refuse(node, r->report,
                       "in output_mode %s streams can't be joined (the first is \"%s\"): a join gives "
                       "each pair once; take append",
                       word, node->inputs[0]);
     for (uint32_t i = 0; i < node->n_inputs; i++)
         if (!node->inputs[i]->unsure && !schema_is_open(&node->inputs[i]->schema) &&
             node->inputs[i]->form != WEIR_FORM_APPEND)
-            return refuse(node, report,
+            return refuse(node, r->report,
                           "in output_mode %s \"%s\" gives rows that replace earlier ones, which state "
                           "behind it would count again: take append",
                           word, node->inputs[i]);
-    return mode == WEIR_FORM_APPEND || !(node->bound.flags & WEIR_PLAN_AGGREGATES) ||
-           one_aggregation(plan, node, word, report);
+    return r->mode == WEIR_FORM_APPEND || !is_aggregation(node) || one_aggregation(r, node);
 }
 
-static int has_aggregation(const struct plan *plan)
-{
-    for (uint32_t i = 0; i < plan->n_nodes; i++)
-        for (uint32_t k = 0; k < plan->nodes[i]->n_outputs; k++)
-            if (plan->nodes[i]->stateful && plan->nodes[i]->outputs[k].form != WEIR_FORM_APPEND)
-                return 1;
-    return 0;
-}
-
-static int function_fits(const struct plan *plan, const struct plan_node *node, uint32_t mode,
-                         struct report *report)
+static int function_fits(const struct rules *r, const struct plan_node *node)
 {
     const uint32_t flags = node->bound.flags;
     if (!(flags & (WEIR_PLAN_APPENDS | WEIR_PLAN_UPDATES)) || node->n_outputs == 0) return 1;
-    if (flags & WEIR_PLAN_APPENDS && mode == WEIR_FORM_UPSERT && !has_aggregation(plan))
-        return refuse(node, report,
+    if (flags & WEIR_PLAN_APPENDS && r->mode == WEIR_FORM_UPSERT && !r->aggregated[node->index])
+        return refuse(node, r->report,
                       "the job is in output_mode %s, but \"%s\" says that it appends: give both the "
                       "same output_mode, or put an aggregation behind it",
                       "update", &node->outputs[0]);
-    if (flags & WEIR_PLAN_UPDATES && has_aggregation(plan))
-        return refuse(node, report,
+    if (flags & WEIR_PLAN_UPDATES && r->aggregated[node->index])
+        return refuse(node, r->report,
                       "the job is in output_mode %s, and rows that \"%s\" updates don't go with an "
                       "aggregation, which would count them again: let it append",
-                      plan->job->output_mode, &node->outputs[0]);
+                      r->plan->job->output_mode, &node->outputs[0]);
     return 1;
 }
 
-static int counts_updates(const struct plan_node *node, const struct plan_node **seen,
-                          struct report *report)
+/* Rule 2 for rows of which only their author says that they replace earlier ones, also where the job says
+ * nothing. What function_fits refuses is not told twice. */
+static int counts_no_updates(const struct rules *r, const struct plan_node *node)
 {
-    if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 0;
-    for (uint32_t k = nodes_before(node, seen, 0); k-- > 0;)
-        if ((seen[k]->bound.flags & WEIR_PLAN_UPDATES) && seen[k]->n_outputs)
-            return !refuse(node, report,
-                           "%s\"%s\" says that its rows replace earlier ones (output_mode update), and "
-                           "the state of this operator would count them again: let it append",
-                           "", &seen[k]->outputs[0]);
-    return 0;
+    if (!node->stateful || !node->instance || (node->bound.flags & WEIR_PLAN_ANY_MODE)) return 1;
+    for (uint32_t k = nodes_before(node, r->before, 0); k-- > 0;)
+        if ((r->before[k]->bound.flags & WEIR_PLAN_UPDATES) && r->before[k]->n_outputs &&
+            !(r->mode && r->aggregated[r->before[k]->index]))
+            return refuse(node, r->report,
+                          "%s\"%s\" says that its rows replace earlier ones (output_mode update), and "
+                          "the state of this operator would count them again: let it append",
+                          "", &r->before[k]->outputs[0]);
+    return 1;
 }
 
-/* Rule 2 for rows of which only their author says that they replace earlier ones, also where the job says
- * nothing. */
-static int no_updates_counted(const struct plan *plan, struct report *report)
+static int all_fit(const struct rules *r)
 {
-    const struct plan_node **seen = mem_alloc(plan->n_nodes * sizeof *seen + 1);
-    int good = seen != NULL;
-    if (!seen) report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
-    for (uint32_t i = 0; seen && i < plan->n_nodes; i++)
-        if (plan->nodes[i]->kind == JOB_OPERATOR)
-            good &= !counts_updates(plan->nodes[i], seen, report);
-    mem_free(seen);
+    int good = 1;
+    for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
+        const struct plan_node *node = r->plan->nodes[i];
+        if (node->kind == JOB_SINK && r->mode) good &= sink_fits(node, r->mode, r->report);
+        if (node->kind != JOB_OPERATOR) continue;
+        good &= counts_no_updates(r, node);
+        if (r->mode) good &= state_fits(r, node) && function_fits(r, node);
+    }
     return good;
 }
 
 int plan_rules(const struct plan *plan, struct report *report)
 {
-    const uint32_t mode = plan_output_mode(plan->job);
-    int good = (mode && has_aggregation(plan)) || no_updates_counted(plan, report);
-    if (!mode) return good;
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
-        const struct plan_node *node = plan->nodes[i];
-        if (node->kind == JOB_SINK) good &= sink_fits(node, mode, report);
-        if (node->kind == JOB_OPERATOR)
-            good &= state_fits(plan, node, mode, plan->job->output_mode, report) &&
-                    function_fits(plan, node, mode, report);
+    struct rules r = { plan, report, plan_output_mode(plan->job), NULL, NULL };
+    int good = 0;
+    r.before = mem_alloc((plan->n_nodes + 1) * sizeof *r.before);
+    r.aggregated = mem_alloc(plan->n_nodes + 1);
+    if (r.before && r.aggregated) {
+        memset(r.aggregated, 0, plan->n_nodes);
+        mark_aggregated(&r);
+        good = all_fit(&r);
+    } else {
+        report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
     }
+    mem_free(r.before);
+    mem_free(r.aggregated);
     return good;
 }
