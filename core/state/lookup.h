@@ -27,11 +27,11 @@ int32_t lookup_batch(int what, struct table *t, const struct ArrowArray *const *
 
 /* ---- hashes of the table of a batch, which nobody else sees ---- */
 
-/* Both halves of the product: one multiplication that mixes 16 bytes (as wyhash does). */
+/* Both halves of the product, mixed: 16 bytes at a time (as wyhash does). The halves are taken apart, as gcc 12
+ * stores and reads again a product of which it is to give both. */
 ALWAYS uint64_t fold(uint64_t a, uint64_t b)
 {
-    const unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    return a * b ^ (uint64_t)((unsigned __int128)a * b >> 64);
 }
 
 #define FOLD_A 0x9e3779b97f4a7c15ull

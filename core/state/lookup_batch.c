@@ -167,7 +167,7 @@ static int32_t find_words(int what, struct table *t, const struct words *w, cons
 struct texts {
     const int32_t *offsets;
     const uint8_t *bytes;
-    uint64_t safe; /* bytes in all */
+    uint64_t safe; /* 16 bytes can be read up to here */
 };
 
 static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const struct cell *cell,
@@ -178,47 +178,68 @@ static RARE int32_t cell_again(int what, struct table *t, uint32_t tag, const st
     return lookup_again(what, t, tag, image, slot);
 }
 
-/* Cell and tag of a text. A short one is read as 16 bytes wherever the column has so many. 1: it is long. */
-ALWAYS int read_text(const struct texts *in, uint64_t seed, uint32_t row, struct cell *cell,
-                     uint32_t *tag)
+/* A text that is long, or of whose bytes no 16 can be read. 1: long. */
+static RARE int read_other(const uint8_t *text, uint64_t length, uint64_t seed, struct cell *cell,
+                           uint32_t *tag)
 {
-    const uint64_t at = (uint32_t)in->offsets[row];
-    const uint64_t length = (uint32_t)in->offsets[row + 1] - at;
-    if (__builtin_expect(length <= CELL_SHORT && at + CELL_BYTES <= in->safe, 1)) {
-        *cell = cell_of_short(in->bytes + at, length);
-        *tag = tag_of_short(seed, cell, 0);
-        return 0;
-    }
-    *cell = cell_of(in->bytes + at, length);
+    *cell = cell_of(text, length);
     *tag = tag_of_cell(seed, cell, 0);
     return cell_is_long(cell);
 }
 
-/* Is the entry the one of the text? With `careful` the text may be long, or some key null: not known from this. */
-ALWAYS int is_cell(int careful, const struct table *t, const struct place *in, uint64_t entry,
-                   uint32_t tag, const struct cell *cell)
+/* Cell and tag of the text between two offsets. 1: it is long. */
+ALWAYS int read_text(const struct texts *in, uint64_t seed, uint32_t from, uint32_t to,
+                     struct cell *cell, uint32_t *tag)
+{
+    const uint64_t length = to - from;
+    if (__builtin_expect(length > CELL_SHORT || from > in->safe, 0))
+        return read_other(in->bytes + from, length, seed, cell, tag);
+    *cell = cell_of_short(in->bytes + from, length);
+    *tag = tag_of_short(seed, cell, 0);
+    return 0;
+}
+
+/* Is it the key of the slot of this entry? Of long texts and in tables with a null key that is not known from this. */
+ALWAYS int is_cell(const struct place *in, uint64_t entry, uint32_t tag, const struct cell *cell)
 {
     const uint8_t *record = record_of(in, entry >> 32);
     if ((uint32_t)entry != tag) return 0;
-    if (((load_u64(record) ^ cell->low) | (load_u64(record + 8) ^ cell->high)) != 0) return 0;
-    return !careful || (!cell_is_long(cell) && !table_key_is_null(t, (uint32_t)(entry >> 32), 0));
+    return ((load_u64(record) ^ cell->low) | (load_u64(record + 8) ^ cell->high)) == 0;
+}
+
+/* A short text that is not in its first place, in a table without a null key. */
+static RARE int32_t cell_next(int what, struct table *t, uint32_t tag, const struct cell *cell,
+                              uint32_t *slot)
+{
+    const struct place in = place_of(t);
+    for (uint32_t p = home_of(&in, tag); in.entries[p] != INDEX_NONE;
+         p = p + 1 == in.size ? 0 : p + 1) {
+        if (!is_cell(&in, in.entries[p], tag, cell)) continue;
+        *slot = (uint32_t)(in.entries[p] >> 32);
+        return WEIR_OK;
+    }
+    return cell_again(what, t, tag, cell, slot);
 }
 
 /* Rows [from, from + n) of a table whose index is in the first cache. */
-static int32_t find_small(int what, struct table *t, const struct texts *texts,
-                          const uint32_t *rows, uint32_t from, uint32_t n, uint32_t *slots)
+ALWAYS int32_t in_one_loop(int what, struct table *t, const struct texts *texts,
+                           const uint32_t *rows, uint32_t from, uint32_t n, uint32_t *slots)
 {
     const struct texts x = *texts;
     const uint64_t seed = t->seed;
     struct place in = place_of(t);
     for (uint32_t i = from; i < from + n; i++) {
+        const uint32_t row = rows ? rows[i] : i;
         struct cell cell;
         uint32_t tag;
-        read_text(&x, seed, rows ? rows[i] : i, &cell, &tag);
+        const int other = read_text(&x, seed, (uint32_t)x.offsets[row],
+                                    (uint32_t)x.offsets[row + 1], &cell, &tag);
         const uint64_t entry = in.entries[home_of(&in, tag)];
         slots[i] = (uint32_t)(entry >> 32);
-        if (__builtin_expect(is_cell(1, t, &in, entry, tag, &cell), 1)) continue;
-        if (cell_again(what, t, tag, &cell, &slots[i])) return WEIR_FATAL;
+        if (__builtin_expect(!other && is_cell(&in, entry, tag, &cell), 1) && !t->null_keys)
+            continue;
+        if ((other || t->null_keys ? cell_again : cell_next)(what, t, tag, &cell, &slots[i]))
+            return WEIR_FATAL;
         in = place_of(t);
     }
     return WEIR_OK;
@@ -231,48 +252,82 @@ struct block {
     uint32_t tags[BLOCK];
 };
 
-ALWAYS int32_t compare_block(int careful, int what, struct table *t, const struct block *b,
-                             uint32_t n, uint32_t *slots)
+/* 1: some text is long. */
+ALWAYS int read_block(const struct table *t, const struct texts *texts, const uint32_t *rows,
+                      uint32_t n, struct block *b)
+{
+    const struct texts x = *texts;
+    const uint64_t seed = t->seed, size = t->index.size;
+    const uint64_t *entries = t->index.entries;
+    int other = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t row = rows ? rows[i] : i;
+        other |= read_text(&x, seed, (uint32_t)x.offsets[row], (uint32_t)x.offsets[row + 1],
+                           &b->cells[i], &b->tags[i]);
+        b->entries[i] = b->tags[i] * size >> 32;
+        __builtin_prefetch(&entries[b->entries[i]]);
+    }
+    return other;
+}
+
+/* Entries that were read before a key is made stay true: slots don't move. */
+static int32_t compare_block(int what, struct table *t, const struct block *b, uint32_t n,
+                             uint32_t *slots)
 {
     struct place in = place_of(t);
     for (uint32_t i = 0; i < n; i++) {
         slots[i] = (uint32_t)(b->entries[i] >> 32);
-        if (__builtin_expect(is_cell(careful, t, &in, b->entries[i], b->tags[i], &b->cells[i]), 1))
-            continue;
-        if (cell_again(what, t, b->tags[i], &b->cells[i], &slots[i])) return WEIR_FATAL;
+        if (__builtin_expect(is_cell(&in, b->entries[i], b->tags[i], &b->cells[i]), 1)) continue;
+        if (cell_next(what, t, b->tags[i], &b->cells[i], &slots[i])) return WEIR_FATAL;
         in = place_of(t);
     }
     return WEIR_OK;
 }
 
-/* Rows [from, from + n), BLOCK at most. Entries that were read before a key is made stay true: slots don't move. */
-static int32_t find_block(int what, struct table *t, const struct texts *texts,
-                          const uint32_t *rows, uint32_t from, uint32_t n, uint32_t *slots)
+/* Rows [from, from + n), BLOCK at most. */
+ALWAYS int32_t in_three(int what, struct table *t, const struct texts *texts, const uint32_t *rows,
+                        uint32_t from, uint32_t n, uint32_t *slots)
 {
-    const struct texts x = *texts;
     const struct place in = place_of(t);
-    const uint64_t seed = t->seed;
+    struct texts x = *texts;
     struct block b;
-    int careful = t->null_keys != NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        careful |= read_text(&x, seed, rows ? rows[from + i] : from + i, &b.cells[i], &b.tags[i]);
-        b.entries[i] = home_of(&in, b.tags[i]);
-        __builtin_prefetch(&in.entries[b.entries[i]]);
+    int32_t rc = WEIR_OK;
+    if (!rows) x.offsets += from;
+    const int other = read_block(t, &x, rows ? rows + from : NULL, n, &b);
+    if (other || t->null_keys) {
+        for (uint32_t i = 0; i < n && !rc; i++)
+            rc = cell_again(what, t, b.tags[i], &b.cells[i], &slots[from + i]);
+        return rc;
     }
     for (uint32_t i = 0; i < n; i++) {
         b.entries[i] = in.entries[b.entries[i]];
         __builtin_prefetch(record_of(&in, b.entries[i] >> 32), 1);
     }
-    return careful ? compare_block(1, what, t, &b, n, slots + from)
-                   : compare_block(0, what, t, &b, n, slots + from);
+    return compare_block(what, t, &b, n, slots + from);
+}
+
+static RARE int32_t find_small(int what, struct table *t, const struct texts *x,
+                               const uint32_t *rows, uint32_t from, uint32_t n, uint32_t *slots)
+{
+    return rows ? in_one_loop(what, t, x, rows, from, n, slots)
+                : in_one_loop(what, t, x, NULL, from, n, slots);
+}
+
+static RARE int32_t find_block(int what, struct table *t, const struct texts *x,
+                               const uint32_t *rows, uint32_t from, uint32_t n, uint32_t *slots)
+{
+    return rows ? in_three(what, t, x, rows, from, n, slots)
+                : in_three(what, t, x, NULL, from, n, slots);
 }
 
 static int32_t find_texts(int what, struct table *t, const struct ArrowArray *key,
                           const uint32_t *selection, uint32_t n, uint32_t *slots, uint32_t *done)
 {
-    const struct texts x = { key->buffers[1], key->buffers[2],
-                             (uint64_t)((const int32_t *)key->buffers[1])[key->length] };
+    struct texts x = { key->buffers[1], key->buffers[2], 0 };
+    const uint64_t bytes = (uint32_t)x.offsets[key->length];
     int32_t rc = WEIR_OK;
+    if (bytes < CELL_BYTES) return WEIR_OK; /* a few short ones */
+    x.safe = bytes - CELL_BYTES;
     for (; *done < n && !rc; *done += BLOCK) {
         const uint32_t m = n - *done < BLOCK ? n - *done : BLOCK;
         rc = (t->index.size <= SMALL_TEXT ? find_small : find_block)(what, t, &x, selection, *done,
