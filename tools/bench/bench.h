@@ -137,8 +137,12 @@ struct bench_source {
     uint64_t distinct_until; /* of the first so many rows, row i has key i */
     uint64_t batch;     /* >0: a batch ends after so many rows of a partition */
     uint32_t partitions;
+    uint32_t prepared;  /* 1: the rows are there, see bench_prepare */
 };
 extern struct bench_source bench_source;
+/* Makes all rows of bench_source (events, or keys) before the job runs, so that what is measured is a source that
+ * hands over columns as they lie in memory. 0; -1: there is not so much memory. */
+int bench_prepare(int events);
 extern const struct weir_plugin bench_plugin;
 
 /* ---- sockets ---- */

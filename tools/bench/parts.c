@@ -106,13 +106,76 @@ static void fill_events(struct ArrowArray *columns, uint64_t first, uint64_t ste
     }
 }
 
+static const uint32_t types[2][3] = {
+    { WEIR_TYPE_INT64, WEIR_TYPE_INT64, 0 },
+    { WEIR_TYPE_INT64, WEIR_TYPE_INT32, WEIR_TYPE_TIMESTAMP },
+};
+
+/* ---- rows that are there before the job begins: chunks point into them ---- */
+
+static struct prepared {
+    void *columns[3];
+} prepared[PARTITIONS_MAX];
+
+static uint64_t width(int events, uint32_t column)
+{
+    return weir_type_width(types[events][column]);
+}
+
+int bench_prepare(int events)
+{
+    const uint64_t parts = bench_source.partitions, n = bench_source.rows / parts;
+    for (uint64_t p = 0; p < parts; p++) {
+        struct ArrowArray columns[3];
+        const void *buffers[3][2] = { { NULL } };
+        for (uint32_t c = 0; c < 3 && types[events][c]; c++) {
+            free(prepared[p].columns[c]);
+            prepared[p].columns[c] = malloc(n * width(events, c) + 64);
+            if (!prepared[p].columns[c]) return -1;
+            buffers[c][1] = prepared[p].columns[c];
+            columns[c] = (struct ArrowArray){ .buffers = buffers[c] };
+        }
+        if (events) fill_events(columns, p, parts, n);
+        else fill_keys(columns, p, parts, n);
+    }
+    bench_source.prepared = 1;
+    return 0;
+}
+
+static void lent_release(struct ArrowArray *array)
+{
+    free(array->private_data);
+    array->release = NULL;
+}
+
+static int32_t lend(const void *values, uint64_t n, struct ArrowArray *out, struct weir_error *error)
+{
+    const void **buffers = calloc(2, sizeof *buffers);
+    if (!buffers) return weir_fail(error, WEIR_FATAL, "out of memory");
+    buffers[1] = values;
+    *out = (struct ArrowArray){ .length = (int64_t)n, .n_buffers = 2, .buffers = buffers,
+                                .private_data = buffers, .release = lent_release };
+    return WEIR_OK;
+}
+
+static int32_t lend_rows(int events, uint64_t part, uint64_t at, uint64_t n,
+                         struct ArrowArray *out, struct weir_error *error)
+{
+    struct ArrowArray columns[3];
+    uint32_t count = 0;
+    for (; count < 3 && types[events][count]; count++) {
+        const uint8_t *values = prepared[part].columns[count];
+        if (lend(values + at * width(events, count), n, &columns[count], error) != WEIR_OK)
+            return WEIR_FATAL;
+    }
+    return array_struct(columns, count, (uint32_t)n, out, error);
+}
+
+/* ---- rows made as they are asked for ---- */
+
 static int32_t make_rows(const struct rows *s, uint64_t first, uint64_t step, uint64_t n,
                          struct ArrowArray *out, struct weir_error *error)
 {
-    static const uint32_t types[2][3] = {
-        { WEIR_TYPE_INT64, WEIR_TYPE_INT64, 0 },
-        { WEIR_TYPE_INT64, WEIR_TYPE_INT32, WEIR_TYPE_TIMESTAMP },
-    };
     struct ArrowArray columns[3];
     uint32_t count = s->events ? 3 : 2;
     for (uint32_t c = 0; c < count; c++)
@@ -136,8 +199,12 @@ static int32_t rows_next(void *self, const struct weir_next *in, struct weir_nex
     if (n > until - at) n = until - at;
     if (batch && n > batch - at % batch) n = batch - at % batch;
     if (n > in->max_rows) n = in->max_rows;
-    if (n && make_rows(s, at * parts + part, parts, n, &out->array, error) != WEIR_OK)
-        return WEIR_FATAL;
+    int32_t result = WEIR_OK;
+    if (n && bench_source.prepared)
+        result = lend_rows(s->events, part, at, n, &out->array, error);
+    else if (n)
+        result = make_rows(s, at * parts + part, parts, n, &out->array, error);
+    if (result != WEIR_OK) return WEIR_FATAL;
     s->position[part] = at + n;
     out->position = (struct weir_bytes){ (uint8_t *)&s->position[part], 8 };
     out->flags = at + n == total                 ? WEIR_NEXT_END | WEIR_NEXT_LAST

@@ -1,7 +1,7 @@
 /*
- * sliding.c - a window of 60 slides over typed keys. A slide is a tick of 10 ms, but a batch has the rows of 10 ms
- * and more, so ticks follow each other without a pause and the clock is of no matter; 60 s with slides
- * of 1 s have the same work to do.
+ * sliding.c - a window of 60 slides over typed keys, which lie in memory before the job runs. A slide is a tick of
+ * 1 ms, but a batch has the rows of many, so ticks follow each other without a pause and the clock is of no matter;
+ * 60 s with slides of 1 s have the same work to do.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -55,16 +55,17 @@ int bench_sliding(const struct bench_options *o, const char *directory, uint64_t
     struct end end = { .records = (records + step - 1) / step * step };
     bench_source = (struct bench_source){ .rows = end.records, .distinct = KEYS,
                                           .batch = BATCH_ROWS, .partitions = PARTITIONS };
+    if (bench_prepare(0) != 0) return 70;
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", directory);
     snprintf(text, sizeof text,
-             "{\"name\": \"sliding\", \"trigger\": \"10ms\",%s \"memory_limit\": \"4Gi\","
+             "{\"name\": \"sliding\", \"trigger\": \"1ms\",%s \"memory_limit\": \"4Gi\","
              " \"backpressure\": {\"enabled\": false},"
              " \"sources\": {\"in\": {\"plugin\": \"bench_keys\"}},"
              " \"operators\": {\"sums\": {\"plugin\": \"reduce_by_key_and_window\", \"from\": \"in\","
              "     \"by\": [\"k\"], \"values\": {\"total\": \"sum(v)\"}, \"length\": \"%ums\","
-             "     \"slide\": \"10ms\", \"inverse\": true}},"
+             "     \"slide\": \"1ms\", \"inverse\": true}},"
              " \"sinks\": {\"out\": {\"plugin\": \"bench\", \"from\": \"sums\"}}}",
-             bench_checkpoint_member(result->checkpoint ? checkpoint : NULL), SLIDES * 10);
+             bench_checkpoint_member(result->checkpoint ? checkpoint : NULL), SLIDES);
     struct bench_job job = { .text = text, .hooks = { .batch_done = stop_at_end, .arg = &end } };
     bench_seen_reset();
     int status = bench_run_job(o, &job, result);

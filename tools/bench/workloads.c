@@ -61,6 +61,7 @@ static const char *events_job(const char *directory, const char *checkpoint, uin
 {
     (void)directory;
     bench_source = (struct bench_source){ .rows = records, .partitions = 2 };
+    if (bench_prepare(1) != 0) return "";
     JOB("{\"name\": \"ysb\", \"trigger\": \"available_now\",%s"
         " \"sources\": {\"in\": {\"plugin\": \"bench_events\"}},"
         " \"operators\": {\"views\": {\"plugin\": \"filter\", \"from\": \"in\", \"where\": \"event = 0\"},"
@@ -119,7 +120,7 @@ const struct workload workloads[] = {
       ysb_generate, ysb_job, ysb_expect, NULL },
     { "ysb-json-odd", "the same with shuffled members, escapes, 1 % odd records", 4000000, 0,
       ysb_odd_generate, ysb_job, ysb_expect, NULL },
-    { "ysb-columns", "YSB events as typed columns: views by campaign and 10 s", 50000000, 0, NULL,
+    { "ysb-columns", "YSB events as typed columns in memory: views by campaign and 10 s", 50000000, 0, NULL,
       events_job, events_expect, NULL },
     { "keyed-csv", "count and sum over 1e6 keys from CSV, update mode", 20000000, 0, keyed_generate,
       csv_job, keyed_expect, NULL },
