@@ -290,9 +290,23 @@ static void warn_of_table(struct plan *plan, const struct plan_node *node, struc
                "there is no such file yet: it has to be there when the job starts");
 }
 
+/* Main outputs that nobody reads are told with the job (instances_check). */
+static void warn_of_outputs(const struct plan_node *node, struct report *report)
+{
+    if (!(node->bound.flags & WEIR_PLAN_OUTPUTS_ASKED)) return;
+    for (uint32_t k = 1; k < node->n_outputs; k++)
+        if (node->outputs[k].readers == 0)
+            report_add(report, REPORT_WARNING, node->instance->place, node->instance->path,
+                       "nobody reads \"%s.%s\": its rows go nowhere", node->name,
+                       node->outputs[k].name);
+}
+
 static void warn(struct plan *plan, struct report *report)
 {
-    for (uint32_t i = 0; i < plan->n_nodes; i++) warn_of_table(plan, plan->nodes[i], report);
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        warn_of_table(plan, plan->nodes[i], report);
+        warn_of_outputs(plan->nodes[i], report);
+    }
     for (uint32_t i = 0; i < plan->n_nodes && plan->job->checkpoint; i++) {
         const struct plan_node *node = plan->nodes[i];
         if (node->from_log)

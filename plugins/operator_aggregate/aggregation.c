@@ -349,6 +349,7 @@ static int32_t late_stream(const struct aggregation *a, const struct weir_input 
     struct weir_stream *stream = &out->streams[1];
     if (!a->time.late) return WEIR_OK;
     out->n_outputs = 2;
+    out->flags |= WEIR_PLAN_OUTPUTS_ASKED;
     stream->name = a->time.late;
     stream->form = WEIR_FORM_APPEND;
     stream->slide = input->slide;

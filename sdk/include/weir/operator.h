@@ -126,6 +126,8 @@ struct weir_operator_plan {
                                         there is no aggregation beside it */
 #define WEIR_PLAN_AGGREGATES 2048u   /* an aggregation over all rows so far: in a job in output_mode update or
                                         complete there is one on the way to a sink */
+#define WEIR_PLAN_OUTPUTS_ASKED 4096u /* outputs behind the main one are there because options ask for
+                                        them: the check warns of one that nobody reads */
 #define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
                                         without rows (state to begin with) */
 
