@@ -4,9 +4,10 @@
 Engines are Python packages (duckdb, chdb, polars, pyspark with a Java), and rsyslogd for socket-file; what is not
 installed is left out and named. Each engine runs in a process of its own: once to warm up, then --runs times; weir runs
 as often, in a fresh process each time. Every engine parses the files; only keyed-1e6, keyed-1e7 and ysb-columns begin
-with typed rows (weir makes them as it goes, with checkpoints on; the others read them from Parquet and make nothing
-durable; weir runs keyed-1e6 and keyed-1e7 without them as well, in turn, to tell what they cost). Each makes its whole
-result in memory; Spark hands it to its sink `noop`, which spares it that.
+with typed rows. Of the first two weir makes them as it goes, with checkpoints on; the others read them from Parquet and
+make nothing durable (weir runs without checkpoints as well, in turn, to tell what they cost). In ysb-columns they
+lie in memory before the clock runs, in each engine's own form. Each makes its whole result in memory; Spark hands it to
+its sink `noop`, which spares it that.
 """
 import argparse
 import importlib.util
@@ -26,6 +27,7 @@ WORKLOADS = ["grep", "wordcount", "wordcount-zipf", "ysb-json", "ysb-json-odd", 
 KEYED = ["keyed-1e6", "keyed-1e7"]
 RSYSLOGD = shutil.which("rsyslogd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 TYPED = {"keyed-1e6": "keyed", "keyed-1e7": "keyed", "ysb-columns": "events"}
+IN_MEMORY = ["ysb-columns"]  # every engine begins with what it has loaded
 COLUMNS = {"keyed": {"k": "BIGINT", "v": "BIGINT"}, "events": {"ad": "BIGINT", "event": "INTEGER", "ms": "BIGINT"}}
 
 
@@ -49,7 +51,7 @@ def duckdb_query(name, directory):
                    "'event_time': 'VARCHAR'})",
             ads=f"(SELECT * FROM read_csv('{base}ads.csv', header=false, columns={{'ad': 'VARCHAR', "
                 "'campaign': 'VARCHAR'}))"),
-        "ysb-columns": f"SELECT ad % 100, {window} AS s, count(*) FROM '{base}events.parquet' WHERE event = 0 GROUP BY ALL",
+        "ysb-columns": f"SELECT ad % 100, {window} AS s, count(*) FROM events WHERE event = 0 GROUP BY ALL",
         "keyed-csv": f"SELECT k, count(*), sum(v) FROM read_csv('{base}keyed.csv', header=false, "
                      "columns={'k': 'BIGINT', 'v': 'BIGINT'}) GROUP BY k",
         "keyed-1e6": f"SELECT k, count(*), sum(v) FROM '{base}keyed.parquet' GROUP BY k",
@@ -59,6 +61,8 @@ def duckdb_query(name, directory):
     sql["keyed-1e7"] = sql["keyed-1e6"]
     db = duckdb.connect()
     db.execute("SET preserve_insertion_order=false")
+    if name in IN_MEMORY:
+        db.execute(f"CREATE TABLE events AS SELECT * FROM '{base}events.parquet'")
 
     def run():
         db.execute(f"CREATE OR REPLACE TEMP TABLE result AS {sql[name]}")
@@ -78,8 +82,7 @@ def chdb_query(name, directory):
                     f"file('{base}events.json', 'JSONEachRow', 'ad_id String, event_type String, event_time String') "
                     f"WHERE event_type = 'view') AS e JOIN file('{base}ads.csv', 'CSV', 'ad String, campaign String') AS a "
                     "USING (ad) GROUP BY campaign, s",
-        "ysb-columns": f"SELECT ad % 100 AS c, {window} AS s, count() FROM file('{base}events.parquet') WHERE event = 0 "
-                       "GROUP BY c, s",
+        "ysb-columns": f"SELECT ad % 100 AS c, {window} AS s, count() FROM kept.events WHERE event = 0 GROUP BY c, s",
         "keyed-csv": f"SELECT k, count(), sum(v) FROM file('{base}keyed.csv', 'CSV', 'k Int64, v Int64') GROUP BY k",
         "keyed-1e6": f"SELECT k, count(), sum(v) FROM file('{base}keyed.parquet') GROUP BY k",
     }
@@ -87,6 +90,9 @@ def chdb_query(name, directory):
     sql["ysb-json-odd"] = sql["ysb-json"]
     sql["keyed-1e7"] = sql["keyed-1e6"]
     db = session.Session()
+    if name in IN_MEMORY:
+        db.query("CREATE DATABASE kept")
+        db.query(f"CREATE TABLE kept.events ENGINE = Memory AS SELECT * FROM file('{base}events.parquet')")
     more = " SETTINGS input_format_skip_unknown_fields=1, max_threads=%d" % os.cpu_count()
 
     def run():
@@ -117,19 +123,20 @@ def polars_query(name, directory):
         return plan.with_columns((pl.col("ms") // 10000 * 10000000).alias("s")).group_by(["campaign", "s"]).len()
 
     def ysb():
-        events = pl.scan_ndjson(base + "events.json", schema={"ad_id": pl.String, "event_type": pl.String,
-                                                              "event_time": pl.String})
+        read = pl.scan_ndjson(base + "events.json", schema={"ad_id": pl.String, "event_type": pl.String,
+                                                            "event_time": pl.String})
         ads = pl.scan_csv(base + "ads.csv", has_header=False, new_columns=["ad", "campaign"])
-        return counted(events.select(pl.col("ad_id").alias("ad"), pl.col("event_type").alias("event"),
+        return counted(read.select(pl.col("ad_id").alias("ad"), pl.col("event_type").alias("event"),
                                      pl.col("event_time").cast(pl.Int64).alias("ms")), ads, "view")
 
     def keyed(frame):
         return frame.group_by("k").agg(pl.len(), pl.col("v").sum().alias("total"))
 
+    events = pl.read_parquet(base + "events.parquet").lazy() if name in IN_MEMORY else None
     plans = {
         "grep": lambda: lines(base + "lines.txt").filter(pl.col("value").str.contains("NEEDLE-8", literal=True)),
         "wordcount": words, "wordcount-zipf": words, "ysb-json": ysb, "ysb-json-odd": ysb,
-        "ysb-columns": lambda: counted(pl.scan_parquet(base + "events.parquet").with_columns(
+        "ysb-columns": lambda: counted(events.with_columns(
             (pl.col("ad") % 100).alias("campaign")), None, 0),
         "keyed-csv": lambda: keyed(pl.scan_csv(base + "keyed.csv", has_header=False, schema={"k": pl.Int64, "v": pl.Int64})),
         "keyed-1e6": lambda: keyed(pl.scan_parquet(base + "keyed.parquet")),
@@ -149,14 +156,17 @@ def pyspark_query(name, directory):
              .config("spark.local.dir", directory).config("spark.log.level", "ERROR").getOrCreate())
     base = f"{directory}/"
     read = spark.read
+    events = read.parquet(base + "events.parquet").cache() if name in IN_MEMORY else None
+    if events:
+        events.count()
 
     def words():
         return (read.text(base + "words.txt").selectExpr("explode(split(value, ' ')) AS w")
                 .groupBy("w").count())
 
     def ysb():
-        events = read.schema("ad_id STRING, event_type STRING, event_time STRING").json(base + "events.json")
-        events.createOrReplaceTempView("events")
+        read.schema("ad_id STRING, event_type STRING, event_time STRING").json(base + "events.json").createOrReplaceTempView(
+            "events")
         read.schema("ad STRING, campaign STRING").csv(base + "ads.csv").createOrReplaceTempView("ads")
         return spark.sql("SELECT campaign, try_cast(event_time AS BIGINT) DIV 10000 * 10000000 AS s, count(*) FROM events "
                          "JOIN ads ON ad_id = ad WHERE event_type = 'view' GROUP BY 1, 2")
@@ -167,7 +177,7 @@ def pyspark_query(name, directory):
     plans = {
         "grep": lambda: read.text(base + "lines.txt").where("contains(value, 'NEEDLE-8')"),
         "wordcount": words, "wordcount-zipf": words, "ysb-json": ysb, "ysb-json-odd": ysb,
-        "ysb-columns": lambda: read.parquet(base + "events.parquet").where("event = 0").selectExpr(
+        "ysb-columns": lambda: events.where("event = 0").selectExpr(
             "ad % 100 AS campaign", "ms DIV 10000 * 10000000 AS s").groupBy("campaign", "s").count(),
         "keyed-csv": lambda: keyed(read.schema("k BIGINT, v BIGINT").csv(base + "keyed.csv")),
         "keyed-1e6": lambda: keyed(read.parquet(base + "keyed.parquet")),
