@@ -15,13 +15,15 @@
 #define BY_MAX 16u       /* columns of a distribution */
 #define COLUMNS_MAX 512u /* of state, all calls together */
 
-/* A grouping column. A plain one is one column of the key; of a struct every field is one. */
+/* A grouping column. A plain one is one column of the key; of a struct every field is one, and
+ * behind them the bool of presence.h, where it is needed. */
 struct by {
     int32_t input;          /* >= 0: this column of the input */
     struct weir_expr *expr; /* NULL where the column was named directly */
     const char *name;       /* valid with the instance */
     uint32_t first;         /* column of the key */
     uint32_t fields;        /* 0: plain */
+    uint32_t presence;      /* 1: of a struct, with the bool */
 };
 
 /* What time has to do with groups; see event_time.c. */

@@ -2,11 +2,13 @@
  * by.c - the grouping columns of an aggregation, and the key that they make.
  *
  * A key is flat. Of a grouping column that is a struct (a window) every field is a column of the
- * key, all null where the struct is; the output puts them together again.
+ * key, all null where the struct is, and a bool tells a null struct from one of nulls (presence.h);
+ * the output puts them together again.
  */
 #include "plugins/operator_aggregate/aggregation.h"
 
 #include "plugins/share/names.h"
+#include "plugins/share/presence.h"
 
 int aggregation_flat(const struct ArrowSchema *type)
 {
@@ -38,9 +40,13 @@ static int32_t place(struct aggregation *a, const char *option, const char *what
 {
     struct by *by = &a->by[a->n_by - 1];
     by->first = a->n_flat;
-    if (is_flat_struct(type)) by->fields = (uint32_t)type->n_children;
-    else if (!aggregation_flat(type)) return refuse_type(option, what, error);
-    a->n_flat += by->fields ? by->fields : 1;
+    if (is_flat_struct(type)) {
+        by->fields = (uint32_t)type->n_children;
+        by->presence = presence_needed(type);
+    } else if (!aggregation_flat(type)) {
+        return refuse_type(option, what, error);
+    }
+    a->n_flat += by->fields ? by->fields + by->presence : 1;
     if (a->n_flat <= BY_MAX) return WEIR_OK;
     return weir_fail_option(error, option, -1, "%u columns are the most", BY_MAX);
 }
@@ -91,7 +97,9 @@ static int32_t key_of_by(struct aggregation *a, const struct by *by, const struc
         snprintf(name, sizeof name, "%.90s.%.90s", by->name, type->children[i]->name);
         result = copy_child(a, type->children[i], name, a->key.children[by->first + i], error);
     }
-    return result;
+    if (result != WEIR_OK || !by->presence) return result;
+    snprintf(name, sizeof name, "?%.180s", by->name);
+    return a->data->schema_set(&a->key, by->first + by->fields, name, WEIR_TYPE_BOOL, error);
 }
 
 /* The columns that time adds to the key and to the group. */
@@ -149,7 +157,7 @@ int32_t aggregation_by_column(struct aggregation *a, const char *option,
     const char *name = option_text(a->host, a->context, option, "");
     int32_t at = weir_column_index(input, name);
     if (at < 0) return no_such_column(input, option, name, error);
-    a->by[a->n_by++] = (struct by){ at, NULL, name, 0, 0 };
+    a->by[a->n_by++] = (struct by){ .input = at, .name = name };
     int32_t result = place(a, option, name, input->children[at], error);
     return result == WEIR_OK ? make_key(a, input, error) : result;
 }

@@ -44,15 +44,22 @@ static int32_t key_struct(const struct aggregation *a, struct lane *lane, const 
                           const struct by *by, struct ArrowArray *out, uint64_t *bytes,
                           struct weir_error *error)
 {
-    struct ArrowArray fields[BY_MAX];
+    struct ArrowArray fields[BY_MAX], there = { 0 };
     int32_t result = WEIR_OK;
     uint32_t n = 0;
     for (; n < by->fields && result == WEIR_OK; n++) {
         result = key_column(a, lane, part, by->first + n, &fields[n], error);
         if (result == WEIR_OK) *bytes += text_bytes(&fields[n]);
     }
-    if (result == WEIR_OK) return struct_array(a->host, fields, n, part->n, 1, out, error);
-    for (uint32_t i = 0; i + 1 < n; i++) fields[i].release(&fields[i]);
+    const uint32_t made = result == WEIR_OK ? n : n - 1;
+    if (result == WEIR_OK && by->presence)
+        result = key_column(a, lane, part, by->first + by->fields, &there, error);
+    if (result == WEIR_OK)
+        result = struct_array(a->host, fields, n, part->n, 1, by->presence ? &there : NULL, out,
+                              error);
+    else
+        for (uint32_t i = 0; i < made; i++) fields[i].release(&fields[i]);
+    if (by->presence && there.release) there.release(&there);
     return result;
 }
 
@@ -91,7 +98,7 @@ static int32_t time_struct(const struct aggregation *a, struct lane *lane, const
     result = session ? a->state->values(lane->state, a->table, a->expiry, part->slots, part->n,
                                         &ends[1], error)
                      : window_ends(a, &ends[0], &ends[1], error);
-    if (result == WEIR_OK) return struct_array(a->host, ends, 2, part->n, 0, out, error);
+    if (result == WEIR_OK) return struct_array(a->host, ends, 2, part->n, 0, NULL, out, error);
     ends[0].release(&ends[0]);
     return result;
 }

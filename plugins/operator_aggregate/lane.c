@@ -24,6 +24,8 @@
  */
 #include "plugins/operator_aggregate/lane.h"
 
+#include "plugins/share/presence.h"
+
 /* How many of each thing a lane has. */
 struct sizes {
     uint32_t inputs, evaluated, arrays, out;
@@ -296,7 +298,7 @@ static int32_t eval_one(const struct aggregation *a, struct lane *lane,
     return a->expr->eval(lane->context, expr, &chunk, rows, evaluated, error);
 }
 
-/* The fields of a struct as columns of the key, null where it is. */
+/* The fields of a struct as columns of the key, null where it is, and whether it is there. */
 static int32_t flatten(const struct aggregation *a, struct lane *lane, const struct by *by,
                        const struct ArrowArray *value, uint32_t n, struct weir_error *error)
 {
@@ -309,7 +311,10 @@ static int32_t flatten(const struct aggregation *a, struct lane *lane, const str
         result = a->data->take(a->key.children[by->first + i], value->children[i], rows, n, field,
                                error);
     }
-    return result;
+    if (result != WEIR_OK || !by->presence) return result;
+    struct ArrowArray *there = &lane->evaluated[a->n_by + by->first + by->fields];
+    lane->inputs[by->first + by->fields] = there;
+    return presence_of(a->data, value, n, there, error);
 }
 
 /* Grouping columns and arguments of a chunk. rows->rows stays NULL where nothing had to be

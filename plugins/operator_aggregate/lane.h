@@ -126,9 +126,10 @@ int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
 int32_t lane_emit_slots(const struct aggregation *a, struct lane *lane, const uint32_t *slots,
                         uint32_t n, struct weir_error *error);
-/* A struct column of n fields, which are moved into it; null where `nullable` and all of them are.
- * */
+/* A struct column of n fields, which are moved into it. Where `nullable` it is null where `there`, a
+ * bool column, is false; without that, where all of the fields are null. */
 int32_t struct_array(const struct weir_host *host, struct ArrowArray *fields, uint32_t n,
-                     uint32_t rows, int nullable, struct ArrowArray *out, struct weir_error *error);
+                     uint32_t rows, int nullable, const struct ArrowArray *there,
+                     struct ArrowArray *out, struct weir_error *error);
 
 #endif

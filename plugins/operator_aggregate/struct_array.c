@@ -28,12 +28,13 @@ static int all_null(const struct own *own, uint32_t n, uint32_t row)
     return 1;
 }
 
-/* The struct is null where all of its fields are. */
-static int32_t mark_nulls(struct own *own, uint32_t n, uint32_t rows, struct ArrowArray *out,
+/* The struct is null where it is not `there`; without that, where all of its fields are null. */
+static int32_t mark_nulls(struct own *own, uint32_t n, uint32_t rows,
+                          const struct ArrowArray *there, struct ArrowArray *out,
                           struct weir_error *error)
 {
     for (uint32_t r = 0; r < rows; r++) {
-        if (!all_null(own, n, r)) continue;
+        if (there ? weir_get_bool(there, r) : !all_null(own, n, r)) continue;
         if (!own->valid) {
             own->valid = own->host->alloc((uint64_t)rows / 8 + 64);
             if (!own->valid) return no_memory(error);
@@ -47,7 +48,8 @@ static int32_t mark_nulls(struct own *own, uint32_t n, uint32_t rows, struct Arr
 }
 
 int32_t struct_array(const struct weir_host *host, struct ArrowArray *fields, uint32_t n,
-                     uint32_t rows, int nullable, struct ArrowArray *out, struct weir_error *error)
+                     uint32_t rows, int nullable, const struct ArrowArray *there,
+                     struct ArrowArray *out, struct weir_error *error)
 {
     struct own *own = host->alloc(sizeof *own);
     memset(out, 0, sizeof *out);
@@ -69,7 +71,7 @@ int32_t struct_array(const struct weir_host *host, struct ArrowArray *fields, ui
     out->children = own->children;
     out->private_data = own;
     out->release = struct_release;
-    int32_t result = nullable ? mark_nulls(own, n, rows, out, error) : WEIR_OK;
+    int32_t result = nullable ? mark_nulls(own, n, rows, there, out, error) : WEIR_OK;
     if (result != WEIR_OK) out->release(out);
     return result;
 }

@@ -8,6 +8,8 @@
  */
 #include "plugins/operator_deduplicate/deduplicate.h"
 
+#include "plugins/share/presence.h"
+
 static int32_t deduplicate_create(const struct weir_host *host, struct weir_context *context,
                                   void **self, struct weir_error *error)
 {
@@ -64,15 +66,19 @@ static int32_t place(struct deduplicate *d, struct key_part *part, const char *n
 {
     const struct ArrowSchema *type = type_of(d, part, input);
     part->first = d->n_input + d->n_made;
-    if (is_flat_struct(type)) part->fields = (uint32_t)type->n_children;
-    else if (!is_flat(type))
+    if (is_flat_struct(type)) {
+        part->fields = (uint32_t)type->n_children;
+        part->presence = presence_needed(type);
+    } else if (!is_flat(type)) {
         return weir_fail_option(error, "by", -1,
                                 "\"%s\" is a list, or a struct of more than plain values: name "
                                 "by `by` "
                                 "the columns that tell rows apart",
                                 name);
-    d->n_keys += part->fields ? part->fields : 1;
-    if (part->fields || part->input < 0) d->n_made += part->fields ? part->fields : 1;
+    }
+    const uint32_t n = part->fields ? part->fields + part->presence : 1;
+    d->n_keys += n;
+    if (part->fields || part->input < 0) d->n_made += n;
     return WEIR_OK;
 }
 
@@ -123,6 +129,15 @@ static int32_t add_key(struct deduplicate *d, uint32_t *k, const struct ArrowSch
     return d->data->schema_copy(type, NULL, child, error);
 }
 
+static int32_t add_presence(struct deduplicate *d, uint32_t *k, uint32_t column,
+                            struct weir_error *error)
+{
+    char name[16];
+    snprintf(name, sizeof name, "?%u", *k);
+    d->key_columns[*k] = column;
+    return d->data->schema_set(&d->key, (*k)++, name, WEIR_TYPE_BOOL, error);
+}
+
 static int32_t make_key(struct deduplicate *d, const struct ArrowSchema *input,
                         struct weir_error *error)
 {
@@ -138,6 +153,8 @@ static int32_t make_key(struct deduplicate *d, const struct ArrowSchema *input,
                              error);
         for (uint32_t f = 0; f < part->fields && result == WEIR_OK; f++)
             result = add_key(d, &k, type->children[f], part->first + f, error);
+        if (part->presence && result == WEIR_OK)
+            result = add_presence(d, &k, part->first + part->fields, error);
     }
     return result;
 }

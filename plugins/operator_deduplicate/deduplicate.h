@@ -11,11 +11,13 @@
 
 #define DISTRIBUTION_MAX 16u
 
-/* An entry of `by`. Its value is one column of the key; of a struct every field is one. */
+/* An entry of `by`. Its value is one column of the key; of a struct every field is one, and behind
+ * them the bool of presence.h, where it is needed. */
 struct key_part {
     int32_t input;          /* >= 0: this column of the input */
     struct weir_expr *expr; /* NULL where all columns are the key */
     uint32_t fields;        /* 0: plain */
+    uint32_t presence;      /* 1: of a struct, with the bool */
     uint32_t first;         /* plain with input < 0, or fields: column of the exchange */
 };
 

@@ -12,6 +12,8 @@
  */
 #include "plugins/operator_deduplicate/deduplicate.h"
 
+#include "plugins/share/presence.h"
+
 struct lane {
     struct weir_context *context;
     struct weir_begin begin;
@@ -88,7 +90,7 @@ static int time_of(const struct deduplicate *d, const struct lane *lane, uint32_
 
 /* ---- before the exchange ---- */
 
-/* The fields of a struct as columns, null where it is. */
+/* The fields of a struct as columns, null where it is, and whether it is there. */
 static int32_t make_fields(const struct deduplicate *d, struct lane *lane,
                            const struct key_part *part, const struct ArrowArray *value, uint32_t n,
                            struct weir_error *error)
@@ -103,7 +105,10 @@ static int32_t make_fields(const struct deduplicate *d, struct lane *lane,
         result = d->data->take(d->key.children[key], value->children[i], lane->slots, n,
                                &lane->made[at - d->n_input], error);
     }
-    return result;
+    if (result != WEIR_OK || !part->presence) return result;
+    struct ArrowArray *there = &lane->made[part->first + part->fields - d->n_input];
+    lane->columns[part->first + part->fields] = there;
+    return presence_of(d->data, value, n, there, error);
 }
 
 static int32_t eval_keys(const struct deduplicate *d, struct lane *lane,
