@@ -10,39 +10,33 @@
  *  1. When the script has been loaded, all that its function can reach is walked: upvalues, globals
  *     that the code names, and whatever is in those tables, their metatables and functions. These
  *     values live on. What a call makes anew, upvalues of its own closures too, is not among them.
- *  2. A function that sets one of its upvalues (USETx in its bytecode) is refused then, so that
- *     `weir check` tells it, with the line. That holds for functions reached by name; one that is
- *     only found in a table may have been there to build it.
+ *  2. A function whose bytecode sets one of its upvalues, or writes to a table that it surely has
+ *     from an upvalue or global, is refused then, so that `weir check` tells it, with the line. That
+ *     holds for functions reached by name; one that is only found in a table may have been there to
+ *     build it. A table with a metatable may write elsewhere, and is left to 3.
  *  3. The rest can't be told from the code. So each of those places has a hash of what is in it,
  *     which is compared at the end of a lane's turn: a change ends the batch before its rows are
  *     delivered. Hashes take values as they are (numbers by their bits, others by address, texts
  *     too since they are interned), so each table is gone through once and not into, and the order
  *     of its entries does not matter.
  *  4. A coroutine can't be looked into; one that lives on is refused.
- *
- * Bytecode is read through LuaJIT's jit.util, whose operand modes say what an instruction sets; the
- * two numbers that are needed are read off small functions.
  */
 #include "plugins/lua/lasting.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
-#include <luajit.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/lua/code.h"
 #include "plugins/lua/vm.h"
 
-#define TYPE_PROTO 9
-
 /* Places of the stack while the walk is under way. */
-enum { ENV = 1, OBJECTS, NAMES, SEEN, FUNCINFO, FUNCBC, FUNCK, TOP = FUNCK };
+enum { ENV = 1, OBJECTS, NAMES, SEEN, TOP = SEEN + CODE_READER };
 
 struct walk {
     struct vm *vm;
     lua_State *L;
-    int sets_upvalue; /* operand mode */
-    int gets_global;  /* opcode */
+    struct code_reader reader;
 };
 
 /* ---- hashes ---- */
@@ -146,75 +140,68 @@ static void add_value(struct walk *w, const char *name, int by_name)
     lua_pop(L, 1);
 }
 
-/* A number that jit.util tells of the function or prototype at `code`. */
-static int tell(lua_State *L, int code, int pc, const char *field)
-{
-    lua_pushvalue(L, FUNCINFO);
-    lua_pushvalue(L, code);
-    lua_pushnumber(L, pc);
-    lua_call(L, 2, 1);
-    lua_getfield(L, -1, field);
-    int number = (int)lua_tonumber(L, -1);
-    lua_pop(L, 2);
-    return number;
-}
-
-/* An instruction, and the modes of its operands. */
-static uint32_t instruction(lua_State *L, int code, int pc, int *modes)
-{
-    lua_pushvalue(L, FUNCBC);
-    lua_pushvalue(L, code);
-    lua_pushnumber(L, pc);
-    lua_call(L, 2, 2);
-    uint32_t bits = (uint32_t)(int64_t)lua_tonumber(L, -2);
-    *modes = (int)lua_tonumber(L, -1);
-    lua_pop(L, 2);
-    return bits;
-}
-
-/* Pushes constant i (a text, a prototype …). */
-static void push_constant(lua_State *L, int code, int i)
-{
-    lua_pushvalue(L, FUNCK);
-    lua_pushvalue(L, code);
-    lua_pushnumber(L, -1 - i);
-    lua_call(L, 2, 1);
-}
-
-static void refuse_setting(struct walk *w, int code, int pc, uint32_t upvalue)
+/* `what`: "%s" of the variable, and what the code does with it. */
+static void refuse_code(const struct walk *w, const struct code *code, int pc, const char *what,
+                        const char *name)
 {
     lua_State *L = w->L;
-    const char *name = lua_getupvalue(L, code, (int)upvalue + 1);
+    const char *text = lua_pushfstring(L, what, name);
     luaL_error(L,
-               "%s:%d: \"%s\" is set here, but it lives outside of the function: each worker has "
-               "its own, so results would depend on their number. Make it local to the function, or "
-               "keep it in a state (update_state_by_key, map_with_state, group_state, stateful)",
-               w->vm->script->name, tell(L, code, pc, "currentline"), name ? name : "?");
+               "%s:%d: %s here, but it lives outside of the function: each worker has its own, so "
+               "results would depend on their number. Make it local to the function, or keep it in "
+               "a state (update_state_by_key, map_with_state, group_state, stateful)",
+               w->vm->script->name, code_line(&w->reader, code, pc), text);
 }
 
-/* Finds the globals that code uses, and those upvalues that it sets. `own`: `code` is a function,
- * not a prototype of which a call makes functions, whose upvalues may be the call's own. */
-static void walk_code(struct walk *w, int code, int own)
+/* The value at the top is what instruction `from` gets: refuses code that writes to it. */
+static void follow_value(const struct walk *w, const struct code *code, int from, const char *name)
 {
     lua_State *L = w->L;
-    int n = tell(L, code, 0, "bytecodes"), constants = tell(L, code, 0, "gcconsts");
-    luaL_checkstack(L, 10, "nested functions");
-    for (int pc = 1; pc < n; pc++) {
-        int modes;
-        uint32_t bits = instruction(L, code, pc, &modes);
-        if (own && (modes & 7) == w->sets_upvalue) refuse_setting(w, code, pc, bits >> 8 & 0xff);
-        if ((int)(bits & 0xff) != w->gets_global) continue;
-        push_constant(L, code, (int)(bits >> 16));
+    if (!lua_istable(L, -1)) return;
+    if (lua_getmetatable(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    luaL_checkstack(L, 10, "nested tables");
+    for (int pc = from; (pc = code_next_use(&w->reader, code, from, pc)) > 0;) {
+        if (code_writes_table(&code->at[pc])) refuse_code(w, code, pc, "\"%s\" is written to", name);
+        code_push_constant(&w->reader, code, code->at[pc].c);
+        lua_rawget(L, -2);
+        follow_value(w, code, pc, name);
+        lua_pop(L, 1);
+    }
+}
+
+/* Finds the globals that code uses, and what it does with them and with upvalues. `own`: it is that
+ * of a function; of a prototype upvalues may be those of the call that makes functions of it. */
+static void walk_code(struct walk *w, int index, int own)
+{
+    lua_State *L = w->L;
+    const struct code code = code_read(&w->reader, index);
+    for (int pc = 1; pc < code.n; pc++) {
+        const struct instruction *in = &code.at[pc];
+        const char *name;
+        if (own && code_sets_upvalue(in) && (name = lua_getupvalue(L, index, (int)in->a + 1)))
+            refuse_code(w, &code, pc, "\"%s\" is set", name);
+        if (own && code_gets_upvalue(in) && (name = lua_getupvalue(L, index, (int)in->d + 1))) {
+            follow_value(w, &code, pc, name);
+            lua_pop(L, 1);
+        }
+        if (in->op != w->reader.gets_global) continue;
+        code_push_constant(&w->reader, &code, in->d);
         lua_pushvalue(L, -1);
         lua_gettable(L, ENV);
-        add_value(w, lua_tostring(L, -2), 1);
+        name = lua_tostring(L, -2);
+        if (own) follow_value(w, &code, pc, name);
+        add_value(w, name, 1);
         lua_pop(L, 1);
     }
-    for (int i = 0; i < constants; i++) {
-        push_constant(L, code, i);
-        if (lua_type(L, -1) == TYPE_PROTO) walk_code(w, lua_gettop(L), 0);
+    for (uint32_t i = 0, n = code_constants(&w->reader, &code); i < n; i++) {
+        code_push_constant(&w->reader, &code, i);
+        if (lua_type(L, -1) == CODE_PROTOTYPE) walk_code(w, lua_gettop(L), 0);
         lua_pop(L, 1);
     }
+    lua_pop(L, 1); /* the instructions */
 }
 
 static void walk_function(struct walk *w, uint32_t object, const char *name, int by_name)
@@ -256,37 +243,6 @@ static void walk_objects(struct walk *w)
     }
 }
 
-/* Pushes the functions of jit.util that are needed, in the order of their places. */
-static void open_util(lua_State *L)
-{
-    static const char *const names[] = { "funcinfo", "funcbc", "funck" };
-    lua_pushcfunction(L, luaopen_jit);
-    lua_call(L, 0, 0);
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* opening it turned it on */
-    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
-    lua_getfield(L, -1, "jit.util");
-    if (!lua_isfunction(L, -1)) luaL_error(L, "this LuaJIT has no jit.util");
-    lua_call(L, 0, 1);
-    lua_replace(L, -2);
-    int util = lua_gettop(L);
-    for (int i = 0; i < 3; i++) lua_getfield(L, util, names[i]);
-    lua_remove(L, util);
-}
-
-static const char samples[] = "local x return function(v) x = v end, function() return y end";
-
-static void learn_code(struct walk *w)
-{
-    lua_State *L = w->L;
-    int modes;
-    if (luaL_loadbuffer(L, samples, sizeof samples - 1, "=samples") != 0) lua_error(L);
-    lua_call(L, 0, 2);
-    instruction(L, TOP + 1, 1, &modes);
-    w->sets_upvalue = modes & 7;
-    w->gets_global = (int)(instruction(L, TOP + 2, 1, &modes) & 0xff);
-    lua_settop(L, TOP);
-}
-
 static void hash_places(struct lasting *lasting, lua_State *L)
 {
     for (uint32_t i = 0; i < lasting->n; i++) {
@@ -298,13 +254,12 @@ static void hash_places(struct lasting *lasting, lua_State *L)
 
 void lasting_open(struct vm *vm, lua_State *L)
 {
-    struct walk w = { vm, L, 0, 0 };
+    struct walk w = { vm, L, { 0 } };
     struct lasting *lasting = &vm->lasting;
     lua_insert(L, ENV);
     lua_settop(L, ENV);
     for (int i = OBJECTS; i <= SEEN; i++) lua_newtable(L);
-    open_util(L);
-    learn_code(&w);
+    code_reader_open(&w.reader, L);
     lua_newtable(L); /* for ctx, the first */
     add_value(&w, "ctx", 0);
     vm_push_function(vm, L);

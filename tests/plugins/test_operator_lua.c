@@ -303,9 +303,11 @@ static void assert_keeps(const char *source, const char *name)
 static void a_change_of_what_outlives_the_call_ends_the_batch(void **state)
 {
     (void)state;
-    assert_keeps("local t = {} function f(row) " WHEN "t[1] = 1" GIVES, "t");
-    assert_keeps("local t = {1} function f(row) " WHEN "t[1] = nil" GIVES, "t");
-    assert_keeps("t = {a = {b = 1}} function f(row) " WHEN "t.a.b = t.a.b + row.x" GIVES, "t");
+    assert_keeps("local function put(t, k) t[k] = 1 end local t = {} function f(row) " WHEN "put(t, 1)" GIVES, "t");
+    assert_keeps("local t = {1} function f(row) " WHEN "(function() t[1] = nil end)()" GIVES, "t");
+    assert_keeps("t = {{b = 1}} function f(row) " WHEN "t[row.x].b = 2" GIVES, "t");
+    assert_keeps("t = {} function f(row) " WHEN "local u = row.x == 1 and t or {} u.a = 1" GIVES, "t");
+    assert_keeps("t = setmetatable({}, {}) function f(row) " WHEN "t.a = 1" GIVES, "t");
     assert_keeps("local t = {2, 1} function f(row) " WHEN "table.sort(t)" GIVES, "t");
     assert_keeps("local t = {} function f(row) " WHEN "rawset(t, row, 1)" GIVES, "t");
     assert_keeps("local t = {} function f(row) " WHEN "setmetatable(t, {})" GIVES, "t");
@@ -317,7 +319,7 @@ static void a_change_of_what_outlives_the_call_ends_the_batch(void **state)
     assert_keeps("local next_word = ('a b'):gmatch('%a') function f(row) " WHEN "next_word()" GIVES, "next_word");
     assert_keeps("local meta = {} local t = setmetatable({}, {__index = meta}) function f(row) " WHEN
                  "getmetatable(t).__index.a = 1" GIVES, "t");
-    assert_keeps("function f(row) " WHEN "string.mine = 1" GIVES, "string");
+    assert_keeps("function f(row) " WHEN "rawset(string, 'mine', 1)" GIVES, "string");
     assert_keeps("function f(row, ctx) " WHEN "ctx.seen = 1" GIVES, "ctx");
 }
 
@@ -343,11 +345,62 @@ static void a_large_table_is_looked_at_now_and_then(void **state)
     int turns = 0;
     (void)state;
     OPEN("lua", OPTIONS("map", "n int64",
-                 "local t = {} for i = 1, 200 do t[i] = i end function f(row) t[row.x] = 0 return row end"),
+                 "local t = {} for i = 1, 200 do t[i] = i end function f(row) rawset(t, row.x, 0) return row end"),
          "n int64, x int64");
     for (; result == WEIR_OK && turns < 30; turns++) result = rig_feed(&rig, "[[1, 7]]");
     assert_int_equal(result, WEIR_DATA);
     assert_true(turns > 3);
+}
+
+static void assert_refused(const char *source, const char *part)
+{
+    char options[2000];
+    snprintf(options, sizeof options, OPTIONS("map", "n int64", "%s"), source);
+    if (rig_open(&rig, ENTRY, "lua", options, "x int64", NULL) != WEIR_CONFIG) fail_msg("not refused: %s", source);
+    assert_string_equal(rig.error.option, "source");
+    if (!strstr(rig.error.text, part)) fail_msg("%s", rig.error.text);
+    close_again();
+}
+
+static void tables_of_the_file_that_are_written_to_are_refused(void **state)
+{
+    (void)state;
+    assert_refused("local t = {} function f(row) t[row.x] = true" GIVES, "lua:1: \"t\" is written to here");
+    assert_refused("t = {} function f(row) t[row.x] = (t[row.x] or 0) + 1" GIVES, "\"t\" is written to");
+    assert_refused("local t = {n = 0} function f(row) t.n = t.n + 1" GIVES, "\"t\" is written to");
+    assert_refused("local t = {} function f(row) t[#t + 1] = row.x > 1 and row or nil" GIVES, "\"t\" is written to");
+    assert_refused("t = {a = {b = 1}} function f(row) t.a.b = t.a.b + row.x" GIVES, "\"t\" is written to");
+    assert_refused("local t = {} function f(row) local u = t for i = 1, row.x do u[i] = i end" GIVES,
+                   "\"t\" is written to");
+    assert_refused("local t = {} function f(row) if row.x == 1 then t.a = 1 end" GIVES, "\"t\" is written to");
+    assert_refused("t = {} local function g(x)\\n t.a = x end function f(row) g(1)" GIVES, "lua:2: \"t\" is written to");
+    assert_refused("function f(row) string.mine = 1" GIVES, "\"string\" is written to");
+}
+
+static void tables_of_a_call_may_be_written_to(void **state)
+{
+    static const char *const bodies[] = {
+        "local u = t u = {} u.a = 1",
+        "local u = row.x == 2 and t or {} u.a = 1",
+        "local u = row.x == 1 and {} or t u.a = 1",
+        "local u if row.x == 2 then u = t else u = {} end u.a = 1",
+        "local u = {} if row.x == 2 then u = t return {n = #u} end u.a = 1",
+        "local u = {t = t} u.t = 1",
+        "local u = t.none or {} u.a = 1",
+        "local u = {} for i = 1, 2 do u[i] = t[i] end u[3] = t.a",
+        "local function own() local t = {} return function() t.a = 1 end end own()()",
+        "local u = setmetatable({}, {__index = t}) u.a = 1",
+    };
+    char options[2000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        snprintf(options, sizeof options, OPTIONS("map", "n int64", "local t = {1, 2} function f(row) %s" GIVES),
+                 bodies[i]);
+        OPEN("lua", options, "x int64");
+        FEED("[[1]]");
+        assert_string_equal(rig_rows(&rig), "[1]\n");
+        close_again();
+    }
 }
 
 static void locals_of_the_file_that_are_set_are_refused(void **state)
@@ -433,6 +486,8 @@ int main(void)
         TEST(what_the_script_sets_up_is_its_own),
         TEST(a_large_table_is_looked_at_now_and_then),
         TEST(locals_of_the_file_that_are_set_are_refused),
+        TEST(tables_of_the_file_that_are_written_to_are_refused),
+        TEST(tables_of_a_call_may_be_written_to),
         TEST(code_comes_from_a_file),
         TEST(bytecode_is_refused),
         TEST(without_memory_a_lane_fails_whole),
