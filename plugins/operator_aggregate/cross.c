@@ -4,14 +4,14 @@
  * They must where a call is distinct or late rows are an output (aggregation.c, event_time.c). Else
  * they may: combining before the exchange saves work where keys repeat within a segment; where
  * they hardly do, it is a table that misses the cache for nothing, and partials are wider than
- * arguments. So the first SAMPLE rows of a segment are combined, and if fewer than 1 in REPEATS of
- * them met a key that was there, their groups are emitted and the other rows of the segment cross
- * as they are.
+ * arguments. So the keys of the first SAMPLE rows of a segment are looked up, and if fewer than 1 in REPEATS of
+ * them met a key that was there, the rows of the segment cross as they are.
  *
  *  1. The sample is cut at a row, not at a chunk, so that the decision depends on the rows of the
  *     segment alone.
- *  2. What was combined is emitted before the rows that follow it, so groups still arrive in the
- *     order of their first rows, and rows of a group in order.
+ *  2. Rows of the sample that lie in chunks before that of the last one were combined by then; they are emitted
+ *     before the rows that follow them. The chunk of the last one crosses whole. So groups arrive in the order of their
+ *     first rows, and rows of a group in order, wherever chunks end.
  *
  * With k keys, uniform, a sample of 4,096 has about 4096^2 / 2k repeats: the line of 1 in 32 is at
  * 65,000 keys, where combining a segment of 65,536 rows would leave 63 % of them.
@@ -54,18 +54,23 @@ int lane_is_raw(const struct aggregation *a, const struct weir_chunk *chunk)
     return a->raw || (a->may_cross && chunk->schema->children[0]->name[0] == 'u');
 }
 
-/* Combines the first of n rows, as far as the sample goes, and decides at its end; *taken of them. */
+/* Looks up the first of n rows, as far as the sample goes, and decides at its end; *taken of them are combined then. */
 static int32_t sample(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
                       const uint32_t *rows, uint32_t n, uint32_t *taken, struct weir_error *error)
 {
+    const uint32_t before = lane->groups ? a->combine->count(lane->groups) : 0;
     uint32_t some = n < SAMPLE - lane->sampled ? n : SAMPLE - lane->sampled;
-    *taken = some;
+    *taken = 0;
     if (some == 0) return WEIR_OK;
-    int32_t result = lane_combine(a, lane, chunk, rows, some, error);
+    int32_t result = lane_find_slots(a, lane, 0, lane->inputs, NULL, rows, some, error);
+    if (result != WEIR_OK) return result;
     lane->sampled += some;
-    if (result != WEIR_OK || lane->sampled < SAMPLE) return result;
-    lane->crosses = SAMPLE - a->combine->count(lane->groups) < SAMPLE / REPEATS;
-    return lane->crosses ? lane_flush(a, lane, error) : WEIR_OK;
+    if (lane->sampled == SAMPLE) {
+        lane->crosses = SAMPLE - a->combine->count(lane->groups) < SAMPLE / REPEATS;
+        if (lane->crosses) return lane_flush(a, lane, before, error);
+    }
+    *taken = some;
+    return lane_apply(a, lane, 0, chunk->rows, rows, some, error);
 }
 
 int32_t lane_cross(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,

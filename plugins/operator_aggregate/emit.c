@@ -161,14 +161,13 @@ static int32_t emit_partial(const struct aggregation *a, struct lane *lane, stru
     return emit_columns(a, lane, WEIR_OUTPUT_EXCHANGE, columns, part->n, NULL, error);
 }
 
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, uint32_t n,
                            struct weir_error *error)
 {
     struct part part = { NULL, 0, 0 };
-    uint32_t all = a->combine->count(lane->groups);
-    while (part.from < all) {
+    while (part.from < n) {
         int32_t result;
-        part.n = all - part.from;
+        part.n = n - part.from;
         if (part.n > WEIR_CHUNK_TARGET_ROWS) part.n = WEIR_CHUNK_TARGET_ROWS;
         while ((result = emit_partial(a, lane, &part, error)) == WEIR_PENDING) continue;
         if (result != WEIR_OK) return result;

@@ -362,10 +362,11 @@ static int32_t combine_rows(const struct aggregation *a, struct lane *lane,
     return lane_combine(a, lane, chunk, selection, rows->n, error);
 }
 
-int32_t lane_flush(const struct aggregation *a, struct lane *lane, struct weir_error *error)
+int32_t lane_flush(const struct aggregation *a, struct lane *lane, uint32_t n,
+                   struct weir_error *error)
 {
     if (!lane->groups) return WEIR_OK;
-    int32_t result = lane_emit_partials(a, lane, error);
+    int32_t result = lane_emit_partials(a, lane, n, error);
     empty(a, lane->groups);
     return result;
 }
@@ -390,7 +391,7 @@ int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct w
     const struct aggregation *a = self;
     struct lane *l = lane;
     (void)input;
-    return lane_flush(a, l, error);
+    return lane_flush(a, l, l->groups ? a->combine->count(l->groups) : 0, error);
 }
 
 /* ---- behind the exchange ---- */

@@ -68,8 +68,9 @@ void lane_count(const struct aggregation *a, struct lane *lane, const char *name
 /* Updates the table of the batch with n rows of the chunk, whose values are in lane->inputs. */
 int32_t lane_combine(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
                      const uint32_t *rows, uint32_t n, struct weir_error *error);
-/* Emits the table of the batch into the exchange and empties it. */
-int32_t lane_flush(const struct aggregation *a, struct lane *lane, struct weir_error *error);
+/* Emits the first n groups of the table of the batch into the exchange and empties it. */
+int32_t lane_flush(const struct aggregation *a, struct lane *lane, uint32_t n,
+                   struct weir_error *error);
 
 /* ---- cross.c ---- */
 
@@ -119,8 +120,8 @@ int32_t lane_advance_sessions(const struct aggregation *a, struct lane *lane,
 
 /* The table of the batch, made and empty. */
 int32_t lane_empty_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
-/* Empties the table into the exchange, in slot order. */
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
+/* The first n groups of the table into the exchange, in slot order. */
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, uint32_t n,
                            struct weir_error *error);
 /* Emits results of all groups of the batch, or of the n slots of state (of sessions: rows). */
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
