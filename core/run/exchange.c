@@ -224,6 +224,26 @@ uint32_t packet_rows(const struct packet *packet, uint32_t unit)
     return packet->offsets[unit + 1] - packet->offsets[unit];
 }
 
+/* Asks for n values of `width` bytes, from the one with number `from` on. */
+static void prefetch(const void *values, uint32_t width, uint32_t from, uint32_t n)
+{
+    const uint8_t *at = (const uint8_t *)values + (uint64_t)from * width;
+    for (uint64_t k = 0; k < (uint64_t)n * width; k += 64) __builtin_prefetch(at + k, 0, 2);
+}
+
+void exchange_prefetch(const struct packet *packet, uint32_t unit)
+{
+    const struct weir_chunk *chunk = packet->chunk;
+    if (!packet->offsets || packet->perm) return; /* not a stretch of its own */
+    const uint32_t from = packet->offsets[unit], n = packet->offsets[unit + 1] - from;
+    prefetch(chunk->hash, 8, from, n);
+    for (int64_t c = 0; c < chunk->schema->n_children; c++) {
+        const uint32_t type = weir_type_of(chunk->schema->children[c]);
+        const int offsets = type == WEIR_TYPE_UTF8 || type == WEIR_TYPE_BINARY;
+        prefetch(chunk->array->children[c]->buffers[1], offsets ? 4 : weir_type_width(type), from, n);
+    }
+}
+
 int32_t exchange_slice(const struct packet *packet, uint32_t unit, int compact,
                        struct weir_chunk **out, struct weir_error *error)
 {

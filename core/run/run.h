@@ -143,6 +143,9 @@ int32_t exchange_flush(struct run *run, const struct plan_node *node, uint32_t i
 /* The rows of a packet that are unit u's, as a chunk of their own (compact: without selection). NULL with OK: none. */
 int32_t exchange_slice(const struct packet *packet, uint32_t unit, int compact,
                        struct weir_chunk **out, struct weir_error *error);
+/* Asks memory for what exchange_slice will show: each slice is a stretch of its own, whose first lines the machine does
+ * not foresee. */
+void exchange_prefetch(const struct packet *packet, uint32_t unit);
 uint32_t packet_rows(const struct packet *packet, uint32_t unit);
 
 /* ---- sources ---- */

@@ -142,8 +142,10 @@ static int32_t feed_unit(struct stage *stage, struct origin_lane *origin, uint32
                 if (!belongs(stage, u, visible_of(from, base, k))) continue;
                 const struct outbox *box = &from->units[k].leaves[node->ports[p].slot];
                 uint32_t slice = stage->kind == WEIR_DISTRIBUTE_HASHED ? u : 0;
-                for (uint32_t i = 0; i < box->n && result == WEIR_OK; i++)
+                for (uint32_t i = 0; i < box->n && result == WEIR_OK; i++) {
+                    if (i + 1 < box->n) exchange_prefetch(&box->packets[i + 1], slice);
                     result = feed_packet(stage, origin, input, &box->packets[i], slice, error);
+                }
             }
             base += from->visible;
         }
