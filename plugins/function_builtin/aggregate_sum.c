@@ -154,13 +154,14 @@ static inline void add_double(const struct weir_cells *cells, uint32_t slot, dou
         if (row = value_at(call, 0, call_row(call, i)), slot = slots[i],                           \
             !weir_is_null(call->args[0], row))
 
-/* the same where there are no nulls, no selection and no constant */
+/* the same where there are no nulls and no constant */
 #define EACH_PLAIN                                                                                 \
-    for (uint32_t row = 0, slot; row < call->selected && (slot = slots[row], 1); row++)
+    for (uint32_t i = 0, row, slot; i < call->selected &&                                          \
+         (row = call->selection ? call->selection[i] : i, slot = slots[i], 1); i++)
 
 static int is_plain(const struct weir_call *call)
 {
-    return !call->selection && !call->args[0]->buffers[0] && !(call->constant && call->constant[0]);
+    return !call->args[0]->buffers[0] && !(call->constant && call->constant[0]);
 }
 
 /* Integers without nulls, of records where all three cells lie at one distance. */
@@ -196,6 +197,10 @@ static int32_t sum_update(void *bound, const struct weir_cells *cells, const uin
     const int64_t *ints = call->args[0]->buffers[1];
     const int32_t *shorts = call->args[0]->buffers[1];
     const double *floats = call->args[0]->buffers[1];
+    /* copies that no cell can be: else each store would have them read again */
+    struct weir_view views[3] = { cells->views[0], cells->views[1], cells->views[2] };
+    const struct weir_cells own = { .views = views };
+    cells = &own;
     (void)error;
     if (b->types[0] == WEIR_TYPE_INT64 && is_even(cells, call)) {
         add_ints(cells, slots, call);
