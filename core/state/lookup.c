@@ -5,8 +5,8 @@
  *
  *   1. hashes (unless given) and images of the keys are made, column by column; a table of a
  *      batch, whose hashes nobody else sees, hashes images, 16 bytes at a multiplication;
- *   2. the index entries are asked for from memory (prefetch);
- *   3. each key is probed up to the first entry with its tag, and that record asked for;
+ *   2. the index entries are asked for from memory (prefetch), unless the index is small;
+ *   3. each key's first entry with its tag is found, eight entries at once, and that record asked for;
  *   4. the record is compared, and where it differs, or nothing was found, the key looked up once
  *      more in full, and made.
  *
@@ -150,18 +150,27 @@ int32_t lookup_again(int what, struct table *t, uint32_t tag, const uint8_t *ima
     return WEIR_OK;
 }
 
+#define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for, of one of 256 tables */
+
+/* Steps 2 and 3 of a block: slots of the first entries with these tags. */
+ALWAYS void first_slots(struct table *t, uint32_t n, const uint64_t *hash, uint32_t *slots)
+{
+    uint32_t i;
+    if (t->index.size > SMALL_INDEX)
+        for (i = 0; i < n; i++)
+            __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hash[i])]);
+    for (i = 0; i < n; i++) {
+        slots[i] = index_first(&t->index, (uint32_t)hash[i]);
+        if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
+    }
+}
+
 ALWAYS int32_t pass(uint32_t kind, int what, struct table *t, uint32_t n, const uint64_t *hash,
                     const uint8_t *images, uint32_t *slots)
 {
     const uint32_t step = kind == KEY_WORD ? 16 : kind == KEY_CELL ? 24 : t->shape->image;
     uint32_t i;
-    for (i = 0; i < n; i++)
-        __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hash[i])]);
-    for (i = 0; i < n; i++) {
-        const uint32_t tag = (uint32_t)hash[i];
-        slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
-        if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
-    }
+    first_slots(t, n, hash, slots);
     for (i = 0; i < n; i++) {
         const uint8_t *image = images + (uint64_t)i * step;
         uint32_t slot = slots[i];
@@ -294,8 +303,6 @@ static int32_t run(struct table *t,
 
 /* ---- keys that are words ---- */
 
-#define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for, of one of 256 tables */
-
 /* A word whose first entry was not it. */
 static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t word,
                                uint32_t *slot)
@@ -309,26 +316,14 @@ static RARE int32_t word_again(int what, struct table *t, uint32_t tag, uint64_t
 ALWAYS int32_t pass_words(int what, struct table *t, uint32_t n, const uint64_t *words,
                           const uint32_t *rows, const uint64_t *hash, uint32_t *slots)
 {
-    const int small = t->index.size <= SMALL_INDEX;
     uint32_t i;
-    if (!small) {
-        for (i = 0; i < n; i++)
-            __builtin_prefetch(&t->index.entries[index_home(&t->index, (uint32_t)hash[i])]);
-        for (i = 0; i < n; i++) {
-            const uint32_t tag = (uint32_t)hash[i];
-            slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
-            if (slots[i] != WEIR_NO_SLOT) __builtin_prefetch(slab_record(&t->keys, slots[i]), 1);
-        }
-    }
+    first_slots(t, n, hash, slots);
     for (i = 0; i < n; i++) {
         const uint64_t word = words[rows ? rows[i] : i];
-        const uint32_t tag = (uint32_t)hash[i];
-        if (small)
-            slots[i] = index_slot(&t->index, index_probe(&t->index, tag, index_home(&t->index, tag)));
         uint8_t *record = slots[i] == WEIR_NO_SLOT ? NULL : slab_record(&t->keys, slots[i]);
         if (__builtin_expect(!record || load_u64(record) != word ||
                                  (t->null_keys && table_key_is_null(t, slots[i], 0)), 0)) {
-            if (word_again(what, t, tag, word, &slots[i])) return WEIR_FATAL;
+            if (word_again(what, t, (uint32_t)hash[i], word, &slots[i])) return WEIR_FATAL;
         } else if (what & MARK) {
             slab_mark(&t->keys, slots[i]);
         }

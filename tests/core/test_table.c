@@ -4,6 +4,7 @@
 #include "tests/core/state_tables.h"
 
 #include "core/state/hash.h"
+#include "core/state/index.h"
 
 static void keys_get_slots_in_order_of_arrival(void **state)
 {
@@ -601,6 +602,32 @@ static void groups_are_those_of_the_hash(void **state)
     fixture_drop(&f);
 }
 
+/* Full clusters, wrapping ones, tags that are near each other, and all ones (as an empty entry has): whatever window they
+ * lie in, entries are those that a walk from their home meets first. */
+static void entries_are_found_alike_in_windows_and_one_by_one(void **state)
+{
+    struct memory memory = { NULL, 0 };
+    (void)state;
+    for (uint32_t keys = 1; keys < 6000; keys = keys * 2 + 5) {
+        struct index index = { 0 };
+        uint64_t random = keys;
+        for (uint32_t k = 0; k < keys; k++) {
+            const uint32_t tag = k % 50 == 0 ? UINT32_MAX - k / 50 % 3 : (uint32_t)(random >> 32);
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            assert_int_equal(index_room(&index, &memory, 1), WEIR_OK);
+            index_add(&index, tag, k);
+        }
+        random = keys;
+        for (uint32_t k = 0; k < 3 * keys; k++) {
+            const uint32_t tag = k % 50 == 0 ? UINT32_MAX - k / 50 % 4 : (uint32_t)(random >> 32);
+            const uint32_t walk = index_probe(&index, tag, index_home(&index, tag));
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            assert_int_equal(index_first(&index, tag), index_slot(&index, walk));
+        }
+        index_fini(&index, &memory);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, no_leak)
 
 int main(void)
@@ -617,6 +644,7 @@ int main(void)
         TEST(foreign_hashes_make_no_second_record),
         TEST(many_keys_keep_their_records),
         TEST(keys_with_equal_tags_are_told_apart),
+        TEST(entries_are_found_alike_in_windows_and_one_by_one),
         TEST(text_of_a_removed_slot_is_readable_until_the_batch_ends),
         TEST(text_of_removed_keys_is_given_back),
         TEST(a_removed_slot_is_free_from_the_next_batch_on_lowest_first),
