@@ -40,11 +40,20 @@ static int32_t fail_column(struct weir_error *error, const struct path *path, co
 
 static int offsets_ascend(const int32_t *offsets, uint64_t n)
 {
-    /* where no offset is negative no difference overflows, so one sign bit tells of both */
+    /* where no offset is negative no difference overflows, so one sign bit tells of both; eight at a time, as
+     * -O2 makes no vectors of loops of any length */
+    typedef uint32_t eight __attribute__((vector_size(32)));
     uint32_t bad = (uint32_t)offsets[n];
-    uint64_t i;
+    eight all = { 0 }, a, b;
+    uint64_t i = 0;
     if (offsets[0] != 0) return 0;
-    for (i = 0; i < n; i++)
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&a, offsets + i, sizeof a);
+        memcpy(&b, offsets + i + 1, sizeof b);
+        all |= a | (b - a);
+    }
+    for (int k = 0; k < 8; k++) bad |= all[k];
+    for (; i < n; i++)
         bad |= (uint32_t)offsets[i] | ((uint32_t)offsets[i + 1] - (uint32_t)offsets[i]);
     return !(bad >> 31);
 }

@@ -23,6 +23,7 @@
 #define ALWAYS static inline __attribute__((always_inline))
 
 typedef uint64_t (*spaces_fn)(const uint8_t *bytes);
+typedef uint32_t *(*places_fn)(uint32_t *out, uint64_t mask, uint32_t base);
 
 ALWAYS uint64_t spaces_plain(const uint8_t *bytes)
 {
@@ -33,7 +34,7 @@ ALWAYS uint64_t spaces_plain(const uint8_t *bytes)
 }
 
 /* Places of the bits; eight at a time, so that the usual number of words is no branch. */
-ALWAYS uint32_t *places(uint32_t *out, uint64_t mask, uint32_t base)
+ALWAYS uint32_t *places_by_bit(uint32_t *out, uint64_t mask, uint32_t base)
 {
     uint32_t n = (uint32_t)__builtin_popcountll(mask);
     for (uint32_t k = 0; k < n; k += 8)
@@ -44,7 +45,7 @@ ALWAYS uint32_t *places(uint32_t *out, uint64_t mask, uint32_t base)
     return out + n;
 }
 
-ALWAYS void find(struct words *w, uint32_t limit, spaces_fn spaces)
+ALWAYS void find(struct words *w, uint32_t limit, spaces_fn spaces, places_fn places)
 {
     uint8_t last[WORDS_BLOCK];
     uint32_t *ends = w->ends + w->n, *starts = w->starts + w->n + w->open;
@@ -84,9 +85,9 @@ void words_begin(struct words *words, uint32_t row, uint32_t until)
     words->open = 0;
 }
 
-void words_find_plain(struct words *words, uint32_t limit)
+static void find_plain(struct words *words, uint32_t limit)
 {
-    find(words, limit, spaces_plain);
+    find(words, limit, spaces_plain, places_by_bit);
 }
 
 #if defined(__x86_64__)
@@ -124,28 +125,72 @@ __attribute__((target("avx2,bmi,popcnt"))) static inline uint64_t spaces_avx2(co
 __attribute__((target("avx2,bmi,popcnt"))) static void find_avx2(struct words *words,
                                                                  uint32_t limit)
 {
-    find(words, limit, spaces_avx2);
+    find(words, limit, spaces_avx2, places_by_bit);
+}
+
+/* ---- AVX-512 of 2019 (VBMI2): bytes whose bit is set move together, so places are the numbers 0 to 63 compressed ---- */
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
+
+AVX512 static inline uint64_t spaces_avx512(const uint8_t *bytes)
+{
+    const __m512i x = _mm512_loadu_si512(bytes), from9 = _mm512_sub_epi8(x, _mm512_set1_epi8(9));
+    return _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(' ')) |
+           _mm512_cmplt_epu8_mask(from9, _mm512_set1_epi8(5));
+}
+
+AVX512 static inline uint32_t *places_avx512(uint32_t *out, uint64_t mask, uint32_t base)
+{
+    static const uint8_t numbers[WORDS_BLOCK] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
+    };
+    const __m512i from = _mm512_set1_epi32((int32_t)base);
+    __m512i at = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(numbers));
+    const uint32_t n = (uint32_t)__builtin_popcountll(mask);
+    for (uint32_t k = 0; k < n; k += 16) {
+        const __m512i some = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(at));
+        _mm512_storeu_si512(out + k, _mm512_add_epi32(some, from));
+        at = _mm512_shuffle_i32x4(at, at, 0x39); /* the next 16 to the front */
+    }
+    return out + n;
+}
+
+AVX512 static void find_avx512(struct words *words, uint32_t limit)
+{
+    find(words, limit, spaces_avx512, places_avx512);
 }
 
 static void find_sse2(struct words *words, uint32_t limit)
 {
-    find(words, limit, spaces_sse2);
+    find(words, limit, spaces_sse2, places_by_bit);
 }
 
-void words_find(struct words *words, uint32_t limit)
+int words_find_by(uint32_t kernel, struct words *words, uint32_t limit)
 {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-        __builtin_cpu_supports("popcnt"))
-        find_avx2(words, limit);
-    else
-        find_sse2(words, limit);
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                     __builtin_cpu_supports("popcnt");
+    const int avx512 = __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw");
+    if (kernel == 0) find_plain(words, limit);
+    else if (kernel == 1) find_sse2(words, limit);
+    else if (kernel == 2 && avx2) find_avx2(words, limit);
+    else if (kernel == 3 && avx512) find_avx512(words, limit);
+    else return 0;
+    return 1;
 }
 
 #else
 
-void words_find(struct words *words, uint32_t limit)
+int words_find_by(uint32_t kernel, struct words *words, uint32_t limit)
 {
-    words_find_plain(words, limit);
+    if (kernel == 0) find_plain(words, limit);
+    return kernel == 0;
 }
 
 #endif
+
+void words_find(struct words *words, uint32_t limit)
+{
+    for (uint32_t kernel = WORDS_KERNELS - 1; !words_find_by(kernel, words, limit);) kernel--;
+}

@@ -24,9 +24,10 @@ struct words {
 /* Begins a walk at rows [row, until), keeping starts, ends and n. */
 void words_begin(struct words *words, uint32_t row, uint32_t until);
 
-/* Goes on until there are `limit` words or more, or the walk is over (at == end, open == 0).
- * The second is the twin in plain C; the vector unit is taken where there is one. */
+/* Goes on until there are `limit` words or more, or the walk is over (at == end, open == 0). */
 void words_find(struct words *words, uint32_t limit);
-void words_find_plain(struct words *words, uint32_t limit);
+/* The same by one kernel: 0 plain C, the greater the wider the vectors. 0: this machine has it not. */
+#define WORDS_KERNELS 4u
+int words_find_by(uint32_t kernel, struct words *words, uint32_t limit);
 
 #endif

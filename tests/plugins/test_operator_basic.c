@@ -117,7 +117,7 @@ static void words_are_found_alike_by_all_kernels(void **state)
 {
     static char text[4096];
     static int32_t offsets[600];
-    static uint32_t starts[3][5000], ends[3][5000];
+    static uint32_t starts[2][5000], ends[2][5000];
     (void)state;
     for (unsigned seed = 1; seed < 400; seed++) {
         uint32_t rows = 0, n, want = 0;
@@ -136,15 +136,16 @@ static void words_are_found_alike_by_all_kernels(void **state)
             want = words_of(text, (uint32_t)offsets[r], (uint32_t)offsets[r + 1], starts[0], ends[0],
                             want);
         }
-        for (int k = 1; k < 3; k++) {
+        for (uint32_t kernel = 0; kernel < WORDS_KERNELS; kernel++) {
             struct words words = { .bytes = (const uint8_t *)text, .offsets = offsets,
-                                   .starts = starts[k], .ends = ends[k] };
+                                   .starts = starts[1], .ends = ends[1] };
             words_begin(&words, 0, rows);
             for (uint32_t limit = 7; words.at < words.end || words.open; limit += 7)
-                (k == 1 ? words_find : words_find_plain)(&words, limit);
+                if (!words_find_by(kernel, &words, limit)) break;
+            if (n && words.at == 0) continue; /* not on this machine */
             assert_int_equal(words.n, want);
-            assert_memory_equal(starts[k], starts[0], want * 4);
-            assert_memory_equal(ends[k], ends[0], want * 4);
+            assert_memory_equal(starts[1], starts[0], want * 4);
+            assert_memory_equal(ends[1], ends[0], want * 4);
         }
     }
 }
