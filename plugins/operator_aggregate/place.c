@@ -40,8 +40,10 @@ static int time_of(const struct event_time *t, const struct ArrowArray *on, uint
 }
 
 static int32_t refuse_time(const struct aggregation *a, struct lane *lane,
-                           const struct weir_chunk *chunk, uint32_t row, struct weir_error *error)
+                           const struct weir_chunk *chunk, uint32_t row, uint32_t *refused,
+                           struct weir_error *error)
 {
+    ++*refused;
     return a->host->reject(lane->context, chunk, row, WEIR_REJECT_OPERATOR,
                            "its window or session reaches out of the years 0001 to 9999", error);
 }
@@ -62,7 +64,7 @@ static int session_fits(int64_t time, int64_t gap)
 
 static int32_t place_in_windows(const struct aggregation *a, struct lane *lane,
                                 const struct weir_chunk *chunk, struct weir_rows *rows,
-                                struct weir_error *error)
+                                uint32_t *refused, struct weir_error *error)
 {
     const struct event_time *t = &a->time;
     const struct ArrowArray *on = chunk->array->children[t->on];
@@ -74,7 +76,7 @@ static int32_t place_in_windows(const struct aggregation *a, struct lane *lane,
         const uint32_t row = rows->rows[i];
         if (!time_of(t, on, row, &time)) continue;
         if (!windows_fit(&t->windows, time)) {
-            result = refuse_time(a, lane, chunk, row, error);
+            result = refuse_time(a, lane, chunk, row, refused, error);
             continue;
         }
         times[row] = as_it_is ? time : slice_begin(&t->windows, time);
@@ -86,7 +88,8 @@ static int32_t place_in_windows(const struct aggregation *a, struct lane *lane,
 
 static int32_t place_in_sessions(const struct aggregation *a, struct lane *lane,
                                  const struct weir_chunk *chunk, struct weir_rows *rows,
-                                 const struct ArrowArray *gaps, struct weir_error *error)
+                                 const struct ArrowArray *gaps, uint32_t *refused,
+                                 struct weir_error *error)
 {
     const struct event_time *t = &a->time;
     const struct ArrowArray *on = chunk->array->children[t->on];
@@ -100,7 +103,7 @@ static int32_t place_in_sessions(const struct aggregation *a, struct lane *lane,
         if (gaps) gap = weir_is_null(gaps, row) ? 0 : weir_get_int64(gaps, row);
         if (gap <= 0 || !time_of(t, on, row, &time)) continue;
         if (!session_fits(time, gap)) {
-            result = refuse_time(a, lane, chunk, row, error);
+            result = refuse_time(a, lane, chunk, row, refused, error);
             continue;
         }
         starts[row] = time;
@@ -113,14 +116,17 @@ static int32_t place_in_sessions(const struct aggregation *a, struct lane *lane,
 
 static int32_t eval_sessions(const struct aggregation *a, struct lane *lane,
                              const struct weir_chunk *chunk, struct weir_rows *rows,
-                             struct weir_error *error)
+                             uint32_t *refused, struct weir_error *error)
 {
     struct ArrowArray gaps = { 0 };
+    const uint32_t before = rows->n;
     int32_t result = WEIR_OK;
     if (a->time.gap_expr)
         result = a->expr->eval(lane->context, a->time.gap_expr, &chunk, rows, &gaps, error);
+    *refused += before - rows->n;
     if (result == WEIR_OK)
-        result = place_in_sessions(a, lane, chunk, rows, a->time.gap_expr ? &gaps : NULL, error);
+        result = place_in_sessions(a, lane, chunk, rows, a->time.gap_expr ? &gaps : NULL, refused,
+                                   error);
     if (gaps.release) gaps.release(&gaps);
     return result;
 }
@@ -150,10 +156,14 @@ int32_t lane_time_columns(const struct aggregation *a, struct lane *lane,
     int32_t result = WEIR_OK;
     lane_list_rows(lane, chunk, rows);
     const uint32_t before = rows->n;
-    if (a->time.kind == TIME_WINDOW) result = place_in_windows(a, lane, chunk, rows, error);
-    else if (a->time.kind == TIME_SESSION) result = eval_sessions(a, lane, chunk, rows, error);
-    else if (key_is_window(a)) drop_null_windows(a, lane, rows);
-    lane_count(a, lane, "no_window", (int64_t)before - rows->n);
+    uint32_t refused = 0;
+    if (a->time.kind == TIME_WINDOW)
+        result = place_in_windows(a, lane, chunk, rows, &refused, error);
+    else if (a->time.kind == TIME_SESSION)
+        result = eval_sessions(a, lane, chunk, rows, &refused, error);
+    else if (key_is_window(a))
+        drop_null_windows(a, lane, rows);
+    lane_count(a, lane, "no_window", (int64_t)before - rows->n - refused);
     return result;
 }
 
