@@ -11,14 +11,15 @@
  * a few thousand tokens at a time, which stay in the first cache. Selected rows that follow each
  * other are walked as one run of bytes; only where other columns exist is a token's row looked up,
  * by going along the offsets. Short tokens are copied by 16 bytes at once; the next one overwrites
- * the surplus, and where the source ends within these 16 bytes the length is taken exactly.
+ * the surplus, and where the source ends within these 16 bytes the length is taken exactly. Words of all rows are
+ * copied as what is not white space, 64 bytes a step, where the machine can.
  */
 #define _GNU_SOURCE
 #include "plugins/operator_basic/basic.h"
 #include "plugins/operator_basic/words.h"
 
 #define TOKENS_MAX (TARGET_ROWS + 2 * WORDS_BLOCK)
-#define SURPLUS 32u
+#define SURPLUS 64u /* bytes that may be written behind the tokens */
 
 struct split {
     struct basic basic;
@@ -143,12 +144,32 @@ static uint32_t fitting(const struct split *split, const struct split_lane *lane
     return n - from;
 }
 
+/* The bytes of tokens [0, n) one by one; 16 at once where there are so many. */
+static void copy_tokens(const struct split_lane *lane, const uint32_t *starts, const uint32_t *ends,
+                        uint32_t n, uint8_t *to)
+{
+    const uint8_t *bytes = lane->text->buffers[2];
+    const uint32_t all = (uint32_t)((const int32_t *)lane->text->buffers[1])[lane->text->length];
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t length = ends[i] - starts[i];
+        if (length <= 16 && starts[i] + 16 <= all)
+            memcpy(to, bytes + starts[i], 16);
+        else
+            memcpy(to, bytes + starts[i], length);
+        to += length;
+    }
+}
+
+/* Do all words of the bytes from one token on to another become tokens? */
+static int is_whole(const struct split *split, const struct split_lane *lane)
+{
+    return !split->on && !lane->chunk->selection && !lane->text->buffers[0];
+}
+
 static int32_t token_column(const struct split *split, const struct split_lane *lane, uint32_t from,
                             uint32_t n, struct ArrowArray *out, struct weir_error *error)
 {
     const uint32_t *starts = lane->starts + from, *ends = lane->ends + from;
-    const uint8_t *bytes = lane->text->buffers[2];
-    const uint32_t all = (uint32_t)((const int32_t *)lane->text->buffers[1])[lane->text->length];
     /* tokens don't overlap, so together they are no longer than the stretch that holds them */
     int32_t result = split->basic.data->column(WEIR_TYPE_UTF8, n,
                                                (uint64_t)(ends[n - 1] - starts[0]) + SURPLUS, 0,
@@ -158,14 +179,11 @@ static int32_t token_column(const struct split *split, const struct split_lane *
     uint8_t *to = (uint8_t *)(uintptr_t)out->buffers[2];
     uint32_t at = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t length = ends[i] - starts[i];
-        if (length <= 16 && starts[i] + 16 <= all)
-            memcpy(to + at, bytes + starts[i], 16);
-        else
-            memcpy(to + at, bytes + starts[i], length);
-        at += length;
+        at += ends[i] - starts[i];
         offsets[i + 1] = (int32_t)at;
     }
+    if (!is_whole(split, lane) || !words_copy(lane->text->buffers[2], starts[0], ends[n - 1], to))
+        copy_tokens(lane, starts, ends, n, to);
     return WEIR_OK;
 }
 

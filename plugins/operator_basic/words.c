@@ -162,6 +162,27 @@ AVX512 static void find_avx512(struct words *words, uint32_t limit)
     find(words, limit, spaces_avx512, places_avx512);
 }
 
+AVX512 static void copy_avx512(const uint8_t *bytes, uint32_t from, uint32_t to, uint8_t *out)
+{
+    uint8_t last[WORDS_BLOCK];
+    for (uint32_t at = from; at < to; at += WORDS_BLOCK) {
+        const uint8_t *block = bytes + at;
+        if (to - at < WORDS_BLOCK) {
+            memset(last, ' ', sizeof last);
+            block = memcpy(last, block, to - at);
+        }
+        const uint64_t letters = ~spaces_avx512(block);
+        const __m512i x = _mm512_loadu_si512(block);
+        _mm512_storeu_si512(out, _mm512_maskz_compress_epi8(letters, x));
+        out += __builtin_popcountll(letters);
+    }
+}
+
+static int has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw");
+}
+
 static void find_sse2(struct words *words, uint32_t limit)
 {
     find(words, limit, spaces_sse2, places_by_bit);
@@ -171,12 +192,18 @@ int words_find_by(uint32_t kernel, struct words *words, uint32_t limit)
 {
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                      __builtin_cpu_supports("popcnt");
-    const int avx512 = __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw");
     if (kernel == 0) find_plain(words, limit);
     else if (kernel == 1) find_sse2(words, limit);
     else if (kernel == 2 && avx2) find_avx2(words, limit);
-    else if (kernel == 3 && avx512) find_avx512(words, limit);
+    else if (kernel == 3 && has_avx512()) find_avx512(words, limit);
     else return 0;
+    return 1;
+}
+
+int words_copy(const uint8_t *bytes, uint32_t from, uint32_t to, uint8_t *out)
+{
+    if (!has_avx512()) return 0;
+    copy_avx512(bytes, from, to, out);
     return 1;
 }
 
@@ -186,6 +213,12 @@ int words_find_by(uint32_t kernel, struct words *words, uint32_t limit)
 {
     if (kernel == 0) find_plain(words, limit);
     return kernel == 0;
+}
+
+int words_copy(const uint8_t *bytes, uint32_t from, uint32_t to, uint8_t *out)
+{
+    (void)bytes, (void)from, (void)to, (void)out;
+    return 0;
 }
 
 #endif

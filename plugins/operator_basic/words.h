@@ -30,4 +30,8 @@ void words_find(struct words *words, uint32_t limit);
 #define WORDS_KERNELS 4u
 int words_find_by(uint32_t kernel, struct words *words, uint32_t limit);
 
+/* Copies what is not white space of the bytes [from, to): words that all follow each other. `out` has room for
+ * WORDS_BLOCK bytes more. 0: this machine can't do it faster than word by word, and nothing was done. */
+int words_copy(const uint8_t *bytes, uint32_t from, uint32_t to, uint8_t *out);
+
 #endif

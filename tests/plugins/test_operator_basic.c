@@ -113,6 +113,22 @@ static uint32_t words_of(const char *text, uint32_t from, uint32_t until, uint32
     return n;
 }
 
+/* From any word to any other: all of them, and nothing else. */
+static void copies_are_the_words(const char *text, const uint32_t *starts, const uint32_t *ends,
+                                 uint32_t n)
+{
+    static char want[4096], copy[4096 + WORDS_BLOCK];
+    if (n == 0) return;
+    const uint32_t from = (uint32_t)rand() % n, to = from + (uint32_t)rand() % (n - from);
+    uint32_t bytes = 0;
+    for (uint32_t i = from; i <= to; i++) {
+        memcpy(want + bytes, text + starts[i], ends[i] - starts[i]);
+        bytes += ends[i] - starts[i];
+    }
+    if (words_copy((const uint8_t *)text, starts[from], ends[to], (uint8_t *)copy))
+        assert_memory_equal(copy, want, bytes);
+}
+
 static void words_are_found_alike_by_all_kernels(void **state)
 {
     static char text[4096];
@@ -147,6 +163,7 @@ static void words_are_found_alike_by_all_kernels(void **state)
             assert_memory_equal(starts[1], starts[0], want * 4);
             assert_memory_equal(ends[1], ends[0], want * 4);
         }
+        copies_are_the_words(text, starts[0], ends[0], want);
     }
 }
 
