@@ -256,6 +256,8 @@ void lasting_open(struct vm *vm, lua_State *L)
 {
     struct walk w = { vm, L, { 0 } };
     struct lasting *lasting = &vm->lasting;
+    lasting->n = lasting->n_objects = 0; /* loading may begin again */
+    lasting->entries = 0;
     lua_insert(L, ENV);
     lua_settop(L, ENV);
     for (int i = OBJECTS; i <= SEEN; i++) lua_newtable(L);

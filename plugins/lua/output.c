@@ -138,6 +138,7 @@ static void many_rows(struct output *out, struct vm *vm, lua_State *L, int index
         i = append_some(out, vm, L, index, i, n);
     }
     output_drop(out);
+    vm_once(vm);
     out->failed = WEIR_FATAL; /* unless all of them follow */
     weir_fail(&out->error, WEIR_FATAL, "a Lua state without memory in the middle of a result");
     for (i = 1; i <= n;) {

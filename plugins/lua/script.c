@@ -37,7 +37,8 @@ static int32_t read_file(struct script *s, const char *path, struct weir_error *
     FILE *file = fopen(path, "re");
     s->name = slash ? slash + 1 : path;
     if (!file)
-        return weir_fail_option(error, s->at, -1, "%s can't be opened: %s", path, strerror(errno));
+        return weir_fail_option(error, s->at, -1, "%s can't be opened: %s%s", path, strerror(errno),
+                                *path == '/' ? "" : " (paths go by the directory that weir is started in)");
     int32_t result = read_stream(s, file, path, error);
     fclose(file);
     return result;

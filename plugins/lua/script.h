@@ -21,7 +21,7 @@ struct script {
 
 /* Rows of an option table; `under` is "" or "lua.". */
 #define SCRIPT_OPTIONS(under, needed)                                                              \
-    WEIR_OPTION(WEIR_OPTION_TEXT, 0, under "file", NULL, NULL, "file with the Lua code"),          \
+    WEIR_OPTION(WEIR_OPTION_TEXT, 0, under "file", NULL, NULL, "file with the Lua code; a relative path goes by the directory that weir is started in"),          \
     WEIR_OPTION(WEIR_OPTION_TEXT, 0, under "source", NULL, NULL, "the Lua code itself"),           \
     WEIR_OPTION(WEIR_OPTION_TEXT, needed, under "function", NULL, NULL,                            \
                 "name of the function that is called"),                                            \

@@ -10,8 +10,15 @@
  *  4. Work of the library that grows with its arguments (patterns, copies, shifts) is charged as
  *     instructions by texts.c, beside those that the hook has counted: a call gets at most twice
  *     its limit in all.
- *  5. Lua collects garbage when it likes, so whether a call meets the limit would depend on the
- *     calls before it. Therefore a call that met it begins again, after a full collection.
+ *  5. Lua collects garbage when it likes, so whether a call meets the limit of memory would depend
+ *     on the calls before it. Therefore the limit is one of what a call holds, garbage apart. A call
+ *     that met it is stopped, at its next instruction if it catches the error; garbage is collected,
+ *     and it begins again, *strictly*: it may go over the limit, whereupon its next instruction
+ *     first collects garbage, and ends the call if what is left is over the limit. Then it may take a
+ *     quarter of the limit before that is looked at again, and one instruction may take the whole
+ *     limit. So a strict call depends on itself alone; and a call that never met the limit would
+ *     have passed strictly too. A body that can't begin again is strict from there on.
+ *     Collecting itself has no limit: it takes memory to give memory back (a smaller table of texts).
  *  6. LuaJIT crashes, or leaks, where an allocation fails while it opens a state or its library ffi.
  *     So there is a reserve from which such an allocation is served; a state that took of it is
  *     closed again, and memory has run out.
@@ -30,6 +37,7 @@
 #define TYPE_CDATA 10
 #define WHOLE_MAX ((int64_t)1 << 53)
 #define RESERVE_BYTES (256u << 10)   /* an opened state takes about a third; a multiple of 16 */
+#define STRICT_STEP 1000             /* instructions; of them some are lost when garbage is collected */
 #define SCRIPT_CALL_ROWS 100u        /* instructions to load a script: of so many rows */
 #define LOOK_ALWAYS 64u              /* entries that are looked at in every turn; */
 #define LOOK_PER_CALL 8u             /* one takes about 0.03 us, a call 1 us */
@@ -51,6 +59,27 @@ static void *take_reserved(struct vm *vm, void *p, size_t old, size_t size)
     return q;
 }
 
+static void on_count(lua_State *L, lua_Debug *debug);
+
+/* Lua's next instruction calls on_count. */
+static void interrupt(struct vm *vm)
+{
+    vm->step = 1;
+    if (vm->L) lua_sethook(vm->L, on_count, LUA_MASKCOUNT, 1);
+}
+
+static int may_grow(struct vm *vm, uint64_t bytes)
+{
+    const uint64_t used = vm->used_bytes + bytes;
+    if (used <= vm->limit_bytes || vm->collecting) return 1;
+    if (vm->strict && used <= vm->most_bytes) return 1;
+    if (!vm->strict || bytes > vm->limit_bytes || used - vm->most_bytes > vm->limit_bytes)
+        vm->refused = 1;
+    else vm->crowded = 1;
+    interrupt(vm);
+    return !vm->refused;
+}
+
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
     struct vm *vm = ud;
@@ -60,10 +89,13 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
         if (!is_reserved(vm, p)) free(p);
         return NULL;
     }
-    if (size > old && vm->used_bytes + (size - old) > vm->limit_bytes) return NULL;
+    if (size > old && !may_grow(vm, size - old)) return NULL;
     q = is_reserved(vm, p) ? NULL : realloc(p, size);
     if (!q) q = take_reserved(vm, p, old, size);
-    if (!q) return NULL;
+    if (!q) {
+        vm->no_memory = 1;
+        return NULL;
+    }
     vm->used_bytes += size;
     vm->used_bytes -= old;
     return q;
@@ -76,8 +108,6 @@ struct vm *vm_of(lua_State *L)
     return vm;
 }
 
-static void on_count(lua_State *L, lua_Debug *debug);
-
 static void over_limit(struct vm *vm, lua_State *L)
 {
     vm->left = -1;
@@ -86,17 +116,42 @@ static void over_limit(struct vm *vm, lua_State *L)
     luaL_error(L, "over the limit of instructions");
 }
 
+/* Ends the call; it may catch the error, and gets it again. */
+static void over_memory(struct vm *vm, lua_State *L)
+{
+    vm->refused = 1;
+    interrupt(vm);
+    luaL_error(L, "over the limit of memory");
+}
+
+/* Collects garbage in the midst of a strict call. */
+static void relieve(struct vm *vm, lua_State *L)
+{
+    const uint64_t limit = vm->limit_bytes;
+    vm->crowded = 0;
+    vm->collecting = 1;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    vm->collecting = 0;
+    if (vm->used_bytes > limit) over_memory(vm, L);
+    vm->most_bytes = vm->used_bytes + limit / 4 > limit ? vm->used_bytes + limit / 4 : limit;
+}
+
+static void next_step(struct vm *vm)
+{
+    const int64_t most = vm->strict ? STRICT_STEP : STEP_MAX;
+    vm->step = vm->left < most ? vm->left : most;
+    lua_sethook(vm->L, on_count, LUA_MASKCOUNT, (int)vm->step);
+}
+
 static void on_count(lua_State *L, lua_Debug *debug)
 {
     struct vm *vm = vm_of(L);
     (void)debug;
+    if (vm->refused) over_memory(vm, L);
     vm->left -= vm->step;
-    if (vm->left > 0) {
-        vm->step = vm->left < STEP_MAX ? vm->left : STEP_MAX;
-        lua_sethook(L, on_count, LUA_MASKCOUNT, (int)vm->step);
-        return;
-    }
-    over_limit(vm, L);
+    if (vm->left <= 0) over_limit(vm, L);
+    if (vm->crowded) relieve(vm, L);
+    next_step(vm);
 }
 
 void vm_charge(lua_State *L, size_t instructions)
@@ -119,8 +174,14 @@ static void arm(struct vm *vm, uint64_t rows)
     int64_t each = vm->script->instructions;
     if (rows < 1) rows = 1;
     vm->left = rows > (uint64_t)(INT64_MAX / each) ? INT64_MAX : each * (int64_t)rows;
-    vm->step = vm->left < STEP_MAX ? vm->left : STEP_MAX;
-    lua_sethook(vm->L, on_count, LUA_MASKCOUNT, (int)vm->step);
+    vm->refused = vm->crowded = 0;
+    next_step(vm);
+}
+
+static void be_strict(struct vm *vm)
+{
+    vm->strict = 1;
+    vm->most_bytes = vm->limit_bytes;
 }
 
 static int collect(lua_State *L)
@@ -129,16 +190,33 @@ static int collect(lua_State *L)
     return 0;
 }
 
-/* The reason of a failed call, in one line; it is at the top of the stack. */
+/* Until nothing more comes back: some memory (the stack, the table of texts) shrinks by half in each
+ * turn. What the next call finds is the same then, whatever was before. */
+static void collect_all(struct vm *vm)
+{
+    uint64_t before;
+    vm->collecting = 1;
+    do {
+        before = vm->used_bytes;
+        if (lua_cpcall(vm->L, collect, NULL) != 0) vm->no_memory = 1;
+        lua_settop(vm->L, 0);
+    } while (vm->used_bytes < before && !vm->no_memory);
+    vm->collecting = 0;
+}
+
+/* The reason of a failed call, in one line; an error is at the top of the stack. */
 static void describe(struct vm *vm, int status, char *text)
 {
-    const char *reason = lua_type(vm->L, -1) == LUA_TSTRING ? lua_tostring(vm->L, -1) : NULL;
-    if (vm->left < 0)
+    const char *reason = NULL;
+    if (status != 0 && lua_type(vm->L, -1) == LUA_TSTRING) reason = lua_tostring(vm->L, -1);
+    if (vm->no_memory)
+        snprintf(text, VM_TEXT, "out of memory");
+    else if (vm->left < 0)
         snprintf(text, VM_TEXT,
                  "%s ran for more than %lld instructions (option `instructions`): a loop without "
                  "an end?",
                  vm->script->function, (long long)vm->script->instructions);
-    else if (status == LUA_ERRMEM)
+    else if (vm->refused)
         snprintf(text, VM_TEXT, "%s took more than %llu bytes of memory (option `memory`)",
                  vm->script->function, (unsigned long long)vm->limit_bytes);
     else
@@ -147,25 +225,42 @@ static void describe(struct vm *vm, int status, char *text)
         if ((unsigned char)*p < 0x20) *p = ' ';
 }
 
+/* Runs the body once. 1: it has succeeded. */
+static int run_once(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text)
+{
+    arm(vm, rows);
+    const int status = lua_cpcall(vm->L, body, arg);
+    const int ok = status == 0 && !vm->refused && !vm->no_memory;
+    lua_sethook(vm->L, NULL, 0, 0);
+    if (!ok) describe(vm, status, text);
+    lua_settop(vm->L, 0);
+    return ok;
+}
+
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text)
 {
-    lua_State *L = vm->L;
-    int status = 0;
-    vm->no_memory = vm->once = 0;
+    vm->no_memory = vm->once = vm->strict = vm->collecting = 0;
     vm->calls++;
-    for (int again = 0; again < 2; again++) {
-        arm(vm, rows);
-        status = lua_cpcall(L, body, arg);
-        if (status != LUA_ERRMEM || vm->left < 0 || vm->once || again) break;
-        lua_settop(L, 0);
-        lua_sethook(L, NULL, 0, 0);
-        lua_cpcall(L, collect, NULL);
+    int ok = run_once(vm, body, arg, rows, text);
+    if (vm->refused && !vm->once && !vm->no_memory) {
+        collect_all(vm);
+        be_strict(vm);
+        ok = !vm->no_memory && run_once(vm, body, arg, rows, text);
     }
-    lua_sethook(L, NULL, 0, 0);
-    if (status != 0) describe(vm, status, text);
-    lua_settop(L, 0);
-    if (vm->no_memory) return WEIR_FATAL;
-    return status == 0 ? WEIR_OK : WEIR_DATA;
+    if (vm->strict && !vm->once) collect_all(vm);
+    else if (vm->used_bytes > vm->limit_bytes) collect_all(vm);
+    if (vm->no_memory) {
+        snprintf(text, VM_TEXT, "out of memory");
+        return WEIR_FATAL;
+    }
+    return ok ? WEIR_OK : WEIR_DATA;
+}
+
+void vm_once(struct vm *vm)
+{
+    if (vm->once) return;
+    vm->once = 1;
+    if (!vm->strict) be_strict(vm);
 }
 
 /* What is large is looked at after as many calls as make up for it. */
@@ -188,6 +283,13 @@ void vm_no_memory(struct vm *vm, lua_State *L)
 void vm_push_function(struct vm *vm, lua_State *L)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, vm->function);
+}
+
+void vm_call(struct vm *vm, lua_State *L, int n)
+{
+    lua_call(L, n, 1);
+    if (vm->refused) over_memory(vm, L);
+    if (vm->left < 0) over_limit(vm, L);
 }
 
 /* ---- int64 ---- */

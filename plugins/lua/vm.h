@@ -20,6 +20,11 @@ struct vm {
     const struct script *script;
     struct weir_context *context; /* of the lane (or of the instance, in bind) */
     uint64_t used_bytes, limit_bytes;
+    uint64_t most_bytes;          /* of a strict call, up to its next collection */
+    int strict;                   /* 1: the call may go over the limit with garbage */
+    int crowded;                  /* 1: it has, and is interrupted to collect it */
+    int refused;                  /* 1: it has met the limit, and is interrupted to end */
+    int collecting;               /* 1: the collector works, which may take what it needs */
     uint8_t *reserve;             /* while the state is opened: for what the host refuses */
     size_t reserved_bytes;        /* of it */
     int64_t left;                 /* instructions; < 0: over the limit */
@@ -45,9 +50,10 @@ int32_t vm_try(struct script *script, const struct weir_host *host, struct weir_
                int nested, struct weir_error *error);
 
 /* Runs body(L) with lua_touserdata(L, 1) == arg, at most `rows` times the script's instructions.
- * A body that ran out of memory is run once more, after a full collection, so that what other
- * calls left behind does not count: it must be able to begin again, or set `once`. OK; DATA with what went wrong
- * in `text` (VM_TEXT bytes); FATAL where the host is without memory. */
+ * A body that met the limit of memory, even if it caught the error, is run once more after a full
+ * collection, so that what other calls left behind does not count: it must be able to begin again, or
+ * call vm_once. OK; DATA with what went wrong in `text` (VM_TEXT bytes); FATAL where the host is
+ * without memory. */
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text);
 
 /* At the end of a lane's turn: whether its calls have left alone what outlives them (see lasting.c).
@@ -63,6 +69,13 @@ void vm_charge(lua_State *L, size_t instructions);
 
 /* Inside of a body: pushes the script's function. */
 void vm_push_function(struct vm *vm, lua_State *L);
+
+/* Inside of a body: calls it with the n arguments behind it, for one result. An error also where it
+ * has caught the one that told it of a limit, and come to its end before the next. */
+void vm_call(struct vm *vm, lua_State *L, int n);
+
+/* Inside of a body: it changes, or has just changed, what it can't take back, so it can't begin again. */
+void vm_once(struct vm *vm);
 
 /* Inside of a body: the host is without memory; does not return. */
 void vm_no_memory(struct vm *vm, lua_State *L);

@@ -87,7 +87,7 @@ static int call_row(lua_State *L)
     vm_push_function(l->vm, L);
     value_push_row(l->vm, L, l->op->inputs[l->input], l->chunk->array, l->row);
     batch_push(&l->batch, l->vm, L);
-    lua_call(L, 2, 1);
+    vm_call(l->vm, L, 2);
     if (l->op->mode == MODE_FILTER) {
         l->stays = lua_toboolean(L, -1);
     } else if (l->op->mode == MODE_FLAT_MAP) {
@@ -195,7 +195,7 @@ static int call_many(lua_State *L)
         luaL_checkstack(L, INPUTS_MAX + 8, "inputs");
         for (n = 0; n < l->op->n_inputs; n++) push_kept(l, L, n);
     }
-    lua_call(L, (int)n + 1, 1);
+    vm_call(l->vm, L, (int)n + 1);
     l->gave_nil = lua_isnil(L, -1) && l->op->mode == MODE_TRANSFORM;
     if (l->gave_nil)
         luaL_error(L, "%s gave nil and no rows for this batch: give {} where there are none",

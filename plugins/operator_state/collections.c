@@ -228,7 +228,7 @@ void collections_lane_destroy(struct lane *l)
 /* Inside of a body: what a call of the state answered. From here on the body can't begin again. */
 static void check(struct lane *l, lua_State *L, int32_t result)
 {
-    l->vm->once = 1;
+    vm_once(l->vm);
     if (result != WEIR_OK) vm_no_memory(l->vm, L);
 }
 
