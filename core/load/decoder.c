@@ -6,9 +6,12 @@
  * row is of follows from the order:
  *
  *  1. A format that is one-to-one gets all records at once. Rows then belong to the records that were
- *     not rejected, one after the other; a rejected record is known by where its bytes lie, and is
- *     rejected before any row of a later record is emitted.
- *  2. Others, and empty records, which formats of lines pass over, are decoded one by one.
+ *     not rejected, one after the other; a rejected record is known by where its bytes lie (empty
+ *     ones in one place by their order), and is rejected before any row of a later record is emitted.
+ *     Rows and rejections must be as many as records, or the format has not kept its promise.
+ *  2. Others, and empty records of formats that promise nothing of these, are decoded one by one.
+ *  3. No record vanishes: one of no bytes, of which the format makes nothing, is rejected here. (One with
+ *     bytes may hold an empty list.)
  */
 #include "core/load/decoder.h"
 
@@ -22,7 +25,9 @@ struct weir_decoder {
     const struct weir_records *records;
     const struct weir_decoded *out;
     uint32_t next;      /* record of the next row */
+    uint32_t behind;    /* the record that was rejected last */
     int one;            /* records are decoded one by one; `next` is it */
+    int seen;           /* something has come of it */
     uint8_t *rejected;  /* by record */
     uint32_t *numbers;  /* of the rows of an emission */
     uint32_t room;      /* entries of both */
@@ -62,13 +67,29 @@ int32_t decoder_bind(struct weir_context *context, struct ArrowSchema *out,
 
 /* ---- the lane of the format ---- */
 
+/* Of the records that begin at place `at`, the last of which is `low`: the first that comes behind what
+ * was rejected already. */
+static uint32_t empty_record(const struct weir_decoder *d, uint32_t low, int64_t at)
+{
+    const int32_t *offsets = d->records->offsets;
+    uint32_t from = d->behind;
+    if (from > low || offsets[low] != at) return low;
+    for (uint32_t high = low; from < high;) { /* the first that begins there */
+        const uint32_t middle = from + (high - from) / 2;
+        if (offsets[middle] < offsets[low]) from = middle + 1;
+        else high = middle;
+    }
+    return from;
+}
+
 /* The record that a rejected piece of text lies in, or UINT32_MAX. */
 static uint32_t record_of(const struct weir_decoder *d, struct weir_bytes piece)
 {
     const int32_t *offsets = d->records->offsets;
     uint32_t low = 0, high = d->records->n_offsets - 1;
     if (d->one) return d->next;
-    if (piece.data < d->records->bytes || piece.data >= d->records->bytes + d->records->length)
+    if (piece.data < d->records->bytes ||
+        piece.data + (piece.length > 0) > d->records->bytes + d->records->length)
         return UINT32_MAX;
     const int64_t at = piece.data - d->records->bytes;
     while (high - low > 1) {
@@ -76,7 +97,7 @@ static uint32_t record_of(const struct weir_decoder *d, struct weir_bytes piece)
         if (offsets[middle] <= at) low = middle;
         else high = middle;
     }
-    return low;
+    return piece.length ? low : empty_record(d, low, at);
 }
 
 static int32_t decoder_reject(struct weir_context *context, struct weir_bytes record, int32_t code,
@@ -86,7 +107,8 @@ static int32_t decoder_reject(struct weir_context *context, struct weir_bytes re
     const uint32_t at = record_of(d, record);
     if (at == UINT32_MAX)
         return weir_fail(error, WEIR_FATAL, "the format rejected what it was not given");
-    d->rejected[at] = 1;
+    d->rejected[at] = d->seen = 1;
+    d->behind = at + 1;
     return d->out->reject(d->out->arg, at, code, text, error);
 }
 
@@ -95,6 +117,7 @@ static int number_rows(struct weir_decoder *d, uint32_t n)
 {
     if (d->one) {
         for (uint32_t i = 0; i < n; i++) d->numbers[i] = d->next;
+        d->seen |= n > 0;
         return 1;
     }
     for (uint32_t i = 0; i < n; d->next++) {
@@ -197,28 +220,44 @@ static int32_t decode_singly(struct weir_decoder *d, const struct weir_records *
     int32_t result = WEIR_OK;
     d->one = 1;
     for (; d->next + 1 < records->n_offsets && result == WEIR_OK; d->next++) {
+        d->seen = 0;
         const int32_t from = records->offsets[d->next];
         const int32_t offsets[2] = { 0, records->offsets[d->next + 1] - from };
         const struct weir_records one = { .size = sizeof one, .n_offsets = 2,
                                           .bytes = records->bytes + from,
                                           .length = (uint64_t)offsets[1], .offsets = offsets };
         result = d->use->table->decode(d->use->self, d->lane, &one, error);
+        if (result == WEIR_OK && !d->seen && one.length == 0)
+            result = d->out->reject(d->out->arg, d->next, WEIR_REJECT_DECODE, "an empty value", error);
     }
     return result;
+}
+
+static int32_t decode_together(struct weir_decoder *d, const struct weir_records *records,
+                               struct weir_error *error)
+{
+    int32_t result = d->use->table->decode(d->use->self, d->lane, records, error);
+    if (result != WEIR_OK) return result;
+    while (d->next + 1 < records->n_offsets && d->rejected[d->next]) d->next++;
+    if (d->next + 1 == records->n_offsets) return WEIR_OK;
+    return weir_fail(error, WEIR_FATAL, "the format gave fewer rows than records");
 }
 
 int32_t decoder_decode(struct weir_decoder *decoder, const struct weir_records *records,
                        const struct weir_decoded *out, struct weir_error *error)
 {
+    static const uint8_t nothing[64];
     const uint32_t n = records->n_offsets ? records->n_offsets - 1 : 0;
+    struct weir_records all = *records;
     if (n == 0) return WEIR_OK;
+    if (!all.bytes) all.bytes = nothing;
     if (!make_room(decoder, n)) return weir_fail(error, WEIR_FATAL, "out of memory");
     memset(decoder->rejected, 0, n);
-    decoder->records = records;
+    decoder->records = &all;
     decoder->out = out;
-    decoder->next = 0;
+    decoder->next = decoder->behind = 0;
     decoder->one = 0;
-    if (!decoder->use->one_to_one || any_empty(records))
-        return decode_singly(decoder, records, error);
-    return decoder->use->table->decode(decoder->use->self, decoder->lane, records, error);
+    if (decoder->use->one_to_one > 1 || (decoder->use->one_to_one && !any_empty(&all)))
+        return decode_together(decoder, &all, error);
+    return decode_singly(decoder, &all, error);
 }

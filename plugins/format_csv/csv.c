@@ -8,7 +8,8 @@
  *  3. A record is bad as a whole: number of fields, an open quote, text behind a closing one, a
  *     value that does not fit. With on_error "null" bad fields are null and `_corrupt_record`, if
  *     it is declared, gets the text of the record. That column is no field.
- *  4. An empty line is no record.
+ *  4. An empty line is no record. Where records come one by one (values of a column), each must hold
+ *     just one: none, or a second one, makes it bad.
  */
 #include <weir/plugin.h>
 
@@ -193,7 +194,7 @@ static int32_t csv_bind_decode(void *self, const struct weir_decode_bind *in,
     }
     if (status != WEIR_OK) return status;
     out->has_head = (uint32_t)csv->header;
-    out->one_to_one = 1;
+    out->one_to_one = 2;
     out->absorbed = 0;
     return csv->data->schema_copy(&csv->wanted, NULL, &out->schema, error);
 }
@@ -753,26 +754,72 @@ static int32_t decode_run(struct lane *lane, const uint8_t *text, uint64_t lengt
     return status;
 }
 
+/* Whether more than empty lines follow the record at `at`. */
+static int has_second(struct lane *lane, struct weir_bytes text, uint64_t at)
+{
+    struct csv_scan scan;
+    if (!memchr(text.data + at, '\n', text.length - at - 1)) return 0;
+    csv_begin(&scan, &lane->csv->dialect, text.data, text.length, at, lane->marks);
+    if (!skip_record(&scan, &at)) return 0;
+    while (at < text.length && is_blank_line(text.data, text.length, at, &at)) {}
+    return at < text.length;
+}
+
+/* Text that is to be one record, empty lines apart: a row, or a rejection of all of it. */
+static int32_t decode_single(struct lane *lane, const uint8_t *text, uint64_t length, int plain,
+                             struct weir_error *error)
+{
+    const struct weir_bytes all = { text, length };
+    struct fault fault = { NULL, NULL, 0 };
+    struct csv_scan scan;
+    uint64_t at = 0;
+    int32_t status = WEIR_OK;
+    while (at < length && is_blank_line(text, length, at, &at)) {}
+    if (at == length) {
+        set_fault(&fault, WEIR_REJECT_DECODE, NULL, "an empty text, where a record is wanted");
+        return end_record(lane, all, &fault, error);
+    }
+    if (has_second(lane, all, at)) {
+        set_fault(&fault, WEIR_REJECT_DECODE, NULL, "more than one record");
+        return end_record(lane, all, &fault, error);
+    }
+    csv_begin(&scan, &lane->csv->dialect, text, length, at, lane->marks);
+    if (!plain || !decode_plain(lane, &scan, &at)) status = decode_record(lane, &scan, &at, error);
+    return status;
+}
+
+static int32_t decode_singles(struct lane *lane, const struct weir_records *records,
+                              struct weir_error *error)
+{
+    const int plain = may_be_plain(lane);
+    uint64_t begun = 0;
+    int32_t status = WEIR_OK;
+    for (uint32_t i = 0; status == WEIR_OK && i + 1 < records->n_offsets; i++) {
+        const uint64_t from = (uint64_t)records->offsets[i], until = (uint64_t)records->offsets[i + 1];
+        status = decode_single(lane, records->bytes + from, until - from, plain, error);
+        if (status == WEIR_OK && (lane->rows == CHUNK_ROWS || until - begun > CHUNK_BYTES)) {
+            begun = until;
+            status = lane->n_columns ? flush(lane, error) : emit_counted(lane, error);
+        }
+    }
+    return status;
+}
+
 static int32_t csv_decode(void *self, void *p, const struct weir_records *records,
                           struct weir_error *error)
 {
     struct csv *csv = self;
     struct lane *lane = p;
-    uint32_t i;
     int32_t status = WEIR_OK;
     lane->rows = 0;
-    for (i = 0; i < lane->n_columns; i++) column_truncate(&lane->columns[i], 0);
+    for (uint32_t i = 0; i < lane->n_columns; i++) column_truncate(&lane->columns[i], 0);
     if (csv->header && !records->head.data)
         return weir_fail(error, WEIR_DATA, "records without the header line that names them");
     status = csv->header ? target_by_header(lane, records->head, error)
                          : target_by_place(lane, error);
-    if (records->n_offsets == 0) {
-        if (status == WEIR_OK) status = decode_run(lane, records->bytes, records->length, error);
-    } else {
-        for (i = 0; status == WEIR_OK && i + 1 < records->n_offsets; i++)
-            status = decode_run(lane, records->bytes + records->offsets[i],
-                                (uint64_t)(records->offsets[i + 1] - records->offsets[i]), error);
-    }
+    if (status == WEIR_OK)
+        status = records->n_offsets ? decode_singles(lane, records, error)
+                                    : decode_run(lane, records->bytes, records->length, error);
     if (status != WEIR_OK) return status;
     return lane->n_columns ? flush(lane, error) : emit_counted(lane, error);
 }

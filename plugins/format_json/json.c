@@ -305,7 +305,7 @@ static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
     }
     if (status != WEIR_OK) return status;
     out->has_head = 0;
-    out->one_to_one = !json->multi_line;
+    out->one_to_one = json->multi_line ? 0 : 2;
     out->absorbed = choose_condition(json, in);
     return json->data->schema_copy(&json->wanted, NULL, &out->schema, error);
 }
@@ -522,6 +522,7 @@ static int32_t json_decode(void *self, void *p, const struct weir_records *recor
     struct json *json = self;
     struct lane *lane = p;
     struct record_walk walk = { records, 0 };
+    const struct json_fault none = { -1 };
     struct weir_bytes record;
     uint64_t bytes = 0;
     int32_t status = WEIR_OK;
@@ -534,15 +535,16 @@ static int32_t json_decode(void *self, void *p, const struct weir_records *recor
         return status == WEIR_OK ? flush(lane, error) : status;
     }
     while (status == WEIR_OK && record_next_line(&walk, &record)) {
-        if (record.length == 0) continue;
+        if (record.length == 0 && !records->n_offsets) continue; /* an empty line is no record */
         bytes += record.length;
         if (bytes > CHUNK_BYTES) {
             bytes = record.length;
             status = flush(lane, error);
             if (status != WEIR_OK) break;
         }
-        status = json->multi_line ? decode_document(lane, record, error)
-                                  : decode_line(lane, record, error);
+        if (record.length == 0) status = end_record(lane, record, JSON_SYNTAX, &none, error);
+        else if (json->multi_line) status = decode_document(lane, record, error);
+        else status = decode_line(lane, record, error);
     }
     return status == WEIR_OK ? flush(lane, error) : status;
 }

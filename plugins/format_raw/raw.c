@@ -68,7 +68,7 @@ static int32_t raw_bind_decode(void *self, const struct weir_decode_bind *in,
             return weir_fail(error, WEIR_CONFIG, "raw has no column '%s', only 'value'",
                              in->wanted[i]);
     out->has_head = 0;
-    out->one_to_one = 1;
+    out->one_to_one = 2;
     out->absorbed = 0;
     raw->n_columns = in->wanted ? in->n_wanted : 1;
     if (raw->n_columns == 0) return raw->data->schema_struct(0, &out->schema, error);

@@ -114,7 +114,7 @@ static int32_t text_bind_decode(void *self, const struct weir_decode_bind *in,
             return weir_fail(error, WEIR_CONFIG, "text has no column '%s', only 'value'",
                              in->wanted[i]);
     out->has_head = 0;
-    out->one_to_one = 1;
+    out->one_to_one = 2;
     out->absorbed = text->lines ? choose_condition(text, in) : 0;
     text->none = in->wanted && in->n_wanted == 0;
     if (text->none) return text->data->schema_struct(0, &out->schema, error);

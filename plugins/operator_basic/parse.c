@@ -2,8 +2,9 @@
  * parse.c - the operator `parse`: a text or binary column is read by a format, whose columns take its
  * place.
  *
- *  1. A value is one record. It gives a row, or several where the format finds so many in it (a list
- *     in a JSON document); the other columns are repeated beside them.
+ *  1. A value is one record. It gives a row, or as many as the format finds in it (a list in a JSON
+ *     document); the other columns are repeated beside them. One of no bytes is bad, unless the format
+ *     makes a row of it.
  *  2. A null gives one row in which the format's columns are null.
  *  3. A bad record is a bad row of this operator: on_error says what becomes of it, and its dead
  *     letter holds the whole row.
