@@ -2,8 +2,8 @@
  * call.c - one call of the job author's function: its arguments, S, what it gives.
  *
  * S holds lane->call. `update` converts the new state at once, so that a mistake is told where it
- * was made, and keeps it aside; the operator writes it once the call has succeeded. A call that
- * fails leaves the state as it was.
+ * was made, and keeps it aside, a copy which `get` gives from then on; the operator writes it once the
+ * call has succeeded. A call that fails leaves the state as it was.
  */
 #include "plugins/operator_state/state.h"
 
@@ -76,7 +76,7 @@ static int S_get(lua_State *L)
     struct lane *l = call_method(L);
     const struct call *c = &l->call;
     if (!c->exists) lua_pushnil(L);
-    else if (c->updated) lua_rawgeti(L, LUA_REGISTRYINDEX, l->value);
+    else if (c->updated) fields_push_taken(&l->fields, l->vm, L);
     else fields_push(&l->fields, l->vm, L, l->state, c->slot);
     return 1;
 }
@@ -102,14 +102,17 @@ static void as_table(lua_State *L, const struct fields *f, int index)
 static int S_update(lua_State *L)
 {
     struct lane *l = call_method(L);
+    struct fields_lane before;
     refuse_changes(L, l, "update");
     lua_settop(L, 2);
     if (l->op->kind == KIND_STATEFUL) l->call.timeout_us = call_expiry(l, L, 2);
     lua_settop(L, 1);
     if (lua_isnil(L, 1)) luaL_error(L, "update(nil): a state is removed by `remove`");
     as_table(L, &l->op->fields, 1);
-    fields_take(&l->fields, l->vm, L, 1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, l->value);
+    fields_take(&l->spare, l->vm, L, 1); /* an error leaves what an update before it has taken */
+    before = l->fields;
+    l->fields = l->spare;
+    l->spare = before;
     l->call.exists = l->call.updated = 1;
     l->call.removed = 0;
     return 0;
@@ -207,8 +210,6 @@ static void make_S(struct lane *l, lua_State *L)
     lua_pushcclosure(L, S_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
-    lua_pushboolean(L, 0);
-    l->value = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, -1);
     l->S = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -290,7 +291,7 @@ static int body(lua_State *L)
     else if (l->call.exists) fields_push(&l->fields, l->vm, L, l->state, l->call.slot);
     else lua_pushnil(L);
     batch_push(&l->batch, l->vm, L);
-    lua_call(L, 4, 1);
+    vm_call(l->vm, L, 4);
     if (l->op->kind == KIND_UPDATE) take_state(l, L, lua_gettop(L));
     else output_rows(&l->out, l->vm, L, lua_gettop(L));
     return 0;

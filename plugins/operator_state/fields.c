@@ -341,6 +341,21 @@ void fields_taken(struct fields_lane *l, const struct ArrowArray **out)
         out[i] = view_of(l, &l->given.columns[i], &next);
 }
 
+void fields_push_taken(struct fields_lane *l, struct vm *vm, lua_State *L)
+{
+    const struct fields *f = l->fields;
+    uint32_t next = 0;
+    luaL_checkstack(L, 6, "state");
+    lua_createtable(L, 0, (int)f->n);
+    for (uint32_t i = 0; i < f->n; i++) {
+        const struct ArrowArray *array = view_of(l, &l->given.columns[i], &next);
+        if (weir_is_null(array, 0)) continue;
+        lua_pushstring(L, f->schema.children[i]->name);
+        value_push(vm, L, f->schema.children[i], array, 0);
+        lua_rawset(L, -3);
+    }
+}
+
 int fields_same(struct fields_lane *l, struct weir_state *state, uint32_t slot, int32_t *result)
 {
     uint32_t next = 0;

@@ -52,6 +52,9 @@ void fields_lane_fini(struct fields_lane *lane);
 void fields_push(struct fields_lane *lane, struct vm *vm, lua_State *L, struct weir_state *state,
                  uint32_t slot);
 
+/* Inside of a body: pushes the record that was taken, as fields_push. */
+void fields_push_taken(struct fields_lane *lane, struct vm *vm, lua_State *L);
+
 /* Inside of a body: takes the table at `index` (of one field: also its value alone) as the record to
  * write. On an error of Lua there is none. */
 void fields_take(struct fields_lane *lane, struct vm *vm, lua_State *L, int index);

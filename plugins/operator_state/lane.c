@@ -23,6 +23,7 @@ int32_t state_lane_create(void *self, struct weir_context *context, void **lane,
     if (l->evaluated) memset(l->evaluated, 0, op->n_by * sizeof *l->evaluated);
     if (!l->columns || !l->evaluated) return no_memory(error);
     int32_t result = fields_lane_init(&l->fields, &op->fields, context, error);
+    if (result == WEIR_OK) result = fields_lane_init(&l->spare, &op->fields, context, error);
     if (result == WEIR_OK && op->output.release)
         result = output_init(&l->out, op->host, context, &op->output, 0, error);
     return result == WEIR_OK ? collections_lane_create(l, error) : result;
@@ -48,6 +49,7 @@ void state_lane_destroy(void *self, void *lane)
     vm_destroy(l->vm);
     output_fini(&l->out);
     fields_lane_fini(&l->fields);
+    fields_lane_fini(&l->spare);
     grouping_fini(&l->grouping);
     lane_drop_keys(l);
     drop_evaluated(l);

@@ -79,9 +79,10 @@ struct lane {
     const struct state_operator *op;
     struct weir_context *context;
     struct vm *vm;              /* made by the first call */
-    int S, value;               /* references: S, and what `update` was given */
+    int S;                      /* reference */
     struct output out;
-    struct fields_lane fields;
+    struct fields_lane fields;  /* the state that was taken last, */
+    struct fields_lane spare;   /* and where the next is converted */
     struct batch_table batch;
     struct weir_begin begin;
     struct weir_state *state;
