@@ -129,12 +129,16 @@ static int32_t add_key(struct order *order, const char *text, size_t n, uint64_t
     const struct weir_expr_input input = { NULL, order->schema };
     struct key *key = &order->keys[order->n_keys];
     char option[32];
-    snprintf(option, sizeof option, "by[%llu]", (unsigned long long)item);
+    snprintf(option, sizeof option, "by.%llu", (unsigned long long)item);
     while (n > 0 && is_space(text[0])) text++, n--;
     n = trimmed(text, n);
     if (order->n_keys == KEYS_MAX)
         return weir_fail_option(error, option, -1, "%u keys are the most", KEYS_MAX);
     n = read_suffix(text, n, key);
+    if (without(text, n, "nulls") < n)
+        return weir_fail_option(error, option, -1,
+                                "\"nulls\" wants `first` or `last` behind it: \"EXPRESSION [asc|desc] "
+                                "[nulls first|last]\"");
     order->host->free(order->text);
     order->text = order->host->alloc(n + 1);
     if (!order->text) return no_memory(error);

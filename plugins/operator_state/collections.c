@@ -108,21 +108,34 @@ static int is_map_key(uint32_t type)
            type == WEIR_TYPE_DATE;
 }
 
+#define MAP_FORM "a map is \"key type -> name type, …\", as in \"page string -> n int64\""
+
+/* One side of a map: columns, each with its name. */
+static int32_t map_side(const struct state_operator *op, const char *ddl, const char *side,
+                        const char *option, struct fields *fields, struct weir_error *error)
+{
+    struct weir_error inner = WEIR_ERROR_INIT;
+    int32_t result = fields_init(fields, op->host, ddl, option, &inner);
+    if (result == WEIR_OK) return WEIR_OK;
+    if (result == WEIR_FATAL) return weir_fail(error, result, "%s", inner.text);
+    return weir_fail_option(error, option, -1, MAP_FORM "; %s \"%.80s\": %.200s", side, ddl,
+                            inner.text);
+}
+
 /* "page string -> n int64, at timestamp" */
 static int32_t split_map(const struct state_operator *op, const char *text, struct collection *c,
                          const char *option, struct weir_error *error)
 {
     const char *arrow = strstr(text, "->");
     if (!arrow)
-        return weir_fail_option(error, option, -1,
-                                "a map is \"key type -> name type, …\": there is no ->");
+        return weir_fail_option(error, option, -1, MAP_FORM "; there is no ->");
     char *key = op->host->alloc((uint64_t)(arrow - text) + 1);
     if (!key) return no_memory(error);
     memcpy(key, text, (size_t)(arrow - text));
     key[arrow - text] = 0;
-    int32_t result = fields_init(&c->entry, op->host, key, option, error);
+    int32_t result = map_side(op, key, "the key", option, &c->entry, error);
     op->host->free(key);
-    if (result == WEIR_OK) result = fields_init(&c->fields, op->host, arrow + 2, option, error);
+    if (result == WEIR_OK) result = map_side(op, arrow + 2, "the value", option, &c->fields, error);
     if (result != WEIR_OK) return result;
     if (c->entry.n == 1 && is_map_key(weir_type_of(c->entry.schema.children[0]))) return WEIR_OK;
     return weir_fail_option(error, option, -1,

@@ -58,6 +58,7 @@ struct player {
     int64_t wall_us;    /* while nothing runs */
     uint32_t lives;
     struct crash armed;
+    uint32_t armed_by;  /* the step that it stands in */
     uint32_t waits;
     uint64_t planned, stated, committed; /* next batches */
     /* of the life under way */
@@ -190,23 +191,28 @@ static enum answer arm(struct player *p)
                     "batch %llu run", crash_words(crash->point), (unsigned long long)crash->n,
                     (unsigned long long)crash->n);
     p->armed = *crash;
+    p->armed_by = p->step;
     p->waits = 0;
     if (p->state == RUNNING && crash->point == CRASH_AT_CALL)
         sim_kill_at(p->sys, sim_calls(p->sys) + crash->n);
     return NEXT;
 }
 
+/* At the step that armed it, not at the one which waits for it. */
+static enum answer fail_unreached(struct player *p, const char *what, const char *why)
+{
+    p->step = p->armed_by;
+    return fail(p, "crash", "the job %s \"%s %llu\"%s", what, crash_words(p->armed.point),
+                (unsigned long long)p->armed.n, why);
+}
+
 /* Lets the job run on to the point that is armed. */
 static enum answer run_to_crash(struct player *p, int64_t until_mono)
 {
-    if (p->state != RUNNING)
-        return p->state == READY || p->state == KILLED
-                   ? LIVE
-                   : fail(p, "", "the job ended before \"%s %llu\"", crash_words(p->armed.point),
-                          (unsigned long long)p->armed.n);
+    if (p->state == READY || p->state == KILLED) return LIVE;
+    if (p->state != RUNNING) return fail_unreached(p, "ended before", "");
     if (until_mono == INT64_MAX || ++p->waits > WAITS_MAX)
-        return fail(p, "", "the job does not come to \"%s %llu\": it waits for rows",
-                    crash_words(p->armed.point), (unsigned long long)p->armed.n);
+        return fail_unreached(p, "does not come to", ": it waits for rows");
     sim_advance(p->sys, until_mono - sys_mono(p->sys));
     return RUN;
 }
