@@ -55,6 +55,7 @@ static void cancel_sources(struct run *run)
 void run_signals(struct run *run)
 {
     uint32_t hangups, n = sys_signals(run->sys, &hangups);
+    if (hangups) n++; /* a terminal that closes may say so twice, by the shell and by the kernel */
     int64_t now = sys_mono(run->sys);
     int want = n > 1 ? 2 : (int)n, late = run->stopping == 1 && now >= run->drain_until;
     if (late) want = 2;

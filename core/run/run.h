@@ -446,7 +446,8 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
 
 /* Fails the run with a class of the error; the first failure wins. */
 void run_fail(struct run *run, const char *where, const struct weir_error *error);
-/* Notes signals: a first one drains, a second one, or the end of the time for that, stops now. */
+/* Notes signals: a first one drains, a second one, or the end of the time for that, stops now. All
+ * hangups of a terminal count as one. */
 void run_signals(struct run *run);
 /* Runs callbacks until `ready(arg)` or the run has to stop now; 1: ready. */
 int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono);

@@ -104,7 +104,8 @@ struct weir_sys_ops {
      * per fd: a new one takes the place of the old one. */
     int (*watch)(struct weir_sys *sys, int fd, uint32_t events, sys_ready_fn ready, void *arg);
     void (*unwatch)(struct weir_sys *sys, int fd);
-    /* how often SIGTERM or SIGINT came; *hangups: how often SIGHUP */
+    /* how often SIGTERM or SIGINT came; *hangups: how often SIGHUP, which stays ignored where it
+     * was when the process began (nohup) */
     uint32_t (*signals)(struct weir_sys *sys, uint32_t *hangups);
     /* the process ends with 70 after this time, whatever its threads do; NULL: it never hangs */
     void (*give_up)(struct weir_sys *sys, int64_t after_us);

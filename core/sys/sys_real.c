@@ -550,6 +550,7 @@ static const struct weir_sys_ops real_ops = {
 static int loop_start(struct real *real)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction hangup;
     int result = uv_loop_init(&real->loop);
 
     if (result < 0)
@@ -566,6 +567,9 @@ static int loop_start(struct real *real)
     for (int i = 0; i < 3 && result == 0; i++) {
         real->signals[i].data = real;
         result = uv_signal_init(&real->loop, &real->signals[i]);
+        if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &hangup) == 0 &&
+            hangup.sa_handler == SIG_IGN)
+            continue; /* nohup */
         if (result == 0)
             result = uv_signal_start(&real->signals[i], on_signal, numbers[i]);
     }

@@ -375,17 +375,26 @@ static void an_operator_that_can_not_go_on_fails_the_batch_and_it_is_read_again(
 /* ---- being told to stop ---- */
 
 static int64_t signal_at[2]; /* from the start; 0: none */
+static int hangs_up[2];
 
 static void send_signal(void *arg)
 {
     sim_signal(arg);
 }
 
+static void hang_up(void *arg)
+{
+    sim_hangup(arg);
+}
+
 static void arm_signals(struct weir_sys *sys, struct sim_disk *disk)
 {
     (void)disk;
     for (int i = 0; i < 2; i++)
-        if (signal_at[i]) sim_at(sys, sys_mono(sys) + signal_at[i], send_signal, sys);
+        if (signal_at[i])
+            sim_at(sys, sys_mono(sys) + signal_at[i], hangs_up[i] ? hang_up : send_signal, sys);
+    for (int i = 0; i < 2; i++) /* a test that fails does not hang */
+        sim_at(sys, sys_mono(sys) + 100000000, send_signal, sys);
 }
 
 /* A job whose sink never works; what it says in the end, and how long that took by its own clock. */
@@ -412,6 +421,18 @@ static void a_second_signal_stops_now_and_cancels_the_sources(void **state)
     assert_in_range(took, 7000000, 8000000);
     assert_int_equal(toy_world.cancelled, 1);
     assert_null(strstr(said, "not finished within"));
+}
+
+static void a_hangup_is_a_signal_and_two_of_them_are_one(void **state)
+{
+    (void)state;
+    hangs_up[0] = hangs_up[1] = 1;
+    int64_t took = stopped_life(5000000, 7000000);
+    assert_in_range(took, 35000000, 36000000);
+    hangs_up[1] = 0;
+    took = stopped_life(5000000, 7000000);
+    hangs_up[0] = 0;
+    assert_in_range(took, 7000000, 8000000);
 }
 
 static void a_drain_ends_after_its_time(void **state)
@@ -521,6 +542,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_signal_stops_now_and_cancels_the_sources, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_is_a_signal_and_two_of_them_are_one, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_drain_ends_after_its_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
