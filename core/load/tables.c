@@ -215,7 +215,7 @@ static int32_t no_sink_commit(void *self, const struct weir_committable *committ
 
 static const struct weir_sink no_sink = {
     sizeof no_sink, 0, no_create, no_call, no_sink_bind, no_sink_open, no_recover, no_sink_begin,
-    no_write, no_abort, no_prepare, no_sink_commit, no_abort, no_call, no_call,
+    no_write, no_abort, no_prepare, no_sink_commit, no_abort, no_call, no_call, NULL,
 };
 
 /* ---- functions ---- */

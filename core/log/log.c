@@ -436,7 +436,7 @@ static int32_t log_identify(struct log *log, const struct log_options *options, 
         return class;
     if (*found)
         return identity_match(&log->dir, &log->identity, options->job_name, error);
-    if (options->read_only)
+    if (options->read_only && !options->job_name)
         return weir_fail(error, WEIR_CONFIG, "%.300s: no checkpoint here", log->dir.path);
     if (!options->job_name)
         return weir_fail(error, WEIR_CONFIG, "%.300s: a new checkpoint needs the name of a job",
@@ -623,6 +623,10 @@ int32_t log_open(struct weir_sys *sys, const struct log_options *options, log_re
     extents_init(&log->extents, &log->dir, log->segment_bytes);
     if (class == WEIR_OK)
         class = log_identify(log, options, &found, error);
+    if (class == WEIR_OK && !found && log->read_only) {
+        log_close(log);
+        return WEIR_OK;
+    }
     if (class == WEIR_OK && !found)
         class = dir_make(&log->dir, error);
     if (class == WEIR_OK)

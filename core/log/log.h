@@ -58,7 +58,7 @@ struct log_options {
     const char *directory;
     const char *job_name;
     uint32_t segment_bytes;  /* of segments and extent files; 0: 64 MiB */
-    int read_only;           /* show, verify: no lock, no cut, nothing written */
+    int read_only;           /* show, verify, check: no lock, no cut, nothing written */
 };
 
 /* What opening found. */
@@ -71,7 +71,8 @@ struct log_report {
 
 /* Opens or makes a checkpoint. Errors (exit classes by run): CONFIG: belongs to another job or
  * format is newer, nothing written; RETRY: locked by a living process; DATA: damage, with file
- * and offset; FATAL: I/O. */
+ * and offset; FATAL: I/O. read_only where there is none, but could be made: OK with *out NULL if the
+ * job's name was given, else CONFIG. */
 int32_t log_open(struct weir_sys *sys, const struct log_options *options, log_record_fn fn,
                  void *arg, struct log **out, struct log_report *report, struct weir_error *error);
 void log_close(struct log *log);

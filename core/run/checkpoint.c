@@ -659,64 +659,31 @@ static int32_t drop_work(struct log_work *work, struct weir_error *error)
     return log_sync(cp->log, error);
 }
 
-static int has_table(const struct record_table *tables, uint32_t n, const char *name)
+static int has_positions(const struct checkpoint *cp, const char *source)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (cp_belongs(tables[i].name, name)) return 1;
+    for (uint32_t i = 0; i < cp->n_positions; i++)
+        if (strcmp(cp->positions[i].source, source) == 0) return 1;
     return 0;
-}
-
-/* What has state, by the names that `--drop` takes: each instance once. */
-static void list_names(const struct record_table *tables, uint32_t n, char *out, size_t size)
-{
-    size_t at = strlen(out);
-    for (uint32_t i = 0; i < n && at + 2 < size; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(tables[i].name, "/"), tables[i].name);
-        if (has_table(tables, i, name)) continue;
-        at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", name);
-    }
-}
-
-/* A name that nothing has, now or in the log, is a slip: the state that was meant would stay. */
-static int32_t check_drops(struct run *run, struct weir_error *error)
-{
-    const struct checkpoint *cp = run->checkpoint;
-    const struct run_options *options = run->options;
-    struct record_table *tables = NULL;
-    uint32_t n = 0;
-    int32_t result = cp_signatures(run, &tables, &n);
-    if (result != WEIR_OK) weir_fail(error, result, "out of memory");
-    for (uint32_t i = 0; i < options->n_drop && result == WEIR_OK; i++) {
-        const char *name = options->drop[i];
-        char names[512] = "", gone[512] = "";
-        if (has_table(tables, n, name) || has_table(cp->tables, cp->n_tables, name)) continue;
-        list_names(tables, n, names, sizeof names);
-        list_names(cp->tables, cp->n_tables, gone, sizeof gone);
-        result = weir_fail(error, WEIR_CONFIG,
-                           "--drop %s: nothing of that name has state; in the job: %s; in the "
-                           "checkpoint: %s",
-                           name, *names ? names : "no operators", *gone ? gone : "none");
-    }
-    cp_signatures_free(tables, n);
-    return result;
 }
 
 static void say_dropped(struct run *run)
 {
-    for (uint32_t i = 0; i < run->options->n_drop; i++)
+    for (uint32_t i = 0; i < run->options->n_drop; i++) {
+        const char *name = run->options->drop[i];
         journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
-                    "--drop: the state of %s is dropped, it begins empty", run->options->drop[i]);
+                    has_positions(run->checkpoint, name)
+                        ? "--drop: how far %s was read is forgotten"
+                        : "--drop: the state of %s is dropped, it begins empty",
+                    name);
+    }
 }
 
-int32_t checkpoint_drop(struct run *run, struct weir_error *error)
+int32_t checkpoint_drop(struct run *run)
 {
     struct log_work work = { .fn = drop_work };
     if (run->only_pending || run->options->n_drop == 0) return WEIR_OK;
-    int32_t result = check_drops(run, error);
-    if (result != WEIR_OK) return result;
     run->checkpoint->job_changed = 1;
-    result = log_run(run, &work);
+    int32_t result = log_run(run, &work);
     if (result == WEIR_OK) say_dropped(run);
     return result;
 }

@@ -9,9 +9,11 @@
 struct checkpoint;
 
 /* Opens the checkpoint of a job and reads it; `seed` is the hash seed of a new one. CONFIG, RETRY, DATA, FATAL as
- * log_open; *out also then, for checkpoint_close. [control] */
+ * log_open; *out also then, for checkpoint_close. read_only: nothing is locked or written, a running job may use it, and
+ * where there is none it holds nothing. [control] */
 int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const struct job *job,
-                        uint64_t seed, struct checkpoint **out, struct weir_error *error);
+                        uint64_t seed, int read_only, struct checkpoint **out,
+                        struct weir_error *error);
 void checkpoint_close(struct checkpoint *cp);
 uint64_t checkpoint_seed(const struct checkpoint *cp);
 int64_t checkpoint_zero(const struct checkpoint *cp); /* INT64_MIN: not known yet */
@@ -22,19 +24,21 @@ void checkpoint_set_zero(struct checkpoint *cp, int64_t zero_us);
  * NULL. */
 const char *checkpoint_other_job(const struct checkpoint *cp, const char *text);
 const char *checkpoint_text(const struct checkpoint *cp); /* canonical text of the job that runs */
-struct log *checkpoint_log(const struct checkpoint *cp); /* for extents, which [any] may read */
+/* For extents, which [any] may read; NULL where it was read only and there is none. */
+struct log *checkpoint_log(const struct checkpoint *cp);
 int checkpoint_has_pending(const struct checkpoint *cp);
 
-/* Gives the run what the log holds: ids, T, watermarks, positions, state, committables. CONFIG where state does not fit
- * the job (`drop`: instances whose state is dropped). */
+/* Does the job of run->plan fit run->checkpoint, but for what options.drop names? 1, or 0 with all that does not fit in
+ * the report: state, sources, sinks that have not got all, names to drop. Changes nothing. [control] */
+int checkpoint_fits(struct run *run, struct report *report);
+/* Gives the run what the log holds, which fits it: ids, T, watermarks, positions, state, committables. */
 int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_error *error);
 /* The pending batch: its plan (owned by cp) with spools loaded into the readers. */
 const struct record_plan *checkpoint_pending(struct checkpoint *cp, uint64_t *batch);
 int32_t checkpoint_load_spools(struct checkpoint *cp, struct run *run, struct weir_error *error);
 
-/* Notes in the log what the user dropped, so that the next start knows. CONFIG where a name has no state; else
- * as checkpoint_plan. */
-int32_t checkpoint_drop(struct run *run, struct weir_error *error);
+/* Notes in the log what the user dropped, so that the next start knows. As checkpoint_plan. */
+int32_t checkpoint_drop(struct run *run);
 
 /* Each makes its record durable (DONE: with the next sync). They wait inside; a full disk makes them wait until there
  * is room. Failures are left in run_fail. */

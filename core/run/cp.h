@@ -122,6 +122,8 @@ void cp_drop_captured(struct checkpoint *cp);
 /* tables of the plan and their signatures; FATAL without memory */
 /* Whether "instance/table" is of `name`: an instance, or the table itself. */
 int cp_belongs(const char *table, const char *name);
+/* NULL: there is no table of that name */
+const char *cp_signature_of(const struct record_table *tables, uint32_t n, const char *name);
 int32_t cp_signatures(struct run *run, struct record_table **out, uint32_t *n);
 void cp_signatures_free(struct record_table *tables, uint32_t n);
 struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node, uint32_t table,

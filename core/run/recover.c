@@ -319,6 +319,8 @@ static int32_t take_drop(struct checkpoint *cp, const struct log_record *record,
         }
     }
     cp->n_tables = tables;
+    for (uint32_t i = cp->n_positions; i-- > 0;)
+        if (strcmp(cp->positions[i].source, drop.name) == 0) position_drop(cp, &cp->positions[i]);
     record_free(arena);
     return WEIR_OK;
 }
@@ -341,7 +343,8 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
 /* ---- open and close ---- */
 
 int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const struct job *job,
-                        uint64_t seed, struct checkpoint **out, struct weir_error *error)
+                        uint64_t seed, int read_only, struct checkpoint **out,
+                        struct weir_error *error)
 {
     struct log_report report = { 0 };
     struct checkpoint *cp = calloc(1, sizeof *cp);
@@ -359,13 +362,14 @@ int32_t checkpoint_open(struct weir_sys *sys, struct journal *journal, const str
     cp->job_text = json_dumps(job->canonical, JSON_COMPACT);
     if (!cp->job_text) return weir_fail(error, WEIR_FATAL, "out of memory");
     cp->seed = seed;
-    struct log_options options = { .directory = job->checkpoint, .job_name = job->name };
+    struct log_options options = { .directory = job->checkpoint, .job_name = job->name,
+                                   .read_only = read_only };
 #ifdef WEIR_SMALL_LOG /* crash sweeps */
     options.segment_bytes = 1024;
 #endif
     int32_t result = log_open(sys, &options, take_record, cp, &cp->log, &report, error);
     if (result != WEIR_OK) return result;
-    if (report.cut_bytes)
+    if (report.cut_bytes && !read_only)
         journal_add(journal, WEIR_LOG_WARN, NULL, -1, "the log ended in %llu bytes that were not "
                     "whole, as after a crash; they were cut: %s",
                     (unsigned long long)report.cut_bytes, report.cut);
@@ -516,35 +520,23 @@ int cp_dropped(const struct run *run, const char *table)
     return 0;
 }
 
-static const char *signature_of(const struct record_table *tables, uint32_t n, const char *name)
+const char *cp_signature_of(const struct record_table *tables, uint32_t n, const char *name)
 {
     for (uint32_t i = 0; i < n; i++)
         if (strcmp(tables[i].name, name) == 0) return tables[i].signature;
     return NULL;
 }
 
-/* Every table with state in the log must be in the job, with a shape that fits. */
-static int32_t check_tables(struct checkpoint *cp, struct run *run, struct weir_error *error)
+/* Tables that are new, or have other columns than the log says. */
+static int32_t note_changes(struct checkpoint *cp, struct run *run)
 {
     struct record_table *now;
     uint32_t n;
     int32_t result = cp_signatures(run, &now, &n);
-    for (uint32_t i = 0; result == WEIR_OK && i < cp->n_tables; i++) {
-        const char *name = cp->tables[i].name, *was = cp->tables[i].signature;
-        const char *is = signature_of(now, n, name);
-        if (cp_dropped(run, name)) continue;
-        if (!is)
-            result = weir_fail(error, WEIR_CONFIG, "the checkpoint holds state \"%s\", which the job "
-                               "does not have: put the operator back, or drop its state with "
-                               "--drop %.*s", name, (int)strcspn(name, "/"), name);
-        else if (strcmp(was, is) != 0 && !store_signature_fits(was, is))
-            result = weir_fail(error, WEIR_CONFIG, "state \"%s\" does not fit the job: it was (%s) and "
-                               "would be (%s); go back, or drop it with --drop %.*s", name, was, is,
-                               (int)strcspn(name, "/"), name);
-        if (result == WEIR_OK && strcmp(was, is) != 0) cp->job_changed = 1;
+    for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
+        const char *was = cp_signature_of(cp->tables, cp->n_tables, now[i].name);
+        if (!was || strcmp(was, now[i].signature) != 0) cp->job_changed = 1;
     }
-    for (uint32_t i = 0; i < n && result == WEIR_OK; i++)
-        if (!signature_of(cp->tables, cp->n_tables, now[i].name)) cp->job_changed = 1;
     cp_signatures_free(now, n);
     return result;
 }
@@ -553,6 +545,7 @@ static int32_t restore_positions(struct checkpoint *cp, struct run *run)
 {
     for (uint32_t i = 0; i < cp->n_positions; i++) {
         const struct cp_position *position = &cp->positions[i];
+        if (cp_dropped(run, position->source)) continue;
         for (uint32_t k = 0; k < run->n_sources; k++) {
             if (strcmp(run->sources[k].node->name, position->source) != 0) continue;
             struct reader *reader = reader_get(&run->sources[k], position->partition, 1);
@@ -568,18 +561,14 @@ static int32_t restore_positions(struct checkpoint *cp, struct run *run)
     return WEIR_OK;
 }
 
-static int32_t restore_committables(struct checkpoint *cp, struct run *run,
-                                    struct weir_error *error)
+static int32_t restore_committables(struct checkpoint *cp, struct run *run)
 {
     for (uint32_t i = 0; i < cp->n_committables; i++) {
         struct cp_committable *c = &cp->committables[i];
         struct sink *sink = NULL;
         for (uint32_t k = 0; k < run->n_sinks; k++)
             if (strcmp(run->sinks[k].node->name, c->sink) == 0) sink = &run->sinks[k];
-        if (!sink)
-            return weir_fail(error, WEIR_CONFIG, "batch %llu of sink \"%s\" is not committed yet, and "
-                             "the job does not have that sink: put it back until it is",
-                             (unsigned long long)c->batch, c->sink);
+        if (!sink) abort(); /* checkpoint_fits */
         struct weir_committable *list =
             realloc(sink->recovered, (sink->n_recovered + 1) * sizeof *list);
         if (!list) return WEIR_FATAL;
@@ -599,10 +588,7 @@ static int32_t restore_outputs(struct checkpoint *cp, struct run *run, struct we
         struct sink *sink = NULL;
         for (uint32_t k = 0; k < run->n_sinks; k++)
             if (strcmp(run->sinks[k].node->name, from->sink) == 0) sink = &run->sinks[k];
-        if (!sink)
-            return weir_fail(error, WEIR_CONFIG, "sink \"%s\" has not got batch %llu yet, and the job "
-                             "does not have that sink: put it back until it has", from->sink,
-                             (unsigned long long)from->output.batch);
+        if (!sink) abort(); /* checkpoint_fits */
         int32_t result = spooled_describe(cp->log, &from->output, error);
         if (result != WEIR_OK) return result;
         struct spooled *list = realloc(sink->recovered_outputs,
@@ -618,10 +604,10 @@ static int32_t restore_outputs(struct checkpoint *cp, struct run *run, struct we
 int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_error *error)
 {
     int32_t result = make_groups(cp, run);
-    if (result == WEIR_OK && cp->has_job) result = check_tables(cp, run, error);
+    if (result == WEIR_OK && cp->has_job) result = note_changes(cp, run);
     if (result == WEIR_OK) result = cp_restore_pieces(cp, run, error);
     if (result == WEIR_OK) result = restore_positions(cp, run);
-    if (result == WEIR_OK) result = restore_committables(cp, run, error);
+    if (result == WEIR_OK) result = restore_committables(cp, run);
     if (result == WEIR_OK) result = restore_outputs(cp, run, error);
     run->next_batch = cp->any_batch ? cp->next_batch : 0;
     run->last_time_us = cp->any_batch ? cp->last_time_us : INT64_MIN;

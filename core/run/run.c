@@ -283,7 +283,7 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
-    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run, error);
+    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run);
     if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
@@ -390,25 +390,54 @@ static void say_damaged(const struct run *run, const struct weir_error *error)
                 run->job->checkpoint, run->job->checkpoint);
 }
 
-/* One run with one job. only_pending: it ends after the batch that was pending. */
-static int run_once(struct run *run, struct report *report, int only_pending)
+/* Runs the plan that was made, to its end. */
+static int run_plan(struct run *run)
 {
     struct weir_error error = WEIR_ERROR_INIT;
-    run->only_pending = only_pending;
-    run->plan = plan_create(run->job, run->registry, run->sys, run->journal, run->hash_seed, 0,
-                            report);
-    if (!run->plan) return 78;
     int32_t result = run_start(run, &error);
     if (result != WEIR_OK && result != WEIR_CANCELLED && !run->failed) {
         weir_fail(&error, result, "out of memory"); /* where nothing else was said */
         run_fail(run, run->error_where[0] ? run->error_where : "start", &error);
         say_damaged(run, &error);
     }
-    if (result == WEIR_OK && !only_pending) batch_loop(run);
+    if (result == WEIR_OK && !run->only_pending) batch_loop(run);
     run_end(run);
+    return run->failed ? run->exit_status : 0;
+}
+
+/* What the sinks of a plan would refuse when they are opened; the exit status. */
+static int check_sinks(struct run *run, struct report *report)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < run->plan->n_nodes && run->job_id[0]; i++) {
+        struct plan_node *node = run->plan->nodes[i];
+        if (node->kind != JOB_SINK) continue;
+        const struct weir_sink *table = node->component->table;
+        const struct weir_identity identity = { .size = sizeof identity,
+                                                .job_name = run->job->name,
+                                                .job_id = run->job_id,
+                                                .sink = node->name };
+        struct weir_error error = WEIR_ERROR_INIT;
+        if (!table->check || table->check(node->self, &identity, &error) == WEIR_OK) continue;
+        options_report(node->options, run->job, node->instance, &error, report);
+        status = 73;
+    }
+    return status;
+}
+
+/* One run with one job. only_pending: it ends after the batch that was pending. */
+static int run_once(struct run *run, struct report *report, int only_pending)
+{
+    int status = 78;
+    run->only_pending = only_pending;
+    run->plan = plan_create(run->job, run->registry, run->sys, run->journal, run->hash_seed,
+                            run->checks && !only_pending ? PLAN_CHECK : 0, report);
+    if (run->plan && (!run->checkpoint || checkpoint_fits(run, report)))
+        status = run->checks ? check_sinks(run, report) : run_plan(run);
+    if (run->plan && run->planned && !only_pending) run->planned(run->planned_arg, run->plan);
     plan_destroy(run->plan);
     run->plan = NULL;
-    return run->failed ? run->exit_status : 0;
+    return status;
 }
 
 /* Runs what is owed under the logged job, and closes the checkpoint behind it. */
@@ -416,8 +445,9 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
 {
     const struct job *new_job = run->job;
     old->memory_limit = new_job->memory_limit; /* the batch may have been too large for the old one */
-    journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
-                "a batch is pending from before: it is finished first, as it was planned");
+    if (!run->checks)
+        journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
+                    "a batch is pending from before: it is finished first, as it was planned");
     run->job = old;
     int status = run_once(run, report, 1);
     run->job = new_job;
@@ -425,6 +455,8 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
         journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
                     "the job as it was when it planned the pending batch can't start: put back what it "
                     "lacks, or run the batch under the job as it is now with --replan");
+    run->owed_are_settled = 1;
+    if (run->checks) return status;
     checkpoint_close(run->checkpoint);
     run->checkpoint = NULL;
     return status;
@@ -482,11 +514,20 @@ static int open_checkpoint(struct run *run)
     sys_random(run->sys, &seed, sizeof seed);
     for (int tries = 0;; tries++) {
         struct weir_error error = WEIR_ERROR_INIT;
-        int32_t result =
-            checkpoint_open(run->sys, run->journal, run->job, seed, &run->checkpoint, &error);
+        int32_t result = checkpoint_open(run->sys, run->journal, run->job, seed, run->checks,
+                                         &run->checkpoint, &error);
         if (result == WEIR_OK) {
             run->hash_seed = checkpoint_seed(run->checkpoint);
+            if (checkpoint_log(run->checkpoint))
+                snprintf(run->job_id, sizeof run->job_id, "%s",
+                         log_job_id(checkpoint_log(run->checkpoint)));
             return 0;
+        }
+        if (run->checks && result == WEIR_DATA && tries < 2) {
+            /* the running job may have removed a file between two looks */
+            checkpoint_close(run->checkpoint);
+            run->checkpoint = NULL;
+            continue;
         }
         if (!is_full(&error) || run->stopping) {
             run_fail(run, "checkpoint", &error);
@@ -502,13 +543,12 @@ static int open_checkpoint(struct run *run)
     }
 }
 
-int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
-            struct journal *journal, const struct run_options *options, struct report *report,
-            struct run_summary *summary)
+static struct run *run_create(struct weir_sys *sys, const struct job *job,
+                              struct registry *registry, struct journal *journal,
+                              const struct run_options *options)
 {
     struct run *run = calloc(1, sizeof *run);
-    int status = 0;
-    if (!run) return 70;
+    if (!run) return NULL;
     run->sys = sys;
     run->job = job;
     run->registry = registry;
@@ -519,6 +559,16 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
     sys_random(sys, &run->hash_seed, sizeof run->hash_seed);
     snprintf(run->job_id, sizeof run->job_id, "%016llx%016llx", (unsigned long long)run->hash_seed,
              (unsigned long long)sys_now(sys));
+    return run;
+}
+
+int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
+            struct journal *journal, const struct run_options *options, struct report *report,
+            struct run_summary *summary)
+{
+    struct run *run = run_create(sys, job, registry, journal, options);
+    int status = 0;
+    if (!run) return 70;
     if (job->checkpoint) status = open_checkpoint(run);
     if (status == 0 && run->checkpoint) {
         status = finish_with_logged_job(run, report);
@@ -536,4 +586,27 @@ int run_job(struct weir_sys *sys, const struct job *job, struct registry *regist
         free(run->summary.json);
     free(run);
     return status;
+}
+
+int check_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
+              struct journal *journal, const struct run_options *options, struct report *report,
+              void (*planned)(void *arg, const struct plan *plan), void *arg)
+{
+    struct run *run = run_create(sys, job, registry, journal, options);
+    int status = 0, own;
+    if (!run) return 70;
+    run->checks = 1;
+    run->planned = planned;
+    run->planned_arg = arg;
+    if (job->checkpoint) status = open_checkpoint(run);
+    if (status == 0 && run->checkpoint) status = finish_with_logged_job(run, report);
+    if (status && run->checkpoint && !checkpoint_log(run->checkpoint)) {
+        checkpoint_close(run->checkpoint); /* it can't be read; the job is looked at without it */
+        run->checkpoint = NULL;
+        run->job_id[0] = 0;
+    }
+    own = run_once(run, report, 0);
+    checkpoint_close(run->checkpoint);
+    free(run);
+    return status ? status : own;
 }

@@ -10,6 +10,7 @@
  *   read.c        sources: readers, partitions, replay
  *   read_segment.c  what a worker does with a stretch of a partition
  *   pipe.c        lanes: chunks through operators up to the leaves; emit
+ *   fits.c        does a job fit its checkpoint?
  *   exchange.c    rows to key groups and back together
  *   stage.c       operators with a distribution, group by group
  *   deliver.c     sinks on their threads
@@ -408,7 +409,7 @@ struct run {
     int64_t interval_us;     /* 0: none */
     int64_t opened_wall;     /* when the last batch was opened; INT64_MIN: none yet */
     uint64_t hash_seed;
-    char job_id[40];
+    char job_id[40];         /* "" in a check that can not read the checkpoint */
     uint64_t next_batch;     /* id of the next batch to open */
     int64_t last_time_us;    /* T of the last batch */
     int64_t watermark_us;    /* W(next), global */
@@ -423,6 +424,10 @@ struct run {
     int failed;
     int opened_all;          /* every sink is open */
     int only_pending;        /* it ends after the pending batch; no state is dropped before that */
+    int checks;              /* it ends before anything is changed, see check_job */
+    void (*planned)(void *arg, const struct plan *plan); /* a check: NULL, or who wants the plan */
+    void *planned_arg;
+    int owed_are_settled;    /* a check: the logged job would have finished what sinks have not got */
     int exit_status;
     struct weir_error error;
     char error_where[128];
@@ -443,6 +448,13 @@ struct run {
 int run_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
             struct journal *journal, const struct run_options *options, struct report *report,
             struct run_summary *summary);
+
+/* The start of run_job up to where it would change something: nothing is locked, written or opened, and the job may be
+ * running. All that the start would refuse goes to the report, else to the journal. `planned` gets the plan, if there is
+ * one and it is not NULL. Returns the exit status that the start would give. [the thread that made sys] */
+int check_job(struct weir_sys *sys, const struct job *job, struct registry *registry,
+              struct journal *journal, const struct run_options *options, struct report *report,
+              void (*planned)(void *arg, const struct plan *plan), void *arg);
 
 /* Fails the run with a class of the error; the first failure wins. */
 void run_fail(struct run *run, const char *where, const struct weir_error *error);

@@ -112,16 +112,21 @@ static int32_t check_empty(struct sink *sink, struct weir_error *error)
                             sink->path, found);
 }
 
-int32_t owner_open(struct sink *sink, struct weir_error *error)
+#define OWNER_ROOM 1024
+
+/* Whose directory is it? *ours: this sink's; 0 with OK: nobody's. `mine` becomes what the file of
+ * this sink says. */
+static int32_t owner_look(struct sink *sink, const struct weir_identity *who, char mine[OWNER_ROOM],
+                          int *ours, struct weir_error *error)
 {
-    const struct weir_identity *who = sink->identity;
     struct weir_error absent;
-    char full[PATH_ROOM], mine[1024];
+    char full[PATH_ROOM];
     uint8_t *text;
     uint64_t n;
     int32_t status = sink_full_path(sink, OWNER_FILE, full, error);
+    *ours = 0;
     if (status != WEIR_OK) return status;
-    snprintf(mine, sizeof mine, "weir 1\njob %s\nsink %s\n", who->job_id, who->sink);
+    snprintf(mine, OWNER_ROOM, "weir 1\njob %s\nsink %s\n", who->job_id, who->sink);
     weir_error_init(&absent);
     status = read_file(sink, full, 65536, &text, &n, &absent);
     if (status == WEIR_UNSUPPORTED) {
@@ -133,10 +138,7 @@ int32_t owner_open(struct sink *sink, struct weir_error *error)
         if (status == WEIR_OK)
             status = weir_fail_option(error, "path", -1, "'%s' has a manifest but no " OWNER_FILE
                                       ": nobody knows whose it is", sink->path);
-        if (status == WEIR_UNSUPPORTED) {
-            status = check_empty(sink, error);
-            return status == WEIR_OK ? owner_write(sink, mine, error) : status;
-        }
+        if (status == WEIR_UNSUPPORTED) return check_empty(sink, error);
     }
     if (status != WEIR_OK) {
         if (error->error_class == WEIR_OK) *error = absent;
@@ -144,7 +146,8 @@ int32_t owner_open(struct sink *sink, struct weir_error *error)
         return status;
     }
     /* what follows the three lines is for people */
-    if (n < strlen(mine) || memcmp(text, mine, strlen(mine)) != 0) {
+    *ours = n >= strlen(mine) && memcmp(text, mine, strlen(mine)) == 0;
+    if (!*ours) {
         for (n = 0; text[n]; n++)
             if (text[n] < ' ') text[n] = ' ';
         status = weir_fail_option(error, "path", -1,
@@ -154,6 +157,35 @@ int32_t owner_open(struct sink *sink, struct weir_error *error)
     }
     sink->host->free(text);
     return status;
+}
+
+int32_t owner_open(struct sink *sink, struct weir_error *error)
+{
+    char mine[OWNER_ROOM];
+    int ours;
+    int32_t status = owner_look(sink, sink->identity, mine, &ours, error);
+    return status == WEIR_OK && !ours ? owner_write(sink, mine, error) : status;
+}
+
+int32_t owner_check(struct sink *sink, const struct weir_identity *who, struct weir_error *error)
+{
+    struct weir_io_stat stat;
+    struct weir_error absent;
+    char mine[OWNER_ROOM];
+    int ours;
+    int32_t status;
+    memset(&stat, 0, sizeof stat);
+    stat.size = (uint32_t)sizeof stat;
+    weir_error_init(&absent);
+    status = sink->io->stat(sink->context, sink->path, &stat, &absent);
+    if (status == WEIR_UNSUPPORTED) return WEIR_OK; /* it will be made */
+    if (status != WEIR_OK) {
+        *error = absent;
+        return status;
+    }
+    if (stat.kind != WEIR_IO_DIRECTORY)
+        return weir_fail_option(error, "path", -1, "'%s' is no directory", sink->path);
+    return owner_look(sink, who, mine, &ours, error);
 }
 
 /* ---- the manifest ---- */

@@ -237,6 +237,12 @@ static int32_t file_open(void *self, const struct weir_identity *identity, struc
     return status;
 }
 
+static int32_t file_check(void *self, const struct weir_identity *identity,
+                          struct weir_error *error)
+{
+    return owner_check(self, identity, error);
+}
+
 static int32_t file_recover(void *self, const struct weir_committable *list, uint32_t n,
                             uint64_t next_batch, struct weir_error *error)
 {
@@ -571,6 +577,7 @@ static const struct weir_sink table = {
     .abort = file_abort,
     .cancel = file_cancel,
     .close = file_close,
+    .check = file_check,
 };
 
 static const struct weir_component components[] = {

@@ -123,6 +123,8 @@ int32_t compressor_check(int compression, struct weir_error *error);
 /* ---- commit.c: what outlives the process ---- */
 
 int32_t owner_open(struct sink *sink, struct weir_error *error);
+/* What owner_open would refuse; changes nothing. */
+int32_t owner_check(struct sink *sink, const struct weir_identity *who, struct weir_error *error);
 int32_t manifest_open(struct sink *sink, struct weir_error *error);
 int32_t committable_write(struct sink *sink, struct weir_buffer *out, struct weir_error *error);
 int32_t committable_commit(struct sink *sink, const struct weir_committable *committable,

@@ -389,6 +389,41 @@ static void another_job_is_refused(void **state)
     fake_destroy(&fake);
 }
 
+static int32_t check_with(const char *options, const char *job_id, char *why)
+{
+    struct fake fake;
+    struct weir_identity who = { .size = sizeof who, .job_name = "t", .job_id = job_id,
+                                 .sink = "x" };
+    assert_int_equal(fake_create(&fake, sys, entry_sink_file, entry_format_csv, options), WEIR_OK);
+    assert_int_equal(fake_bind_sink(&fake, "a int", WEIR_FORM_APPEND), WEIR_OK);
+    weir_error_init(&fake.error);
+    int32_t status = table_of(&fake)->check(fake.self, &who, &fake.error);
+    snprintf(why, 512, "%s", fake.error.text);
+    fake_destroy(&fake);
+    return status;
+}
+
+static void a_check_refuses_what_open_would_and_makes_nothing(void **state)
+{
+    struct fake fake;
+    char why[512];
+    (void)state;
+    assert_int_equal(check_with("\"path\": \"/out\"", JOB, why), WEIR_OK);
+    assert_string_equal(files(), "");
+    start(&fake, "\"path\": \"/out\"", "a int", 0);
+    batch(&fake, 0, "[[1]]");
+    assert_int_equal(check_with("\"path\": \"/out\"", JOB, why), WEIR_OK);
+    fake_destroy(&fake);
+    assert_int_equal(check_with("\"path\": \"/out\"", "ffffffffffffffffffffffffffffffff", why),
+                     WEIR_CONFIG);
+    assert_non_null(strstr(why, "belongs to another job"));
+    assert_int_equal(check_with("\"path\": \"/out/" P(0, 0) "\"", JOB, why), WEIR_CONFIG);
+    assert_non_null(strstr(why, "is no directory"));
+    sim_disk_put(disk, "/taken/x.csv", "1\n", 2, 0);
+    assert_int_equal(check_with("\"path\": \"/taken\"", JOB, why), WEIR_CONFIG);
+    assert_non_null(strstr(why, "has not written ('x.csv')"));
+}
+
 static void a_full_disk_is_tried_again(void **state)
 {
     struct fake fake;
@@ -624,6 +659,7 @@ int main(void)
         TEST(a_rolled_file_is_seen_when_it_is_old_enough),
         TEST(a_growing_file_comes_back_from_a_pending_committable),
         TEST(another_job_is_refused),
+        TEST(a_check_refuses_what_open_would_and_makes_nothing),
         TEST(a_full_disk_is_tried_again),
         TEST(a_torn_manifest_is_cut_and_a_damaged_one_refused),
         TEST(a_long_manifest_is_read_window_by_window),

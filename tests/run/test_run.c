@@ -54,7 +54,8 @@ static struct run_options settings; /* of the next lives */
 static struct weir_sys *running;
 static void (*before)(struct weir_sys *sys, struct sim_disk *disk);
 static int64_t started, ended; /* of the last life, by its clock */
-static char said[8192]; /* by the journal of the last life */
+static char said[8192]; /* by the journal and the report of the last life */
+static int only_check;   /* the next lives are checks */
 
 static struct weir_sys *outside;
 static struct registry *registry;
@@ -105,9 +106,11 @@ static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t
     said[0] = 0;
     sim_kill_at(sys, kill_at);
     struct journal *journal = kill_at ? NULL : journal_create(sys, 0, WEIR_LOG_WARN, note, NULL);
-    int status = run_job(sys, job, registry, journal, &options, &report, &summary);
+    int status = only_check ? check_job(sys, job, registry, journal, &options, &report, NULL, NULL)
+                            : run_job(sys, job, registry, journal, &options, &report, &summary);
     if (journal) journal_destroy(journal);
-    for (uint32_t i = 0; i < report.n; i++) print_message("%s\n", report.findings[i].text);
+    for (uint32_t i = 0; i < report.n; i++)
+        note(NULL, report.findings[i].text, strlen(report.findings[i].text));
     int killed = sim_killed(sys);
     ended = killed ? 0 : sys_mono(sys);
     if (calls) *calls = sim_calls(sys);
@@ -279,6 +282,81 @@ static void a_pending_batch_has_its_state_though_it_is_to_be_dropped(void **stat
     assert_int_equal(lines, 3); /* a line a batch: the last two begin anew */
     free(sums);
     free(want);
+    sim_disk_destroy(disk);
+}
+
+/* A check, then the start: both end with 78 and say `part`. */
+static void both_refuse(struct sim_disk *disk, const char *part)
+{
+    for (only_check = 1;; only_check = 0) {
+        int status = life(disk, 3, 1, 0, NULL);
+        if (status != 78 || !strstr(said, part))
+            fail_msg("%s: exit %d: %s", only_check ? "check" : "start", status, said);
+        if (!only_check) break;
+    }
+}
+
+static const char without_sums[] = TWO_PHASE " \"rest\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}}";
+static const char without_n[] =
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+    " \"sources\": {\"m\": {\"plugin\": \"toy_numbers\", \"rows\": 300, \"step\": 9,"
+    "                      \"max_records\": 60}},"
+    " \"operators\": {\"d\": {\"plugin\": \"toy_double\", \"from\": \"m\"},"
+    "                 \"s\": {\"plugin\": \"toy_sum\", \"from\": \"d\"}},"
+    " \"sinks\": {\"plain\": {\"plugin\": \"toy_sink\", \"from\": \"d\"},"
+    " \"sums\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}}";
+
+static void a_sink_with_an_uncommitted_batch_may_not_go(void **state)
+{
+    (void)state;
+    struct sim_disk *disk = sim_disk_create();
+    job_text = two_phase;
+    settings.hooks.state_done = kill_now;
+    assert_int_equal(life(disk, 3, 1, UINT64_MAX, NULL), -1);
+    settings = (struct run_options){ 0 };
+    job_text = without_sums;
+    both_refuse(disk, "batch 2 of sink \"sums\" is not committed yet, and the job does not have that sink");
+    assert_null(strstr(said, "plain"));
+    job_text = two_phase;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    job_text = without_sums;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    sim_disk_destroy(disk);
+}
+
+/* The batch that was planned is finished by the job as it was: what then is in order is no mistake. */
+static void a_check_looks_behind_the_pending_batch(void **state)
+{
+    (void)state;
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = without_sums;
+    only_check = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    assert_string_equal(said, "");
+    only_check = 0;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    sim_disk_destroy(disk);
+    disk = pending_disk(one_partition);
+    job_text = two_phase_changed;
+    settings.replan = 1;
+    both_refuse(disk, "\"again\" may have seen rows");
+    settings = (struct run_options){ 0 };
+    sim_disk_destroy(disk);
+}
+
+static void a_source_that_goes_is_forgotten_by_name(void **state)
+{
+    static const char *const names[] = { "n" };
+    (void)state;
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = without_n;
+    both_refuse(disk, "how far source \"n\" was read");
+    settings = (struct run_options){ .drop = names, .n_drop = 1 };
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    settings = (struct run_options){ 0 };
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0); /* once is enough */
+    job_text = two_phase;                           /* it comes again, and m went in its place */
+    both_refuse(disk, "how far source \"m\" was read");
     sim_disk_destroy(disk);
 }
 
@@ -541,6 +619,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(dropped_state_stays_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sink_with_an_uncommitted_batch_may_not_go, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_check_looks_behind_the_pending_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_that_goes_is_forgotten_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_signal_stops_now_and_cancels_the_sources, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hangup_is_a_signal_and_two_of_them_are_one, setup,

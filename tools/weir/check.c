@@ -11,13 +11,11 @@ int command_check(int argc, char **argv)
     if (status == 0 && args.help) {
         job_args_usage(stdout, "check");
     } else if (status == 0 && (status = job_args_open(&args)) == 0) {
-        struct plan *plan = plan_create(args.job, args.registry, args.sys, args.journal, 0,
-                                        PLAN_CHECK, &args.report);
-        if (job_args_report(&args) || !plan)
-            status = EXIT_BAD_JOB;
-        else
+        status = check_job(args.sys, args.job, args.registry, args.journal, &args.options,
+                           &args.report, NULL, NULL);
+        job_args_report(&args);
+        if (status == 0)
             fprintf(stderr, "%s: the job \"%s\" is good\n", args.job->file, args.job->name);
-        plan_destroy(plan);
     }
     job_args_close(&args);
     return status;

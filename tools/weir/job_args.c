@@ -17,7 +17,8 @@ void job_args_usage(FILE *to, const char *command)
             "  --workers N           number of workers (default: the cores)\n"
             "  --plugin-path DIR     where plugins are searched first; may be repeated\n"
             "  --max-batches N       stop after N batches\n"
-            "  --drop NAME           drop the state of an instance; may be repeated\n"
+            "  --drop NAME           drop the state of an operator, or forget how far a source that is\n"
+            "                        no longer there was read; may be repeated\n"
             "  --replan              run a pending batch under the job as it is now; refused where sinks\n"
             "                        may see rows twice, unless --yes is there, too\n"
             "  --summary FILE        write what was done as JSON at the end\n"
@@ -163,6 +164,14 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
     return 0;
 }
 
+/* What only a checkpoint gives a sense to must not be taken without effect. */
+static int needs_checkpoint(const struct job_args *args)
+{
+    const char *word = args->options.n_drop ? "--drop" : args->options.replan ? "--replan" : NULL;
+    if (!word || !args->job || args->job->checkpoint) return 0;
+    return bad("the job has no checkpoint", word);
+}
+
 /* A job file needs no plugin to be read. */
 static int read_file(struct job_args *args)
 {
@@ -227,7 +236,7 @@ int job_args_open(struct job_args *args)
     if (args->job && args->report.errors > 0) /* the rest of its mistakes, in the same run */
         plan_destroy(plan_create(args->job, args->registry, args->sys, args->journal, 0, PLAN_CHECK,
                                  &args->report));
-    return job_args_report(args) || !args->job ? wrong : 0;
+    return job_args_report(args) || !args->job ? wrong : needs_checkpoint(args);
 }
 
 void job_args_close(struct job_args *args)

@@ -268,6 +268,11 @@ static int32_t take_drop(struct look *look, const struct log_record *record,
             look->pieces[kept++] = look->pieces[i];
     }
     if (class == WEIR_OK) look->n_pieces = kept;
+    kept = 0;
+    for (uint32_t i = 0; class == WEIR_OK && i < look->n_positions; i++)
+        if (strcmp(look->positions[i].source, drop.name) != 0)
+            look->positions[kept++] = look->positions[i];
+    if (class == WEIR_OK) look->n_positions = kept;
     record_free(arena);
     return class;
 }

@@ -1,5 +1,5 @@
 /*
- * plan.c - `weir plan`: how a job would run.
+ * plan.c - `weir plan`: how a job would run, and what its start would refuse.
  */
 #include "tools/weir/commands.h"
 #include "tools/weir/job_args.h"
@@ -10,6 +10,12 @@ static void to_stdout(void *arg, const char *line)
     printf("%s\n", line);
 }
 
+static void print(void *arg, const struct plan *plan)
+{
+    (void)arg;
+    plan_print(plan, to_stdout, NULL);
+}
+
 int command_plan(int argc, char **argv)
 {
     struct job_args args;
@@ -17,13 +23,9 @@ int command_plan(int argc, char **argv)
     if (status == 0 && args.help) {
         job_args_usage(stdout, "plan");
     } else if (status == 0 && (status = job_args_open(&args)) == 0) {
-        struct plan *plan = plan_create(args.job, args.registry, args.sys, args.journal, 0,
-                                        PLAN_CHECK, &args.report);
-        if (job_args_report(&args) || !plan)
-            status = EXIT_BAD_JOB;
-        else
-            plan_print(plan, to_stdout, NULL);
-        plan_destroy(plan);
+        status = check_job(args.sys, args.job, args.registry, args.journal, &args.options,
+                           &args.report, print, NULL);
+        job_args_report(&args);
     }
     job_args_close(&args);
     return status;

@@ -79,7 +79,7 @@ struct weir_sink {
     int32_t (*bind)(void *self, const struct weir_sink_bind *in, struct weir_error *error);
 
     /* Purpose: opens the outside; refuses a target that belongs to another job.
-     * Thread and state: [sink], after bind; not run by `check`.
+     * Thread and state: [sink], after bind; a check calls `check` instead.
      * Ownership: `identity` is valid with the instance.
      * Returns: OK; RETRY; CONFIG; FATAL.
      * On failure: RETRY is tried again, others stop the start. */
@@ -148,6 +148,15 @@ struct weir_sink {
      * Returns: nothing.
      * On failure: can't fail. */
     void (*close)(void *self);
+
+    /* Purpose: says what `open` would refuse as things stand, above all a target that belongs to
+     *   another job, and changes nothing. Optional: NULL.
+     * Thread and state: [control], after bind, in a check and instead of open; the job itself may
+     *   be running. Without a checkpoint yet the job's id is a new one.
+     * Ownership: `identity` is borrowed.
+     * Returns: OK; CONFIG; RETRY; FATAL.
+     * On failure: the check reports it. */
+    int32_t (*check)(void *self, const struct weir_identity *identity, struct weir_error *error);
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,167 @@
+/*
+ * fits.c - does a job fit what its checkpoint holds? A start asks before it changes anything, `weir check` asks
+ * nothing else: so they refuse the same, in the same words, and all of it at once.
+ */
+#include <stdlib.h>
+
+#include "core/run/checkpoint.h"
+#include "core/run/cp.h"
+
+struct fits {
+    struct run *run;
+    struct checkpoint *cp;
+    struct report *report;
+    struct record_table *now; uint32_t n_now; /* tables of the job */
+    const char **gone; uint32_t n_gone;       /* sources of the log that the job does not have */
+};
+
+static struct place place_of(const struct fits *f, const char *path)
+{
+    return job_place(f->run->job, path, -1);
+}
+
+/* ---- state ---- */
+
+/* Every table with state in the log must be in the job, with a shape that fits. */
+static void check_table(const struct fits *f, const struct record_table *table)
+{
+    const char *name = table->name, *was = table->signature;
+    const char *is = cp_signature_of(f->now, f->n_now, name);
+    const int n = (int)strcspn(name, "/");
+    char path[256];
+    if (cp_dropped(f->run, name)) return;
+    if (!is) {
+        report_add(f->report, REPORT_ERROR, place_of(f, "operators"), "operators",
+                   "the checkpoint holds state \"%s\", which the job does not have: put the operator "
+                   "back, or drop its state with --drop %.*s", name, n, name);
+    } else if (strcmp(was, is) != 0 && !store_signature_fits(was, is)) {
+        snprintf(path, sizeof path, "operators.%.*s", n, name);
+        report_add(f->report, REPORT_ERROR, place_of(f, path), path,
+                   "state \"%s\" does not fit the job: it was (%s) and would be (%s); go back, or drop "
+                   "it with --drop %.*s", name, was, is, n, name);
+    }
+}
+
+/* ---- sources ---- */
+
+static int has_instance(const struct run *run, uint32_t kind, const char *name)
+{
+    const struct plan_node *node = plan_node(run->plan, name);
+    return node && node->kind == kind;
+}
+
+static void note_gone(struct fits *f, const char *source)
+{
+    if (has_instance(f->run, JOB_SOURCE, source)) return;
+    for (uint32_t i = f->n_gone; i-- > 0;)
+        if (strcmp(f->gone[i], source) == 0) return;
+    f->gone[f->n_gone++] = source;
+}
+
+static int find_gone(struct fits *f)
+{
+    const struct checkpoint *cp = f->cp;
+    const uint32_t n_moves = cp->has_plan ? cp->plan.n_moves : 0;
+    f->gone = calloc((size_t)cp->n_positions + n_moves + 1, sizeof *f->gone);
+    if (!f->gone) return 0;
+    for (uint32_t i = 0; i < cp->n_positions; i++) note_gone(f, cp->positions[i].source);
+    for (uint32_t i = 0; i < n_moves; i++) note_gone(f, cp->plan.moves[i].source);
+    return 1;
+}
+
+/* Under another name it would be read from its start again. */
+static void check_sources(const struct fits *f)
+{
+    for (uint32_t i = 0; i < f->n_gone; i++)
+        if (!cp_dropped(f->run, f->gone[i]))
+            report_add(f->report, REPORT_ERROR, place_of(f, "sources"), "sources",
+                       "the checkpoint holds how far source \"%s\" was read, and the job does not have "
+                       "it: put it back under that name, or forget it with --drop %s (what another "
+                       "source reads begins at that one's own start)", f->gone[i], f->gone[i]);
+}
+
+/* ---- sinks ---- */
+
+static void check_sinks(const struct fits *f)
+{
+    const struct checkpoint *cp = f->cp;
+    for (uint32_t i = 0; i < cp->n_committables; i++)
+        if (!has_instance(f->run, JOB_SINK, cp->committables[i].sink))
+            report_add(f->report, REPORT_ERROR, place_of(f, "sinks"), "sinks",
+                       "batch %llu of sink \"%s\" is not committed yet, and the job does not have that "
+                       "sink: put it back until it is",
+                       (unsigned long long)cp->committables[i].batch, cp->committables[i].sink);
+    for (uint32_t i = 0; i < cp->n_outputs; i++)
+        if (!has_instance(f->run, JOB_SINK, cp->outputs[i].sink))
+            report_add(f->report, REPORT_ERROR, place_of(f, "sinks"), "sinks",
+                       "sink \"%s\" has not got batch %llu yet, and the job does not have that sink: "
+                       "put it back until it has", cp->outputs[i].sink,
+                       (unsigned long long)cp->outputs[i].output.batch);
+}
+
+/* ---- what is to be dropped ---- */
+
+static int has_table(const struct record_table *tables, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (cp_belongs(tables[i].name, name)) return 1;
+    return 0;
+}
+
+static void list_name(char *out, size_t size, const char *name)
+{
+    size_t at = strlen(out);
+    snprintf(out + at, size - at, "%s%s", at ? ", " : "", name);
+}
+
+/* What has state, by the names that `--drop` takes: each instance once. */
+static void list_tables(const struct record_table *tables, uint32_t n, char *out, size_t size)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        char name[160];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(tables[i].name, "/"), tables[i].name);
+        if (!has_table(tables, i, name)) list_name(out, size, name);
+    }
+}
+
+static int is_gone(const struct fits *f, const char *name)
+{
+    for (uint32_t i = 0; i < f->n_gone; i++)
+        if (strcmp(f->gone[i], name) == 0) return 1;
+    return 0;
+}
+
+/* A name that nothing has, now or in the log, is a slip: what was meant would stay. */
+static void check_drop(const struct fits *f, const char *name)
+{
+    const struct checkpoint *cp = f->cp;
+    char names[512] = "", logged[512] = "";
+    if (has_table(f->now, f->n_now, name) || has_table(cp->tables, cp->n_tables, name) ||
+        is_gone(f, name))
+        return;
+    list_tables(f->now, f->n_now, names, sizeof names);
+    list_tables(cp->tables, cp->n_tables, logged, sizeof logged);
+    for (uint32_t i = 0; i < f->n_gone; i++) list_name(logged, sizeof logged, f->gone[i]);
+    report_add(f->report, REPORT_ERROR, (struct place){ "command line", 0, 0 }, "",
+               "--drop %s: nothing of that name has state; in the job: %s; in the checkpoint: %s",
+               name, *names ? names : "no operators", *logged ? logged : "none");
+}
+
+int checkpoint_fits(struct run *run, struct report *report)
+{
+    struct checkpoint *cp = run->checkpoint;
+    struct fits f = { .run = run, .cp = cp, .report = report };
+    const uint32_t before = report->errors;
+    if (cp_signatures(run, &f.now, &f.n_now) != WEIR_OK || !find_gone(&f)) {
+        report_add(report, REPORT_ERROR, (struct place){ run->job->file, 0, 0 }, "", "out of memory");
+    } else {
+        for (uint32_t i = 0; i < cp->n_tables; i++) check_table(&f, &cp->tables[i]);
+        check_sources(&f);
+        if (!run->owed_are_settled) check_sinks(&f);
+        for (uint32_t i = 0; i < run->options->n_drop && !run->only_pending; i++)
+            check_drop(&f, run->options->drop[i]);
+    }
+    cp_signatures_free(f.now, f.n_now);
+    free(f.gone);
+    return report->errors == before;
+}
