@@ -234,6 +234,11 @@ const char *expr_conjunct(const struct weir_expr *expr, uint32_t i)
     return i < expr->n_conjuncts ? expr->conjuncts[i] : NULL;
 }
 
+int32_t expr_may_fail(const struct weir_expr *expr)
+{
+    return expr->root->may_fail != 0;
+}
+
 const char *expr_simple(const struct weir_expr *expr, uint32_t i)
 {
     return expr->root->may_fail || !expr->deterministic ? NULL : expr_conjunct(expr, i);

@@ -53,6 +53,7 @@ void expr_free(struct weir_expr *expr);
 const struct ArrowSchema *expr_schema(const struct weir_expr *expr);
 int32_t expr_column(const struct weir_expr *expr);
 int32_t expr_deterministic(const struct weir_expr *expr);
+int32_t expr_may_fail(const struct weir_expr *expr);
 int32_t expr_reads(const struct weir_expr *expr, uint32_t input, uint32_t column);
 int32_t expr_eval(const struct expr_run *run, struct weir_expr *expr,
                   const struct weir_chunk *const *chunks, struct weir_rows *rows,

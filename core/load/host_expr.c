@@ -3,8 +3,8 @@
  *
  * Compiling takes functions from context->env. Running takes batch, time, seed and partition from
  * the lane, and sends failing rows to reject: with the chunk of input context->error_input, so that
- * the dead letter holds the row. Results of aggregates have no input row; what is rejected is the
- * group: its grouping columns.
+ * the dead letter holds the row; or tells the caller, who knows the row. Results of aggregates have
+ * no input row; what is rejected is the group: its grouping columns.
  *
  * While a job is checked, mistakes go to context->ops->mistake and compiling gives something that
  * stands for the expression: so the rest of the instance and all behind it are checked in the same
@@ -85,6 +85,27 @@ static int32_t host_filter(struct weir_context *lane, struct weir_expr *expr,
     return expr_filter(&run, expr, chunks, rows, error);
 }
 
+static int32_t host_eval_telling(struct weir_context *lane, struct weir_expr *expr,
+                                 const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                                 struct ArrowArray *out, weir_expr_failed failed, void *told,
+                                 struct weir_error *error)
+{
+    struct expr_run run = run_of(lane, NULL);
+    run.reject = failed;
+    run.arg = told;
+    return expr_eval(&run, expr, chunks, rows, out, error);
+}
+
+static int32_t host_filter_telling(struct weir_context *lane, struct weir_expr *expr,
+                                   const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                                   weir_expr_failed failed, void *told, struct weir_error *error)
+{
+    struct expr_run run = run_of(lane, NULL);
+    run.reject = failed;
+    run.arg = told;
+    return expr_filter(&run, expr, chunks, rows, error);
+}
+
 static int32_t host_aggregate(struct weir_context *context, const char *option, uint32_t n,
                               const char *const *names, const char *const *texts,
                               const struct weir_expr_input *input, const struct ArrowSchema *by,
@@ -137,4 +158,7 @@ const struct weir_expr_table weir_expr_1 = {
     .time_source = expr_time_source,
     .input_column = expr_input_column,
     .simple = expr_simple,
+    .may_fail = expr_may_fail,
+    .eval_telling = host_eval_telling,
+    .filter_telling = host_filter_telling,
 };

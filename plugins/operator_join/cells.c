@@ -102,7 +102,7 @@ int32_t cells_bind(struct join_op *op, uint32_t s, struct weir_error *error)
     for (uint32_t c = 0; c < side->n_inputs && result == WEIR_OK; c++) {
         const struct cell cell = { .type = join->inputs[s].schema->children[c] };
         cells->of[c] = -1;
-        if (!join->needed[s][c]) continue;
+        if (!(join->needed[s][c] & ~JOIN_FOR_LETTER)) continue;
         result = add_cell(op, cells, &cell, &at, error);
         cells->of[c] = (int32_t)at;
         if (result == WEIR_OK) result = fill_cell(op, cells, at, cell.type->name, error);

@@ -2,8 +2,9 @@
  * plan.c - bind: what crosses the exchange, what is kept, and for how long.
  *
  * Behind the exchange a row of a side has the input columns that the result or a condition over
- * both sides reads, then the keys that had to be computed, then (where rows may come out without
- * a partner at once) `alone`. Plain key columns are not sent twice.
+ * both sides reads (all of them, where such a condition may fail: a dead letter holds the whole
+ * row), then the keys that had to be computed, then (where rows may come out without a partner at
+ * once) `alone`. Plain key columns are not sent twice.
  *
  * Bounds. In scope `stream` a row of a side is kept until no row of the other side that is still
  * to come can match it:
@@ -300,7 +301,7 @@ static void sign_lists(const struct join_op *op, uint32_t s, char *signature, si
 {
     for (uint32_t c = 0; c < op->sides[s].n_inputs; c++) {
         const struct ArrowSchema *type = op->join.inputs[s].schema->children[c];
-        if (!op->join.needed[s][c] || !holds_lists(type)) continue;
+        if (!(op->join.needed[s][c] & ~JOIN_FOR_LETTER) || !holds_lists(type)) continue;
         if (strlen(signature) + 2 < size) strcat(signature, " ");
         pack_signature(type, signature, size);
     }
@@ -350,6 +351,7 @@ int32_t join_op_bind(void *self, const struct weir_operator_bind *in,
     const struct weir_expr_input inputs[2] = { { in->inputs[0].name, in->inputs[0].schema },
                                                { in->inputs[1].name, in->inputs[1].schema } };
     op->stream = option_is(option_text(op->join.host, op->join.context, "scope", ""), "stream");
+    op->join.probes = op->stream ? 3 : 1;
     result = join_bind(&op->join, inputs, error);
     if (result != WEIR_OK) return result;
     for (uint32_t s = 0; s < 2 && result == WEIR_OK; s++) {

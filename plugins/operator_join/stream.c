@@ -18,6 +18,8 @@
  *  2. A row leaves state once, when the watermark reaches its expiry, which is a timer of event
  *     time: the engine runs groups, and batches without rows, for those that are due.
  *  3. A row with a null key waits as others do, but is never looked at by the other side.
+ *  4. A row on which a condition fails with a partner that waits is rejected, and not stored: as if
+ *     it had not come. The partner stays.
  */
 #include "plugins/operator_join/op.h"
 
@@ -88,7 +90,7 @@ static int32_t probe_row(struct join_lane *lane, uint32_t s, uint32_t row, uint3
 {
     const struct join_op *op = lane->op;
     const uint32_t table = op->sides[1 - s].table;
-    const int once = s == 1 && op->join.type == JOIN_LEFT_SEMI;
+    const int once = s == 1 && op->join.type == JOIN_LEFT_SEMI && !op->join.may_reject;
     uint32_t other = op->state->row_first(lane->begin.state, table, slot);
     int32_t result = WEIR_OK;
     for (; other != WEIR_NO_ROW && result == WEIR_OK;
@@ -127,7 +129,7 @@ static int is_stored(const struct join_lane *lane, uint32_t s, const struct Arro
 {
     const struct join_op *op = lane->op;
     const int matched = lane->pairs->matched[row];
-    if (array_alone(op, s, array, row)) return 0;
+    if (array_alone(op, s, array, row) || lane->pairs->gone[row]) return 0;
     if (s == 0) return !(matched && op->join.type == JOIN_LEFT_SEMI);
     if (expiry(&op->sides[s], array, row) > lane->begin.evict_us) return 1;
     return join_keeps(op->join.type, s) && !matched;

@@ -168,6 +168,7 @@ static int32_t lookup_bind(void *self, const struct weir_operator_bind *in,
     if (result != WEIR_OK) return result;
     const struct weir_expr_input inputs[2] = { { input->name, input->schema },
                                                { "table", &op->schema } };
+    op->join.probes = 1;
     result = join_bind(&op->join, inputs, error);
     if (result == WEIR_OK) result = join_schema(&op->join, &out->streams[0].schema, error);
     if (result != WEIR_OK) return result;

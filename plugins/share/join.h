@@ -68,6 +68,8 @@ struct join {
     uint32_t n_filters[2];
     struct weir_expr *rest[JOIN_CONDITIONS_MAX];       /* over both sides */
     uint32_t n_rest;
+    uint32_t probes;                 /* given to bind. bit s: rows of side s look for partners */
+    uint32_t may_reject;             /* 1: conditions in `rest` may fail, and reject probing rows */
     struct join_column *columns;
     uint32_t n_columns;
     uint8_t *needed[2];              /* per column: JOIN_FOR_… */
@@ -78,6 +80,7 @@ struct join {
 #define JOIN_FOR_REST 1u    /* read by a condition over both sides */
 #define JOIN_FOR_EXPR 2u    /* read by an expression of the result */
 #define JOIN_FOR_OUTPUT 4u  /* is in the result as it is */
+#define JOIN_FOR_LETTER 8u  /* of the rows that probe: dead letters hold whole rows; not in state */
 
 /* Do rows of `side` that match nothing come out? */
 static inline int join_keeps(uint32_t type, uint32_t side)
@@ -97,8 +100,8 @@ static inline int join_left_only(uint32_t type)
 int32_t join_init(struct join *join, const struct weir_host *host, struct weir_context *context,
                   struct weir_error *error);
 void join_fini(struct join *join);
-/* Options `type`, `on` and `columns` over two inputs. The schemas stay the caller's, as long as
- * the join. CONFIG with the option at fault. */
+/* Options `type`, `on` and `columns` over two inputs; `probes` is set. The schemas stay the
+ * caller's, as long as the join. CONFIG with the option at fault. */
 int32_t join_bind(struct join *join, const struct weir_expr_input inputs[2],
                   struct weir_error *error);
 /* The schema of the result. */
@@ -138,6 +141,12 @@ struct join_marks {
     void *arg;
 };
 
+/* A probing row on which a condition has failed. */
+struct join_failure {
+    uint32_t row;
+    char reason[256];
+};
+
 /* Pairs under way in a lane. */
 struct join_pairs {
     const struct join *join;
@@ -150,6 +159,11 @@ struct join_pairs {
     uint32_t keep[JOIN_PAIRS];
     uint8_t pass[JOIN_PAIRS];
     uint8_t matched[WEIR_CHUNK_MAX_ROWS]; /* rows of the probing chunk that have matched */
+    uint8_t gone[WEIR_CHUNK_MAX_ROWS];    /* those that were rejected */
+    struct join_failure *failures;        /* of the block */
+    uint32_t n_failures, failures_room;
+    uint32_t *held;              /* partners of held_row that have passed, of the blocks before */
+    uint32_t n_held, held_room, held_row;
     struct ArrowArray *arrays;   /* columns of a side, or of the result */
     struct weir_output_column *out;
 };
@@ -162,6 +176,8 @@ void join_pairs_begin(struct join_pairs *pairs, uint32_t side, uint32_t rows);
 /* Candidates of a probing row, all at once and in order; then, if it is to come out without a
  * partner where none passed, the same with `other` JOIN_NONE. */
 int32_t join_pairs_flush(struct join_pairs *pairs, struct weir_error *error);
+/* The block is full, and candidates of its last row may follow. */
+int32_t join_pairs_full(struct join_pairs *pairs, struct weir_error *error);
 /* Gives out the pairs as they stand in rows[] (n of them), without conditions and marks. */
 int32_t join_pairs_emit(struct join_pairs *pairs, struct weir_error *error);
 static inline int32_t join_pairs_add(struct join_pairs *pairs, uint32_t row, uint32_t other,
@@ -169,7 +185,7 @@ static inline int32_t join_pairs_add(struct join_pairs *pairs, uint32_t row, uin
 {
     pairs->rows[pairs->probe][pairs->n] = row;
     pairs->rows[1 - pairs->probe][pairs->n] = other;
-    return ++pairs->n < JOIN_PAIRS ? WEIR_OK : join_pairs_flush(pairs, error);
+    return ++pairs->n < JOIN_PAIRS ? WEIR_OK : join_pairs_full(pairs, error);
 }
 
 #endif

@@ -17,9 +17,11 @@ int32_t join_init(struct join *join, const struct weir_host *host, struct weir_c
     join->data = host->get_interface(WEIR_DATA_ID);
     join->expr = host->get_interface(WEIR_EXPR_ID);
     join->combine = host->get_interface(WEIR_COMBINE_ID);
-    if (join->data && join->expr && join->combine) return WEIR_OK;
+    if (join->data && join->expr && join->combine && join->expr->size >= sizeof *join->expr)
+        return WEIR_OK;
     return weir_fail(error, WEIR_UNSUPPORTED,
-                     "this host lacks " WEIR_DATA_ID ", " WEIR_EXPR_ID " or " WEIR_COMBINE_ID);
+                     "this host lacks " WEIR_DATA_ID ", " WEIR_EXPR_ID " or " WEIR_COMBINE_ID
+                     ", or its " WEIR_EXPR_ID " is too old");
 }
 
 void join_fini(struct join *join)
@@ -134,6 +136,19 @@ static int32_t bind_condition(struct join *join, struct weir_error *error)
         add_conjunct(join, &c);
     }
     return make_key(join, error);
+}
+
+/* Conditions over both sides that may fail reject the row that probes, whole. */
+static void plan_rejects(struct join *join)
+{
+    const char *mode = option_text(join->host, join->context, "on_error", "dead_letter");
+    for (uint32_t i = 0; i < join->n_rest; i++)
+        if (join->expr->may_fail(join->rest[i])) join->may_reject = 1;
+    if (option_is(mode, "null")) join->may_reject = 0; /* such a pair does not match */
+    if (!join->may_reject || !option_is(mode, "dead_letter")) return;
+    for (uint32_t s = 0; s < 2; s++)
+        for (int64_t c = 0; join->probes >> s & 1 && c < join->inputs[s].schema->n_children; c++)
+            join->needed[s][c] |= JOIN_FOR_LETTER;
 }
 
 /* ---- the result ---- */
@@ -277,6 +292,7 @@ int32_t join_bind(struct join *join, const struct weir_expr_input inputs[2],
     int32_t result = bind_condition(join, error);
     if (result == WEIR_OK) result = bind_columns(join, error);
     if (result == WEIR_OK) need_columns(join);
+    if (result == WEIR_OK) plan_rejects(join);
     return result;
 }
 

@@ -68,6 +68,11 @@ struct weir_time_bound {
     int64_t offset_us;
 };
 
+/* Told of a row on which an expression failed: what becomes of it is the caller's. `reason` is borrowed.
+ * What is returned other than OK ends the evaluation. */
+typedef int32_t (*weir_expr_failed)(void *arg, uint32_t row, const char *reason,
+                                    struct weir_error *error);
+
 struct weir_expr_table {
     uint32_t size;
     uint32_t reserved;
@@ -211,6 +216,25 @@ struct weir_expr_table {
      * Returns: the text; NULL past the last one.
      * On failure: can't fail. */
     const char *(*simple)(const struct weir_expr *expr, uint32_t i);
+
+    /* Purpose: 0 if no row can fail on the expression.
+     * Thread and state: [any].
+     * Ownership: none.
+     * Returns: 0 or 1.
+     * On failure: can't fail. */
+    int32_t (*may_fail)(const struct weir_expr *expr);
+
+    /* Purpose: as eval and filter, for chunks whose rows are not those of an input (pairs of a join): rows
+     *   that fail are told to `failed`, in their order, and are not rejected, which the caller does with
+     *   the row of the input by weir_host.reject. They leave `rows`. With on_error `null` none is told.
+     * Thread, ownership, returns, failure: as eval; and what `failed` returned. */
+    int32_t (*eval_telling)(struct weir_context *lane, struct weir_expr *expr,
+                            const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                            struct ArrowArray *out, weir_expr_failed failed, void *arg,
+                            struct weir_error *error);
+    int32_t (*filter_telling)(struct weir_context *lane, struct weir_expr *expr,
+                              const struct weir_chunk *const *chunks, struct weir_rows *rows,
+                              weir_expr_failed failed, void *arg, struct weir_error *error);
 };
 
 #ifdef __cplusplus
