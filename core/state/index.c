@@ -52,7 +52,9 @@ int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
     next.size = (uint32_t)size;
     for (i = 0; i < before; i++)
         if (index->entries[i] != INDEX_NONE)
-            index_add(&next, (uint32_t)index->entries[i], (uint32_t)(index->entries[i] >> 32));
+            next.entries[index_free(&next, index_home(&next, (uint32_t)index->entries[i]))] =
+                index->entries[i];
+    next.used = index->used;
     memory_resize(memory, index->entries, before * 8, 0);
     *index = next;
     return WEIR_OK;
@@ -60,8 +62,7 @@ int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
 
 void index_add(struct index *index, uint32_t tag, uint32_t slot)
 {
-    uint32_t p = index_home(index, tag);
-    while (index->entries[p] != INDEX_NONE) p = index_next(index, p);
+    const uint32_t p = index_free(index, index_home(index, tag));
     index->entries[p] = (uint64_t)slot << 32 | tag;
     index->used++;
 }

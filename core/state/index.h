@@ -76,6 +76,22 @@ static inline uint32_t index_slot(const struct index *index, uint32_t p)
     return (uint32_t)(index->entries[p] >> 32);
 }
 
+/* Place of the first empty entry from p on; there is one. */
+static inline uint32_t index_free(const struct index *index, uint32_t p)
+{
+#ifdef __SSE2__
+    for (; p + INDEX_WINDOW <= index->size; p += INDEX_WINDOW) {
+        const uint32_t found = index_tags(index->entries + p, (uint32_t)INDEX_NONE);
+        if (!found) continue;
+        p += (uint32_t)__builtin_ctz(found); /* or it is a tag of ones: those are at the end */
+        break;
+    }
+    if (p == index->size) p = 0;
+#endif
+    while (index->entries[p] != INDEX_NONE) p = index_next(index, p);
+    return p;
+}
+
 /* Slot of the first entry with the tag, WEIR_NO_SLOT if there is none. Which of the entries behind its home a tag has is
  * chance, so a branch per entry would be foreseen wrongly at every other key: INDEX_WINDOW are compared at once.
  * (Entries with one tag have one home, so no empty entry lies before them.) */

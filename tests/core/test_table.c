@@ -614,7 +614,11 @@ static void entries_are_found_alike_in_windows_and_one_by_one(void **state)
         for (uint32_t k = 0; k < keys; k++) {
             const uint32_t tag = k % 50 == 0 ? UINT32_MAX - k / 50 % 3 : (uint32_t)(random >> 32);
             random = random * 6364136223846793005u + 1442695040888963407u;
+            uint32_t walk;
             assert_int_equal(index_room(&index, &memory, 1), WEIR_OK);
+            walk = index_home(&index, tag);
+            while (index.entries[walk] != INDEX_NONE) walk = index_next(&index, walk);
+            assert_int_equal(index_free(&index, index_home(&index, tag)), walk);
             index_add(&index, tag, k);
         }
         random = keys;
