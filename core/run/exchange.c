@@ -71,17 +71,29 @@ static uint32_t *sort_rows(const struct weir_chunk *chunk, const uint64_t *hash)
     return offsets;
 }
 
+/* Whether the hashes of a chunk go with its rows: not those that are made again for less than carrying them takes, unless
+ * they choose the partition. */
+static int carries_hash(const struct plan_node *node, uint32_t input, const struct weir_chunk *chunk)
+{
+    const struct weir_distribution *d = &node->bound.distribution[input];
+    const uint32_t first = d->columns[0];
+    return node->bound.partitions > 1 ||
+           !hash_is_words(d->n_columns, weir_type_of(chunk->schema->children[first]),
+                          chunk->array->children[first]);
+}
+
+/* `hash` NULL: without. */
 static struct weir_chunk *gather(const struct weir_chunk *chunk, const uint32_t *perm,
                                  const uint64_t *hash, struct weir_error *error)
 {
     struct ArrowArray array = { 0 };
-    uint64_t *sorted = mem_alloc((uint64_t)chunk->selected * 8 + 8);
-    if (!sorted) return NULL;
+    uint64_t *sorted = hash ? mem_alloc((uint64_t)chunk->selected * 8 + 8) : NULL;
+    if (hash && !sorted) return NULL;
     if (array_take(chunk->schema, chunk->array, perm, chunk->selected, &array, error) != WEIR_OK) {
         mem_free(sorted);
         return NULL;
     }
-    for (uint32_t i = 0; i < chunk->selected; i++) sorted[i] = hash[perm[i]];
+    for (uint32_t i = 0; sorted && i < chunk->selected; i++) sorted[i] = hash[perm[i]];
     struct weir_chunk *out = chunk_create(chunk->schema, &array, NULL, 0);
     if (!out) {
         mem_free(sorted);
@@ -121,7 +133,7 @@ static int32_t scatter(struct run *run, const struct plan_node *node, uint32_t i
     if (!packet.offsets) goto fail;
     const uint32_t *perm = packet.offsets + RUN_GROUPS + 1;
     if (chunk->selected >= GATHER_ROWS) {
-        packet.chunk = gather(chunk, perm, hash, error);
+        packet.chunk = gather(chunk, perm, carries_hash(node, input, chunk) ? hash : NULL, error);
         mem_free(hash);
         hash = NULL;
     } else {
@@ -236,7 +248,7 @@ void exchange_prefetch(const struct packet *packet, uint32_t unit)
     const struct weir_chunk *chunk = packet->chunk;
     if (!packet->offsets || packet->perm) return; /* not a stretch of its own */
     const uint32_t from = packet->offsets[unit], n = packet->offsets[unit + 1] - from;
-    prefetch(chunk->hash, 8, from, n);
+    if (chunk->hash) prefetch(chunk->hash, 8, from, n);
     for (int64_t c = 0; c < chunk->schema->n_children; c++) {
         const uint32_t type = weir_type_of(chunk->schema->children[c]);
         const int offsets = type == WEIR_TYPE_UTF8 || type == WEIR_TYPE_BINARY;

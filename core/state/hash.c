@@ -131,7 +131,13 @@ ALWAYS void hash_column(uint64_t seed, uint32_t type, int first, const struct Ar
 void hash_rows(uint64_t seed, const uint32_t *types, const struct ArrowArray *const *columns,
                uint32_t n_columns, const uint32_t *selection, uint32_t n, uint64_t *out)
 {
-    uint32_t c;
+    uint32_t c, i;
+    if (n_columns && hash_is_words(n_columns, types[0], columns[0])) {
+        const uint64_t *words = columns[0]->buffers[1];
+        for (i = 0; selection && i < n; i++) out[i] = words[selection[i]];
+        hash_words(seed, selection ? out : words, n, out);
+        return;
+    }
     memset(out, 0, n * sizeof *out);
     if (n_columns) hash_column(seed, types[0], 1, columns[0], selection, n, out);
     for (c = 1; c < n_columns; c++)
@@ -144,6 +150,10 @@ void hash_columns(uint64_t seed, const struct ArrowSchema *const *types,
 {
     uint64_t dense[256];
     uint32_t c, from, i;
+    if (!selection && n_columns && hash_is_words(n_columns, weir_type_of(types[0]), columns[0])) {
+        hash_words(seed, columns[0]->buffers[1], n, out);
+        return;
+    }
     for (from = 0; from < n; from += 256) {
         const uint32_t m = n - from < 256 ? n - from : 256;
         uint64_t *to = selection ? dense : out + from;

@@ -21,6 +21,16 @@ int hash_type_ok(uint32_t type); /* flat types only */
 void hash_rows(uint64_t seed, const uint32_t *types, const struct ArrowArray *const *columns,
                uint32_t n_columns, const uint32_t *selection, uint32_t n, uint64_t *out);
 
+/* Of one column of int64s or timestamps without nulls: out[i] of words[i]; out may be words. [any] */
+void hash_words(uint64_t seed, const uint64_t *words, uint32_t n, uint64_t *out);
+void hash_words_plain(uint64_t seed, const uint64_t *words, uint32_t n, uint64_t *out); /* its twin */
+/* Whether a key is such a column: its hashes are made at the pace of memory, so they are not worth carrying along. */
+static inline int hash_is_words(uint32_t n_columns, uint32_t type, const struct ArrowArray *first)
+{
+    return n_columns == 1 && (type == WEIR_TYPE_INT64 || type == WEIR_TYPE_TIMESTAMP) &&
+           !first->buffers[0];
+}
+
 /* Value by value, for keys that do not lie in arrays: the hash of columns 0 to `column`, where `h`
  * is that of the columns before (of column 0: ignored). Fixed values as canonical bits. [any] */
 uint64_t hash_fixed(uint64_t seed, uint32_t column, uint64_t h, uint64_t bits);

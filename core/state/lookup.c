@@ -338,19 +338,24 @@ ALWAYS int32_t run_words(int what, struct table *t, const struct ArrowArray *con
                          uint32_t n, uint32_t *slots)
 {
     const uint64_t *words = keys[0]->buffers[1], seed = t->seed;
-    uint64_t hashes[BLOCK];
+    uint64_t hashes[BLOCK], dense[BLOCK];
     uint32_t i;
     if (!t->batch_only && n && hash && !hash_fits(t, keys, hash, selection)) hash = NULL;
     for (; from < n; from += BLOCK) {
         const uint32_t m = n - from < BLOCK ? n - from : BLOCK;
         const uint32_t *rows = selection ? selection + from : NULL;
         const uint64_t *block = rows ? words : words + from;
+        if (rows && !hash) {
+            for (i = 0; i < m; i++) dense[i] = words[rows[i]];
+            block = dense;
+            rows = NULL;
+        }
         if (t->batch_only)
             for (i = 0; i < m; i++) hashes[i] = tag_of_word(seed, block[rows ? rows[i] : i], 0);
         else if (hash)
             for (i = 0; i < m; i++) hashes[i] = hash[rows ? rows[i] : from + i];
         else
-            for (i = 0; i < m; i++) hashes[i] = hash_fixed(seed, 0, 0, block[rows ? rows[i] : i]);
+            hash_words(seed, block, m, hashes);
         if (pass_words(what, t, m, block, rows, hashes, slots + from)) return WEIR_FATAL;
     }
     return WEIR_OK;

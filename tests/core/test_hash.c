@@ -159,6 +159,35 @@ static void long_columns_are_hashed_block_by_block(void **state)
     array_release(&a);
 }
 
+/* Eight, four or one at a time, also in place, by a selection, and at any length. */
+static void words_are_hashed_alike_however_many_at_once(void **state)
+{
+    enum { N = 40 };
+    const uint32_t types[1] = { WEIR_TYPE_INT64 };
+    struct ArrowArray a;
+    const struct ArrowArray *columns[1] = { &a };
+    uint64_t *words, plain[N], out[N];
+    uint32_t rows[N];
+    (void)state;
+    assert_int_equal(weir_data_1.column(WEIR_TYPE_INT64, N, 0, 0, &a, NULL), WEIR_OK);
+    words = (uint64_t *)(uintptr_t)a.buffers[1];
+    for (uint32_t n = 0; n <= N; n++) {
+        for (uint32_t i = 0; i < N; i++) words[i] = (i * 0x9e3779b97f4a7c15u) ^ n;
+        for (uint32_t i = 0; i < N; i++) rows[i] = N - 1 - i;
+        hash_words_plain(SEED + n, words, n, plain);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(plain[i], XXH3_64bits_withSeed(&words[i], 8, SEED + n));
+        hash_words(SEED + n, words, n, out);
+        assert_memory_equal(out, plain, n * 8);
+        hash_rows(SEED + n, types, columns, 1, rows, n, out);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(out[i], XXH3_64bits_withSeed(&words[rows[i]], 8, SEED + n));
+        hash_words(SEED + n, words, n, words);
+        assert_memory_equal(words, plain, n * 8);
+    }
+    array_release(&a);
+}
+
 /* seed, types, values */
 static const struct { uint64_t seed; const char *ddl, *json; } vectors[] = {
     { 0, "a int64", "[[0]]" },
@@ -242,6 +271,7 @@ int main(void)
         TEST(only_selected_rows_are_written),
         TEST(hashing_value_by_value_gives_the_same),
         TEST(long_columns_are_hashed_block_by_block),
+        TEST(words_are_hashed_alike_however_many_at_once),
         TEST(hashes_are_those_of_the_golden_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
