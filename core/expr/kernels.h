@@ -73,6 +73,11 @@ int32_t compare_bits(struct frame *f, uint32_t op, const struct type *type, cons
 /* The comparison with its nulls, as rows (never a constant). eval.c */
 int32_t compare_vecs(struct frame *f, uint32_t op, const struct type *type, struct vec *a,
                      struct vec *b, const struct rowset *set, struct vec *out);
+/* narrow.c: the rows of [0, n) of a column of int32 (`width` 4) or int64 for which `op` holds against the constant c;
+ * their number into `out`. 0: this machine can't do it faster than row by row. */
+int narrow_ints(uint32_t op, uint32_t width, const void *a, const void *c, uint32_t n,
+                uint32_t *rows, uint32_t *out);
+
 /* Narrows rows to those where the comparison is true; all: rows are 0 to n - 1. Returns 0 if this
  * pair has no such loop. */
 int compare_rows(uint32_t op, const struct vec *a, const struct vec *b, uint32_t *rows,

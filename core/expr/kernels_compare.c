@@ -450,8 +450,10 @@ int compare_rows(uint32_t op, const struct vec *a, const struct vec *b, uint32_t
         *n = text_equal_rows(a, vec_text(b, 0), op == EQ, from, *n, rows);
     } else {
         width = width_of(a->id, b);
-        *n = (b->constant ? one_rows[width][op] : two_rows[width][op])(a->values, b->values, from,
-                                                                       *n, rows);
+        if (!(b->constant && all && width <= WIDTH_64 &&
+              narrow_ints(op, type_width(a->id), a->values, b->values, *n, rows, n)))
+            *n = (b->constant ? one_rows[width][op] : two_rows[width][op])(a->values, b->values,
+                                                                           from, *n, rows);
     }
     if (a->valid) {
         const struct rowset set = { rows, *n };

@@ -5,8 +5,10 @@
 #include "tests/core/expr_case.h"
 
 #include "core/data/array.h"
+#include "core/expr/kernels.h"
 
 #include <setjmp.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #define MAX "9223372036854775807"
@@ -35,6 +37,43 @@ static int integers(void **state)
              ",1,2147483647,1],"
          "[" MIN ",-1,-2147483648,-1],[5,0,5,0],[0,3,0,3]]");
     return 0;
+}
+
+static int compares(uint32_t op, int64_t x, int64_t y)
+{
+    const int results[6] = { x == y, x != y, x < y, x <= y, x > y, x >= y }; /* EQ to GE */
+    return results[op];
+}
+
+/* All rows of a column against a constant, by vectors where there are any; nothing is written behind the list. */
+static void rows_are_narrowed_as_one_by_one(void **state)
+{
+    int32_t shorts[100];
+    int64_t longs[100];
+    uint32_t rows[101], want[100], n, most, k, found;
+    (void)state;
+    table_free(&table);
+    with("a int64", "[[1]]");
+    srand(5);
+    for (uint32_t round = 0; round < 6 * 2 * 101; round++) {
+        const uint32_t op = round % 6, width = round / 6 % 2 ? 4 : 8;
+        const int64_t c = width == 4 ? -7 : INT64_MIN / 3;
+        const int32_t short_c = (int32_t)c;
+        n = round / 12;
+        for (most = k = 0; k < n; k++) {
+            longs[k] = c + rand() % 3 - 1;
+            if (rand() % 9 == 0) longs[k] = width == 4 ? INT32_MIN : INT64_MIN;
+            shorts[k] = (int32_t)longs[k];
+            if (compares(op, longs[k], c)) want[most++] = k;
+        }
+        rows[n] = 12345;
+        if (!narrow_ints(op, width, width == 4 ? (void *)shorts : (void *)longs,
+                         width == 4 ? (const void *)&short_c : (const void *)&c, n, rows, &found))
+            return; /* not on this machine */
+        assert_int_equal(found, most);
+        assert_memory_equal(rows, want, most * sizeof *rows);
+        assert_int_equal(rows[n], 12345);
+    }
 }
 
 /* A constant divisor takes another loop than a column of divisors. */
@@ -702,6 +741,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_constant_divisor_divides_like_any_other, integers, tear_down),
+        cmocka_unit_test_setup_teardown(rows_are_narrowed_as_one_by_one, integers, tear_down),
         cmocka_unit_test_setup_teardown(integers_compute_in_64_bits, integers, tear_down),
         cmocka_unit_test_setup_teardown(try_forms_give_null_instead, integers, tear_down),
         cmocka_unit_test_setup_teardown(integers_compare, integers, tear_down),
