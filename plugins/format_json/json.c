@@ -64,6 +64,7 @@ struct lane {
     struct column *columns;
     uint32_t n_columns, rows;
     uint32_t left_out; /* rows since the last chunk */
+    uint64_t bytes;    /* of records since then, less than CHUNK_BYTES */
     struct weir_buffer mended;
     int32_t status; /* inside a document */
     struct weir_error *error;
@@ -307,6 +308,7 @@ static int32_t json_bind_decode(void *self, const struct weir_decode_bind *in,
     out->has_head = 0;
     out->one_to_one = json->multi_line ? 0 : 2;
     out->absorbed = choose_condition(json, in);
+    json->plan.n_columns = n;
     return json->data->schema_copy(&json->wanted, NULL, &out->schema, error);
 }
 
@@ -373,6 +375,7 @@ static int32_t flush(struct lane *lane, struct weir_error *error)
     uint32_t rows = lane->rows;
     int32_t status = WEIR_OK;
     lane->rows = 0;
+    lane->bytes = 0;
     memset(&emission, 0, sizeof emission);
     emission.size = (uint32_t)sizeof emission;
     if (lane->left_out) {
@@ -468,17 +471,23 @@ static int32_t mend(struct lane *lane, struct weir_bytes *record, struct weir_er
     return WEIR_OK;
 }
 
-static int32_t decode_line(struct lane *lane, struct weir_bytes record, struct weir_error *error)
+/* Flushes what there is, if the chunk would be too big with the record. */
+static int32_t count_bytes(struct lane *lane, uint64_t length, struct weir_error *error)
+{
+    int32_t status = lane->bytes + length > CHUNK_BYTES ? flush(lane, error) : WEIR_OK;
+    lane->bytes += length;
+    return status;
+}
+
+static int32_t decode_record(struct lane *lane, struct weir_bytes record, struct weir_error *error)
 {
     const struct json *json = lane->json;
     struct weir_bytes text = record;
     struct json_fault fault;
-    int32_t result = json_parse(lane->parser, &json->plan, lane->columns, lane->rows, text.data,
-                                text.length, &fault);
-    if (result == JSON_LEFT_OUT) {
-        lane->left_out++;
-        return WEIR_OK;
-    }
+    int32_t result = count_bytes(lane, record.length, error);
+    if (result != WEIR_OK) return result;
+    result = json_parse(lane->parser, &json->plan, lane->columns, lane->rows, text.data,
+                        text.length, &fault);
     if (result == JSON_UTF8 && json->replace) {
         int32_t status = mend(lane, &text, error);
         if (status != WEIR_OK) return status;
@@ -503,7 +512,8 @@ static int32_t decode_document(struct lane *lane, struct weir_bytes text, struct
 {
     const struct json *json = lane->json;
     struct json_fault none = { -1 };
-    int32_t result, status;
+    int32_t result, status = count_bytes(lane, text.length, error);
+    if (status != WEIR_OK) return status;
     lane->status = WEIR_OK;
     lane->error = error;
     if (json->replace && !utf8_ok(text.data, text.length)) {
@@ -516,35 +526,81 @@ static int32_t decode_document(struct lane *lane, struct weir_bytes text, struct
     return lane->status;
 }
 
+/* Records that look like ones before, from `text` on, up to the end of a chunk. *read: their bytes;
+ * *odd: 1 if a record follows that looks otherwise. */
+static int32_t decode_run(struct lane *lane, struct weir_bytes text, int32_t alone, uint64_t *read,
+                          int32_t *odd, struct weir_error *error)
+{
+    struct json_run run = { .rows = lane->rows, .most = CHUNK_ROWS, .left_out = lane->left_out,
+                            .alone = alone };
+    run.enough = lane->bytes < CHUNK_BYTES ? CHUNK_BYTES - lane->bytes : 0;
+    *read = json_run(lane->parser, &lane->json->plan, lane->columns, &run, text.data, text.length);
+    *odd = run.odd;
+    lane->rows = run.rows;
+    lane->left_out = run.left_out;
+    lane->bytes += *read;
+    return lane->rows == CHUNK_ROWS || lane->bytes >= CHUNK_BYTES ? flush(lane, error) : WEIR_OK;
+}
+
+static int32_t decode_lines(struct lane *lane, const struct weir_records *records,
+                            struct weir_error *error)
+{
+    struct record_walk walk = { records, 0 };
+    int32_t status = WEIR_OK;
+    while (status == WEIR_OK && walk.at < records->length) {
+        struct weir_bytes rest = { records->bytes + walk.at, records->length - walk.at }, record;
+        uint64_t read;
+        int32_t odd;
+        status = decode_run(lane, rest, 0, &read, &odd, error);
+        walk.at += read;
+        if (status != WEIR_OK || !odd) continue;
+        record_next_line(&walk, &record);
+        if (record.length) status = decode_record(lane, record, error);
+    }
+    return status;
+}
+
+/* Records with offsets, and documents. */
+static int32_t decode_records(struct lane *lane, const struct weir_records *records,
+                              struct weir_error *error)
+{
+    const struct json_fault none = { -1 };
+    struct record_walk walk = { records, 0 };
+    struct weir_bytes record;
+    int32_t status = WEIR_OK;
+    while (status == WEIR_OK && record_next_line(&walk, &record)) {
+        uint64_t read;
+        int32_t odd = 1;
+        if (record.length == 0) {
+            status = end_record(lane, record, JSON_SYNTAX, &none, error);
+            continue;
+        }
+        if (!lane->json->multi_line)
+            do status = decode_run(lane, record, 1, &read, &odd, error);
+            while (status == WEIR_OK && !odd && !read);
+        if (status != WEIR_OK || !odd) continue;
+        status = lane->json->multi_line ? decode_document(lane, record, error)
+                                        : decode_record(lane, record, error);
+    }
+    return status;
+}
+
 static int32_t json_decode(void *self, void *p, const struct weir_records *records,
                            struct weir_error *error)
 {
     struct json *json = self;
     struct lane *lane = p;
-    struct record_walk walk = { records, 0 };
-    const struct json_fault none = { -1 };
-    struct weir_bytes record;
-    uint64_t bytes = 0;
     int32_t status = WEIR_OK;
     lane->rows = lane->left_out = 0;
+    lane->bytes = 0;
     take_back(lane);
-    if (json->multi_line && !records->n_offsets) {
-        record.data = records->bytes;
-        record.length = records->length;
-        status = record.length ? decode_document(lane, record, error) : WEIR_OK;
-        return status == WEIR_OK ? flush(lane, error) : status;
-    }
-    while (status == WEIR_OK && record_next_line(&walk, &record)) {
-        if (record.length == 0 && !records->n_offsets) continue; /* an empty line is no record */
-        bytes += record.length;
-        if (bytes > CHUNK_BYTES) {
-            bytes = record.length;
-            status = flush(lane, error);
-            if (status != WEIR_OK) break;
-        }
-        if (record.length == 0) status = end_record(lane, record, JSON_SYNTAX, &none, error);
-        else if (json->multi_line) status = decode_document(lane, record, error);
-        else status = decode_line(lane, record, error);
+    if (records->n_offsets) {
+        status = decode_records(lane, records, error);
+    } else if (json->multi_line) {
+        struct weir_bytes record = { records->bytes, records->length };
+        if (record.length) status = decode_document(lane, record, error);
+    } else {
+        status = decode_lines(lane, records, error);
     }
     return status == WEIR_OK ? flush(lane, error) : status;
 }

@@ -11,10 +11,15 @@
  * the values it has the very bytes of a record that was, and each value is a string without
  * backslash, quote or control character, or a number, true, false or null. Whatever else comes - an
  * escape, a nested value, another order, a value that does not fit its column - is left to
- * the full parser, so there is one place that judges records.
+ * the full parser, so there is one place that judges records. The end of a record is found by its
+ * shape, too, as a line feed is in none of the values.
  *
- * Several shapes are kept, as streams are mixed. A stream without a shape costs at most a try of
- * each first literal; after MISSES_MAX records in a row that fitted none, REST records are not tried.
+ * A record is walked over to its end (json_walk.c), then the condition of the plan is looked at,
+ * and only then values go into columns.
+ *
+ * Several shapes are kept, as streams are mixed; the one that fitted last is tried first. A stream
+ * without a shape costs at most a try of each first literal; after MISSES_MAX records in a row that
+ * fitted none, REST records are not tried.
  */
 #include "plugins/format_json/json_shape.h"
 
@@ -22,113 +27,39 @@
 
 #include "plugins/share/text.h"
 
-#if defined(__x86_64__)
-#include <emmintrin.h>
-#endif
-
 #define MISSES_MAX 64u
 #define REST 4096u
+#define LENGTH_MAX 0xffffff00u
 
-/* ---- reading ---- */
-
-struct reading {
-    const struct json_plan *plan;
-    struct column *columns;
-    const uint8_t *at, *end;
-    uint64_t length; /* of the record */
-    int out; /* 1: the condition is not true, so what else it holds is only looked at */
-};
-
-#if defined(__x86_64__)
-static inline int literal_fits(const uint8_t *text, const uint8_t *literal, uint32_t n)
+void json_shapes_init(struct json_shapes *shapes)
 {
-    for (;; text += 16, literal += 16, n -= 16) {
-        const __m128i a = _mm_loadu_si128((const __m128i *)(const void *)text);
-        const __m128i b = _mm_loadu_si128((const __m128i *)(const void *)literal);
-        const uint32_t equal = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
-        if (n <= 16) return (equal | ~0u << n) == ~0u;
-        if (equal != 0xffff) return 0;
-    }
+    memset(shapes, 0, sizeof *shapes);
+    shapes->walk = json_walk();
 }
 
-/* The length of a string from its first byte to its closing quote, which lies before `most`; -1
- * where something else ends it. Copies it to `to` (room for `most` and 16), if that is not NULL.
- * *wide: bytes over 127 were seen. */
-static inline int64_t scan_string(const uint8_t *from, uint64_t most, uint8_t *to, uint32_t *wide)
+/* ---- values into columns ---- */
+
+static inline int put_text(struct column *c, const uint8_t *text, uint64_t n)
 {
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1f);
-    *wide = 0;
-    for (uint64_t at = 0; at < most; at += 16) {
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(from + at));
-        const __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(v, slash),
-                                         _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-        const uint32_t ends = (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                                                       odd));
-        const uint32_t high = (uint32_t)_mm_movemask_epi8(v);
-        if (to) _mm_storeu_si128((__m128i *)(void *)(to + at), v);
-        if (ends) {
-            const uint32_t first = (uint32_t)__builtin_ctz(ends);
-            *wide |= high & ((1u << first) - 1);
-            return from[at + first] == '"' && at + first < most ? (int64_t)(at + first) : -1;
-        }
-        *wide |= high;
-    }
-    return -1;
-}
-#else
-static inline int literal_fits(const uint8_t *text, const uint8_t *literal, uint32_t n)
-{
-    return memcmp(text, literal, n) == 0;
+    if ((c->rows == c->capacity || c->length + n + 16 > c->room) && !column_grow(c, n + 16))
+        return 0;
+    uint8_t *to = c->bytes + c->length;
+    for (uint64_t at = 0; at < n; at += 16) memcpy(to + at, text + at, 16);
+    c->length += n;
+    ((int32_t *)(void *)c->values)[++c->rows] = (int32_t)c->length;
+    return 1;
 }
 
-static inline int64_t scan_string(const uint8_t *from, uint64_t most, uint8_t *to, uint32_t *wide)
+static int put_string(const struct json_plan *plan, struct column *c, const uint8_t *text,
+                      uint64_t n)
 {
-    *wide = 0;
-    for (uint64_t at = 0; at < most; at++) {
-        if (from[at] == '"') return (int64_t)at;
-        if (from[at] == '\\' || from[at] < 0x20) return -1;
-        *wide |= from[at] & 0x80;
-        if (to) to[at] = from[at];
-    }
-    return -1;
-}
-#endif
-
-static int put_string(struct reading *r, struct column *c)
-{
-    const uint64_t most = (uint64_t)(r->end - r->at);
-    uint32_t wide;
-    int64_t n, us;
+    int64_t us;
     int32_t days;
-    if (c && c->type == WEIR_TYPE_UTF8) {
-        if (!column_grow(c, r->length + 64)) return 0;
-        n = scan_string(r->at, most, c->bytes + c->length, &wide);
-    } else {
-        n = scan_string(r->at, most, NULL, &wide);
-    }
-    if (n < 0 || (wide && !utf8_ok(r->at, (size_t)n))) return 0;
-    const char *text = (const char *)r->at;
-    r->at += n + 1;
-    if (!c) return 1;
-    if (r->plan->condition >= 0 && c == &r->columns[r->plan->condition])
-        r->out = (uint64_t)n != r->plan->equals.length ||
-                 memcmp(text, r->plan->equals.data, (size_t)n) != 0;
-    if (c->type == WEIR_TYPE_UTF8) {
-        c->length += (uint64_t)n;
-        ((int32_t *)(void *)c->values)[++c->rows] = (int32_t)c->length;
-        return 1;
-    }
-    if (c->type == WEIR_TYPE_TIMESTAMP && !r->plan->timestamp_unit)
-        return text_to_timestamp(text, (size_t)n, &us) && column_add_int(c, us);
+    if (c->type == WEIR_TYPE_TIMESTAMP && !plan->timestamp_unit)
+        return text_to_timestamp((const char *)text, n, &us) && column_add_int(c, us);
     if (c->type == WEIR_TYPE_DATE)
-        return text_to_date(text, (size_t)n, &days) && column_add_int(c, days);
+        return text_to_date((const char *)text, n, &days) && column_add_int(c, days);
     return 0;
-}
-
-static int ends_token(uint8_t c)
-{
-    return c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* Whether a token that is a number is one of integers: without fraction and exponent. */
@@ -142,11 +73,9 @@ static int is_whole(const uint8_t *text, uint64_t n)
 static int put_number(struct column *c, const uint8_t *text, uint64_t n)
 {
     const char *token = (const char *)text;
-    const int small = c && c->type == WEIR_TYPE_INT32;
+    const int small = c->type == WEIR_TYPE_INT32;
     int64_t whole;
     double number;
-    if (!json_number_ok(token, n)) return 0;
-    if (!c) return 1;
     switch (c->type) {
     case WEIR_TYPE_UTF8: return column_add_bytes(c, text, n);
     case WEIR_TYPE_INT32:
@@ -160,77 +89,138 @@ static int put_number(struct column *c, const uint8_t *text, uint64_t n)
     }
 }
 
-static int put_token(struct reading *r, struct column *c)
+static int put_token(struct column *c, const uint8_t *text, uint64_t n)
 {
-    const uint8_t *text = r->at;
-    while (r->at < r->end && !ends_token(*r->at)) r->at++;
-    const uint64_t n = (uint64_t)(r->at - text);
-    if (n == 4 && memcmp(text, "null", 4) == 0)
-        return !c || (!c->not_null && column_add_null(c));
-    const int yes = n == 4 && memcmp(text, "true", 4) == 0;
-    if (yes || (n == 5 && memcmp(text, "false", 5) == 0))
-        return !c || (c->type == WEIR_TYPE_BOOL && column_add_bool(c, yes));
-    return n && put_number(c, text, n);
+    if (*text == 'n') return !c->not_null && column_add_null(c);
+    if (*text == 't' || *text == 'f')
+        return c->type == WEIR_TYPE_BOOL && column_add_bool(c, *text == 't');
+    return put_number(c, text, n);
 }
 
-static int read_shape(const struct json_shape *shape, struct reading *r)
+/* ---- a record ---- */
+
+/* Whether the condition is not true of a record. Only of strings it is said. */
+static int is_out(const struct json_shape *shape, const struct json_plan *plan,
+                  const struct json_value *values)
 {
-    for (uint32_t i = 0;; i++) {
-        const struct json_literal *l = &shape->literals[i];
-        if ((uint64_t)(r->end - r->at) < l->length ||
-            !literal_fits(r->at, shape->bytes + l->at, l->length))
-            return 0;
-        r->at += l->length;
-        if (i + 1 == shape->n) return r->at == r->end;
-        struct column *c = l->column >= 0 ? &r->columns[l->column] : NULL;
-        if (r->out && c && c->type == WEIR_TYPE_UTF8) c = NULL;
-        if (r->at < r->end && *r->at == '"') {
-            r->at++;
-            if (!put_string(r, c)) return 0;
-        } else if (!put_token(r, c)) {
-            return 0;
-        }
+    if (shape->condition < 0) return 0;
+    const struct json_value *v = &values[shape->condition];
+    return v->is_string && (v->length != plan->equals.length ||
+                            !json_text_is(v->text, plan->equals.data, v->length));
+}
+
+/* Values into columns; of a record that is out, those that could be found not to fit. 0: one does
+ * not fit. */
+static int put_values(const struct json_shape *shape, const struct json_plan *plan,
+                      struct column *columns, const struct json_value *values, int out)
+{
+    for (uint32_t i = 0; i + 1 < shape->n; i++) {
+        const struct json_value *v = &values[i];
+        if (shape->literals[i].column < 0) continue;
+        struct column *c = &columns[shape->literals[i].column];
+        int ok;
+        if (c->type == WEIR_TYPE_UTF8 && out) continue;
+        if (!v->is_string) ok = put_token(c, v->text, v->length);
+        else if (c->type == WEIR_TYPE_UTF8) ok = put_text(c, v->text, v->length);
+        else ok = put_string(plan, c, v->text, v->length);
+        if (!ok) return 0;
     }
+    return 1;
 }
 
 static void take_back(const struct json_shape *shape, struct column *columns, uint32_t row)
 {
-    for (uint32_t i = 0; i < shape->n; i++)
+    for (uint32_t i = 0; i + 1 < shape->n; i++)
         if (shape->literals[i].column >= 0)
             column_truncate(&columns[shape->literals[i].column], row);
 }
 
-static int begins(const struct json_shape *shape, const uint8_t *text, uint64_t length)
+/* Nulls for columns that the shape lacks. 0: one may not be null. */
+static int complete(const struct json_plan *plan, struct column *columns, uint32_t row)
 {
-    const struct json_literal *first = &shape->literals[0];
-    return shape->n && first->length <= length &&
-           memcmp(text, shape->bytes + first->at, first->length) == 0;
+    for (uint32_t i = 0; i < plan->n_columns; i++)
+        if (columns[i].rows == row && (columns[i].not_null || !column_add_null(&columns[i])))
+            return 0;
+    return 1;
 }
 
-int json_shapes_read(struct json_shapes *shapes, const struct json_plan *plan,
-                     struct column *columns, uint32_t row, const uint8_t *text, uint64_t length)
+/* Behind a record that ends at `at`: behind its line feed, if it ends there; else NULL. */
+static const uint8_t *behind_line(const uint8_t *at, const uint8_t *end, int32_t alone)
 {
-    if (shapes->off) return -1;
+    if (at == end) return at;
+    if (alone) return NULL;
+    if (*at == '\n') return at + 1;
+    return *at == '\r' && end - at > 1 && at[1] == '\n' ? at + 2 : NULL;
+}
+
+/* Reads the record at `text` by one shape: where the next one begins, or NULL if it has another. */
+static inline const uint8_t *read_by(struct json_shapes *shapes, uint32_t k,
+                                     const struct json_plan *plan, struct column *columns,
+                                     struct json_run *run, const uint8_t *text, const uint8_t *end)
+{
+    struct json_value values[SHAPE_MEMBERS];
+    struct json_shape *shape = &shapes->shapes[k];
+    const uint64_t most = (uint64_t)(end - text) < LENGTH_MAX ? (uint64_t)(end - text) : LENGTH_MAX;
+    const uint64_t length = shape->n ? shapes->walk(shape, text, most, values) : 0;
+    const uint8_t *behind = length ? behind_line(text + length, end, run->alone) : NULL;
+    if (!behind) return NULL;
+    const int out = is_out(shape, plan, values);
+    if (out && shape->only_text) {
+        run->left_out++;
+        return behind;
+    }
+    if (!put_values(shape, plan, columns, values, out) ||
+        (!out && !shape->whole && !complete(plan, columns, run->rows))) {
+        for (uint32_t i = 0; i < plan->n_columns; i++) column_truncate(&columns[i], run->rows);
+        return NULL;
+    }
+    if (out) take_back(shape, columns, run->rows);
+    run->left_out += (uint32_t)out;
+    run->rows += !out;
+    return behind;
+}
+
+/* Reads the record at `text` by any shape. */
+static const uint8_t *read_record(struct json_shapes *shapes, const struct json_plan *plan,
+                                  struct column *columns, struct json_run *run,
+                                  const uint8_t *text, const uint8_t *end)
+{
+    const uint8_t *next = read_by(shapes, shapes->last, plan, columns, run, text, end);
+    for (uint32_t k = 0; !next && k < SHAPES_MAX; k++) {
+        if (k == shapes->last) continue;
+        next = read_by(shapes, k, plan, columns, run, text, end);
+        if (next) shapes->last = k;
+    }
+    return next;
+}
+
+uint64_t json_shapes_run(struct json_shapes *shapes, const struct json_plan *plan,
+                         struct column *columns, struct json_run *run, const uint8_t *text,
+                         uint64_t length)
+{
+    const uint8_t *at = text, *const end = text + length;
+    run->odd = 0;
     if (shapes->rest) {
         shapes->rest--;
-        return -1;
+        run->odd = 1;
+        return 0;
     }
-    for (uint32_t k = 0; k < SHAPES_MAX; k++) {
-        struct reading r = { plan, columns, text, text + length, length, 0 };
-        if (!begins(&shapes->shapes[k], text, length)) continue;
-        if (read_shape(&shapes->shapes[k], &r)) {
-            shapes->misses = 0;
-            if (!r.out) return JSON_ROW;
-            take_back(&shapes->shapes[k], columns, row);
-            return JSON_LEFT_OUT;
+    while (at < end && run->rows < run->most && (uint64_t)(at - text) < run->enough) {
+        const uint8_t *next = *at == '\n' && !run->alone
+                                  ? at + 1
+                                  : read_record(shapes, plan, columns, run, at, end);
+        if (!next) {
+            run->odd = 1;
+            break;
         }
-        take_back(&shapes->shapes[k], columns, row);
+        at = next;
     }
-    if (++shapes->misses >= MISSES_MAX) {
+    if (at > text) shapes->misses = 0;
+    if (run->odd && ++shapes->misses >= MISSES_MAX) {
         shapes->misses = 0;
         shapes->rest = REST;
     }
-    return -1;
+    return (uint64_t)(at - text);
 }
 
 /* ---- learning: of a record that is known to be JSON ---- */
@@ -239,6 +229,11 @@ static const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end)
 {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) at++;
     return at;
+}
+
+static int ends_token(uint8_t c)
+{
+    return c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* Behind the closing quote of a string that begins at its first byte; NULL if it has escapes. */
@@ -262,14 +257,9 @@ static int32_t column_of(const struct json_plan *plan, const uint8_t *key, uint6
 static int add_literal(struct json_shape *shape, const uint8_t *from, const uint8_t *until,
                        int32_t column)
 {
-    const uint32_t length = (uint32_t)(until - from), room = (length + 15) / 16 * 16;
-    if (shape->n > SHAPE_MEMBERS || shape->n_bytes + room > SHAPE_BYTES) return 0;
     for (uint32_t i = 0; column >= 0 && i < shape->n; i++)
         if (shape->literals[i].column == column) return 0; /* twice: the last one counts */
-    shape->literals[shape->n++] = (struct json_literal){ shape->n_bytes, length, column };
-    memcpy(shape->bytes + shape->n_bytes, from, length);
-    shape->n_bytes += room;
-    return 1;
+    return json_shape_add(shape, from, (uint32_t)(until - from), column);
 }
 
 static int learn(struct json_shape *shape, const struct json_plan *plan, const uint8_t *text,
@@ -299,15 +289,33 @@ static int learn(struct json_shape *shape, const struct json_plan *plan, const u
     return 0;
 }
 
+/* What a shape means for the plan. */
+static void judge(struct json_shape *shape, const struct json_plan *plan,
+                  const struct column *columns)
+{
+    uint32_t named = 0;
+    shape->condition = -1;
+    shape->only_text = 1;
+    for (uint32_t i = 0; i < shape->n; i++) {
+        const int32_t column = shape->literals[i].column;
+        if (column < 0) continue;
+        named++;
+        if (column == plan->condition) shape->condition = (int32_t)i;
+        if (columns[column].type != WEIR_TYPE_UTF8) shape->only_text = 0;
+    }
+    shape->whole = named == plan->n_columns;
+}
+
 void json_shapes_learn(struct json_shapes *shapes, const struct json_plan *plan,
-                       const uint8_t *text, uint64_t length)
+                       const struct column *columns, const uint8_t *text, uint64_t length)
 {
     struct json_shape *shape = &shapes->shapes[shapes->next];
-    if (shapes->rest || shapes->off) return;
-    shape->n = shape->n_bytes = 0;
+    if (shapes->rest) return;
+    shape->n = shape->n_bytes = shape->walked = shape->layout.n = 0;
     if (!learn(shape, plan, text, text + length)) {
         shape->n = 0;
         return;
     }
+    judge(shape, plan, columns);
     shapes->next = (shapes->next + 1) % SHAPES_MAX;
 }

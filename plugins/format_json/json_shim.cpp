@@ -2,7 +2,7 @@
  * json_shim.cpp - records into columns, by simdjson's On-Demand parser (Langdale and Lemire,
  * "Parsing gigabytes of JSON per second"; Keiser and Lemire, "On-demand JSON").
  *
- *  0. A record that has the shape of one before is read by that (json_shape.c), and not here.
+ *  0. A record that has the shape of one before is read by that (json_run), and not here.
  *  1. A record is a document of its own: stage 1 finds its structure and checks UTF-8 and control
  *     characters, so nothing in a record can reach beyond its end.
  *  2. Members are walked in order and only once. Those that no column reads are skipped by their
@@ -604,7 +604,9 @@ extern "C" struct json_parser *json_parser_create(void)
     void *memory = malloc(sizeof(json_parser));
     if (!memory) return nullptr;
     memset(memory, 0, sizeof(json_parser));
-    return new (memory) json_parser();
+    json_parser *p = new (memory) json_parser();
+    json_shapes_init(&p->shapes);
+    return p;
 }
 
 extern "C" void json_parser_destroy(struct json_parser *p)
@@ -616,21 +618,17 @@ extern "C" void json_parser_destroy(struct json_parser *p)
     free(p);
 }
 
-extern "C" int32_t json_parse(struct json_parser *p, const struct json_plan *plan,
-                              struct column *columns, uint32_t row, const uint8_t *text,
-                              uint64_t length, struct json_fault *fault)
+extern "C" uint64_t json_run(struct json_parser *p, const struct json_plan *plan,
+                             struct column *columns, struct json_run *run, const uint8_t *text,
+                             uint64_t length)
 {
-    fault->column = -1;
-    const int read = json_shapes_read(&p->shapes, plan, columns, row, text, length);
-    if (read >= 0) return read;
-    int32_t result = json_parse_fully(p, plan, columns, row, text, length, fault);
-    if (result == JSON_ROW && fault->column < 0) json_shapes_learn(&p->shapes, plan, text, length);
-    return result;
+    return json_shapes_run(&p->shapes, plan, columns, run, text, length);
 }
 
-extern "C" int32_t json_parse_fully(struct json_parser *p, const struct json_plan *plan,
-                                    struct column *columns, uint32_t row, const uint8_t *text,
-                                    uint64_t length, struct json_fault *fault)
+namespace {
+
+int32_t parse(json_parser *p, const json_plan *plan, column *columns, uint32_t row,
+              const uint8_t *text, uint64_t length, json_fault *fault)
 {
     ondemand::document document;
     ondemand::object object;
@@ -641,6 +639,18 @@ extern "C" int32_t json_parse_fully(struct json_parser *p, const struct json_pla
     if (error) return class_of(error);
     if (int32_t result = visit_members(p, &plan->root, object, 1)) return result;
     return document.current_location().error() == OUT_OF_BOUNDS ? JSON_ROW : JSON_SYNTAX;
+}
+
+}
+
+extern "C" int32_t json_parse(struct json_parser *p, const struct json_plan *plan,
+                              struct column *columns, uint32_t row, const uint8_t *text,
+                              uint64_t length, struct json_fault *fault)
+{
+    int32_t result = parse(p, plan, columns, row, text, length, fault);
+    if (result == JSON_ROW && fault->column < 0)
+        json_shapes_learn(&p->shapes, plan, columns, text, length);
+    return result;
 }
 
 namespace {
@@ -673,7 +683,7 @@ extern "C" int32_t json_parse_document(struct json_parser *p, const struct json_
     if (length > 0xffffff00u) return JSON_SYNTAX;
     if (int32_t result = check_document(p, text, length, is_array)) return result;
     if (!is_array) {
-        int32_t result = json_parse_fully(p, plan, columns, row, text, length, &fault);
+        int32_t result = parse(p, plan, columns, row, text, length, &fault);
         fn(arg, result, &fault, text, length, &row);
         return JSON_ROW;
     }

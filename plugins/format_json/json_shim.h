@@ -20,7 +20,6 @@ extern "C" {
 #define JSON_NESTED 3  /* over 64 levels */
 #define JSON_FIT 4     /* a value does not fit its column, see json_fault.column */
 #define JSON_MEMORY 5
-#define JSON_LEFT_OUT 6 /* a row of which the condition of the plan is not true; columns have `row` rows */
 
 /* A member of an object or element of an array that some column reads. */
 struct json_path {
@@ -39,6 +38,7 @@ struct json_plan {
     struct json_path root;
     int64_t timestamp_unit; /* microseconds per unit; 0: ISO 8601 text */
     int32_t null_on_error;  /* bad fields are null */
+    uint32_t n_columns;
     int32_t condition;      /* rows whose text in this column is another than `equals` may be left out; -1 */
     struct weir_bytes equals;
 };
@@ -53,6 +53,22 @@ struct json_parser;
 struct json_parser *json_parser_create(void);
 void json_parser_destroy(struct json_parser *parser);
 
+/* Records read one after the other. */
+struct json_run {
+    uint32_t rows;     /* that all columns have */
+    uint32_t most;     /* then it stops */
+    uint32_t left_out; /* records of which the condition is not true: they make no row */
+    int32_t alone;     /* 1: the text is one record, not lines of them */
+    int32_t odd;       /* out. 1: json_parse is due for the record behind what was read */
+    uint64_t enough;   /* bytes: then it stops, too */
+};
+
+/* Reads records from the start of `text` on, behind which 64 bytes are readable, for as long as they
+ * look like ones that json_parse took. Returns the bytes read; all columns have run->rows rows then.
+ * Empty lines may be among the bytes. */
+uint64_t json_run(struct json_parser *parser, const struct json_plan *plan, struct column *columns,
+                  struct json_run *run, const uint8_t *text, uint64_t length);
+
 /* Parses one record of `length` bytes, of which 64 more are readable, into columns that all have
  * `row` rows. Columns that the record did not name keep `row` rows, the others have one more. After
  * another result than JSON_ROW columns may hold a part of the row: truncate them. With
@@ -60,10 +76,6 @@ void json_parser_destroy(struct json_parser *parser);
 int32_t json_parse(struct json_parser *parser, const struct json_plan *plan,
                    struct column *columns, uint32_t row, const uint8_t *text, uint64_t length,
                    struct json_fault *fault);
-/* The same without a look at the shapes of records before. */
-int32_t json_parse_fully(struct json_parser *parser, const struct json_plan *plan,
-                         struct column *columns, uint32_t row, const uint8_t *text, uint64_t length,
-                         struct json_fault *fault);
 
 /* A document that is an object (one row) or an array of objects (a row each): checked as a whole
  * first, then `fn` is called behind each row with its result; another return than 0 ends it.
