@@ -170,10 +170,39 @@ static void trim(const char **text, uint64_t *n)
     while (*n && is_space((*text)[*n - 1])) --*n;
 }
 
+#define EACH_BYTE(b) (0x0101010101010101ull * (b))
+
+/* Eight digits, the first one in the lowest byte, at once: in pairs, fours and eights. 0: not all are digits. */
+static int eight_digits(uint64_t word, uint64_t *out)
+{
+    if ((word & EACH_BYTE(0xf0)) != EACH_BYTE('0') ||
+        ((word + EACH_BYTE(6)) & EACH_BYTE(0xf0)) != EACH_BYTE('0'))
+        return 0;
+    word = (word & EACH_BYTE(0x0f)) * 2561 >> 8;
+    word = (word & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
+    *out = (word & 0x0000ffff0000ffffull) * 42949672960001ull >> 32;
+    return 1;
+}
+
+/* 8 to 16 digits and nothing else: the last eight, and those before them. */
+static int plain_digits(const char *text, uint64_t n, int64_t *out)
+{
+    uint64_t word, first = 0, last;
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) return 0;
+    memcpy(&word, text + n - 8, 8);
+    if (!eight_digits(word, &last)) return 0;
+    memcpy(&word, text, 8);
+    if (n > 8 && n < 16) word = word << (128 - 8 * n) | EACH_BYTE('0') >> (8 * n - 64);
+    if (n > 8 && !eight_digits(word, &first)) return 0;
+    *out = (int64_t)(first * 100000000 + last);
+    return 1;
+}
+
 int int_of_text(const char *text, uint64_t n, int64_t *out)
 {
     uint64_t value = 0, most = INT64_MAX, i = 0;
     int negative, range = 0;
+    if (n >= 8 && n <= 16 && plain_digits(text, n, out)) return 0;
     trim(&text, &n);
     if (!n) return -1;
     negative = text[0] == '-';

@@ -195,6 +195,27 @@ static void long_decimals_are_rounded_exactly(void **state)
     }
 }
 
+/* Of each number of digits, and with another byte at each place. */
+static void integers_of_each_length_are_read(void **state)
+{
+    static const char others[] = "/:a- .\x80";
+    (void)state;
+    for (uint64_t n = 1; n <= 18; n++) {
+        char digits[24] = "987654321012345678";
+        int64_t value = -1, expected = 0;
+        for (uint64_t k = 0; k < n; k++) expected = expected * 10 + (digits[k] - '0');
+        assert_int_equal(int_of_text(digits, n, &value), 0);
+        assert_int_equal(value, expected);
+        for (uint64_t k = 1; k + 1 < n; k++)
+            for (const char *other = others; *other; other++) {
+                const char kept = digits[k];
+                digits[k] = *other;
+                assert_int_equal(int_of_text(digits, n, &value), -1);
+                digits[k] = kept;
+            }
+    }
+}
+
 static void integers_are_read_to_their_limits(void **state)
 {
     static const struct { const char *text; int rc; int64_t value; } cases[] = {
@@ -412,6 +433,7 @@ int main(void)
         TEST(only_decimal_text_is_a_float),
         TEST(long_decimals_are_rounded_exactly),
         TEST(integers_are_read_to_their_limits),
+        TEST(integers_of_each_length_are_read),
         TEST(timestamps_are_read_as_iso_8601),
         TEST(timestamps_are_shown_with_0_3_or_6_digits),
         TEST(every_day_comes_back_from_its_text),
