@@ -12,6 +12,7 @@
 #include "core/state/hash.h"
 #include "core/state/store.h"
 #include "plugins/format_csv/csv_scan.h"
+#include "plugins/format_json/json_walk.h"
 #include "plugins/share/search.h"
 #include "plugins/operator_basic/words.h"
 
@@ -197,6 +198,37 @@ static uint64_t csv(uint64_t records)
     return sum;
 }
 
+/* Records of six texts, of which two change in length. */
+static uint64_t json(uint64_t records)
+{
+    static const char *const literals[] = { "{\"user_id\": ", ", \"page_id\": ", ", \"ad_type\": ",
+                                            ", \"event_type\": ", ", \"event_time\": ",
+                                            ", \"ip_address\": ", "}" };
+    static const char *const kinds[] = { "view", "click", "purchase", "banner", "sponsored-search" };
+    const uint32_t n_literals = sizeof literals / sizeof *literals;
+    struct json_shape *shape = must(calloc(1, sizeof *shape));
+    struct json_value values[SHAPE_MEMBERS];
+    uint64_t sum = 0, random = 8, n = 0;
+    char *text = must(malloc(ROWS * 256 + 64));
+    for (uint32_t k = 0; k < n_literals; k++)
+        json_shape_add(shape, (const uint8_t *)literals[k], (uint32_t)strlen(literals[k]), k % 3 ? -1 : 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const uint64_t r = next(&random);
+        n += (uint64_t)sprintf(text + n, "%s\"%032llx\"%s\"%032llx\"%s\"%s\"%s\"%s\"%s\"%u\"%s\"1.2.3.%u\"%s\n",
+                               literals[0], (unsigned long long)r, literals[1], (unsigned long long)~r,
+                               literals[2], kinds[r % 5], literals[3], kinds[(r >> 8) % 3], literals[4],
+                               1000000000u + i, literals[5], 100 + (unsigned)(r >> 16) % 100, literals[6]);
+    }
+    for (uint64_t done = 0; done < records; done += ROWS)
+        for (uint64_t at = 0, length; at < n; at += length + 1) {
+            length = json_walk_plain(shape, (const uint8_t *)text + at, n - at, values);
+            sum += length + values[3].length;
+        }
+    free(text);
+    free(shape);
+    return sum;
+}
+
 static const struct {
     const char *name;
     uint64_t (*run)(uint64_t records);
@@ -205,7 +237,7 @@ static const struct {
     { "hash", hash },               { "combine_int", combine_int },
     { "combine_far", combine_far }, { "combine_pair", combine_pair },
     { "combine_text", combine_text }, { "combine_words", combine_words },
-    { "take", take },               { "csv", csv },
+    { "take", take },               { "csv", csv },                 { "json", json },
 };
 
 int main(int argc, char **argv)
