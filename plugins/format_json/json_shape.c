@@ -34,6 +34,7 @@
 void json_shapes_init(struct json_shapes *shapes)
 {
     memset(shapes, 0, sizeof *shapes);
+    for (uint32_t k = 0; k < SHAPES_MAX; k++) shapes->first[k] = 1; /* none begins so, with mask 0 */
     shapes->walk = json_walk();
 }
 
@@ -161,7 +162,7 @@ static inline const uint8_t *read_by(struct json_shapes *shapes, uint32_t k,
     struct json_value values[SHAPE_MEMBERS];
     struct json_shape *shape = &shapes->shapes[k];
     const uint64_t most = (uint64_t)(end - text) < LENGTH_MAX ? (uint64_t)(end - text) : LENGTH_MAX;
-    const uint64_t length = shape->n ? shapes->walk(shape, text, most, values) : 0;
+    const uint64_t length = shapes->walk(shape, text, most, values);
     const uint8_t *behind = length ? behind_line(text + length, end, run->alone) : NULL;
     if (!behind) return NULL;
     const int out = is_out(shape, plan, values);
@@ -180,14 +181,29 @@ static inline const uint8_t *read_by(struct json_shapes *shapes, uint32_t k,
     return behind;
 }
 
-/* Reads the record at `text` by any shape. */
+/* Bits of the shapes that begin as the record does, as far as eight bytes say. */
+static inline uint32_t alike(const struct json_shapes *shapes, uint64_t first)
+{
+    uint32_t bits = 0;
+    for (uint32_t k = 0; k < SHAPES_MAX; k++)
+        bits |= (uint32_t)((first & shapes->mask[k]) == shapes->first[k]) << k;
+    return bits;
+}
+
+/* Reads the record at `text` by any shape, first by the one that fitted last. */
 static const uint8_t *read_record(struct json_shapes *shapes, const struct json_plan *plan,
                                   struct column *columns, struct json_run *run,
                                   const uint8_t *text, const uint8_t *end)
 {
-    const uint8_t *next = read_by(shapes, shapes->last, plan, columns, run, text, end);
-    for (uint32_t k = 0; !next && k < SHAPES_MAX; k++) {
-        if (k == shapes->last) continue;
+    const uint8_t *next = NULL;
+    uint32_t bits;
+    uint64_t first;
+    memcpy(&first, text, 8);
+    if ((first & shapes->mask[shapes->last]) == shapes->first[shapes->last])
+        next = read_by(shapes, shapes->last, plan, columns, run, text, end);
+    if (next) return next;
+    for (bits = alike(shapes, first) & ~(1u << shapes->last); bits && !next; bits &= bits - 1) {
+        const uint32_t k = (uint32_t)__builtin_ctz(bits);
         next = read_by(shapes, k, plan, columns, run, text, end);
         if (next) shapes->last = k;
     }
@@ -306,16 +322,30 @@ static void judge(struct json_shape *shape, const struct json_plan *plan,
     shape->whole = named == plan->n_columns;
 }
 
+/* What a record of the shape has in its first eight bytes; without one, what none has. */
+static void set_first(struct json_shapes *shapes, uint32_t k)
+{
+    const struct json_shape *shape = &shapes->shapes[k];
+    const uint32_t n = shape->n == 0 ? 0 : shape->literals[0].length < 8 ? shape->literals[0].length : 8;
+    uint8_t mask[8] = { 0 };
+    memset(mask, 0xff, n);
+    memcpy(&shapes->mask[k], mask, 8);
+    memcpy(&shapes->first[k], shape->literals[0].head, 8);
+    shapes->first[k] = n ? shapes->first[k] & shapes->mask[k] : 1;
+}
+
 void json_shapes_learn(struct json_shapes *shapes, const struct json_plan *plan,
                        const struct column *columns, const uint8_t *text, uint64_t length)
 {
-    struct json_shape *shape = &shapes->shapes[shapes->next];
+    const uint32_t k = shapes->next;
+    struct json_shape *shape = &shapes->shapes[k];
     if (shapes->rest) return;
     shape->n = shape->n_bytes = shape->walked = shape->layout.n = 0;
-    if (!learn(shape, plan, text, text + length)) {
+    if (learn(shape, plan, text, text + length)) {
+        judge(shape, plan, columns);
+        shapes->next = (k + 1) % SHAPES_MAX;
+    } else {
         shape->n = 0;
-        return;
     }
-    judge(shape, plan, columns);
-    shapes->next = (shapes->next + 1) % SHAPES_MAX;
+    set_first(shapes, k);
 }

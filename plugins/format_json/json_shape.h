@@ -15,6 +15,7 @@ extern "C" {
 
 struct json_shapes {
     struct json_shape shapes[SHAPES_MAX];
+    uint64_t first[SHAPES_MAX], mask[SHAPES_MAX]; /* first bytes of their records, up to eight */
     uint32_t next;   /* to be replaced */
     uint32_t last;   /* that fitted */
     uint32_t misses; /* records since one fitted */
