@@ -154,9 +154,11 @@ int32_t state_read_clock(struct state_operator *op, const struct weir_operator_b
 }
 
 int32_t state_read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
-                        struct weir_error *error)
+                        struct weir_operator_plan *out, struct weir_error *error)
 {
     const char *mode = option_text(op->host, op->context, "output_mode", NULL);
+    const int updates = mode ? option_is(mode, "update") : in->output_mode == WEIR_FORM_UPSERT;
+    if (updates) out->flags |= WEIR_PLAN_UPDATES;
     if (option_is(mode, "update") && in->output_mode && in->output_mode != WEIR_FORM_UPSERT)
         return weir_fail_option(error, "output_mode", -1,
                                 "update does not go with the output_mode of the job");

@@ -32,7 +32,7 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
         { "expires", WEIR_TYPE_TIMESTAMP, WEIR_COLUMN_TIMER },
     };
     struct state_operator *op = self;
-    int32_t result = state_read_mode(op, in, error);
+    int32_t result = state_read_mode(op, in, out, error);
     if (result == WEIR_OK) result = state_read_clock(op, in, error);
     if (result == WEIR_OK) result = state_bind_common(op, in, error);
     if (result == WEIR_OK) result = state_bind_columns(op, error);
@@ -43,8 +43,8 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     if (result == WEIR_OK) result = state_plan_output(op, out, error);
     out->n_outputs = 1;
     if (op->clock != CLOCK_EVENT) out->flags |= WEIR_PLAN_TIMELESS;
-    const char *mode = option_text(op->host, op->context, "output_mode", NULL);
-    if (mode) out->flags |= option_is(mode, "update") ? WEIR_PLAN_UPDATES : WEIR_PLAN_APPENDS;
+    if (option_is(option_text(op->host, op->context, "output_mode", NULL), "append"))
+        out->flags |= WEIR_PLAN_APPENDS;
     return result;
 }
 

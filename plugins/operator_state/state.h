@@ -112,9 +112,10 @@ int32_t state_bind_common(struct state_operator *op, const struct weir_operator_
  * `stateful`. */
 int32_t state_read_clock(struct state_operator *op, const struct weir_operator_bind *in,
                          struct weir_error *error);
-/* `output_mode` against the job's; of `group_state` and `stateful`. */
+/* `output_mode`, which is the job's if it is not given, and whether the two go together; of
+ * `group_state` and `stateful`. */
 int32_t state_read_mode(const struct state_operator *op, const struct weir_operator_bind *in,
-                        struct weir_error *error);
+                        struct weir_operator_plan *out, struct weir_error *error);
 /* `columns` of the function. */
 int32_t state_bind_columns(struct state_operator *op, struct weir_error *error);
 /* `initial`. */

@@ -29,7 +29,7 @@ static int32_t bind(void *self, const struct weir_operator_bind *in, struct weir
     static const struct weir_table_column expires = { "expires", WEIR_TYPE_TIMESTAMP,
                                                       WEIR_COLUMN_TIMER };
     struct state_operator *op = self;
-    int32_t result = state_read_mode(op, in, error);
+    int32_t result = state_read_mode(op, in, out, error);
     op->timeout_us = option_integer(op->host, op->context, "ttl", 0);
     if (result == WEIR_OK) result = state_read_clock(op, in, error);
     if (result == WEIR_OK) result = state_bind_common(op, in, error);
