@@ -67,7 +67,7 @@ int32_t store_restore(struct store_operator *op, uint32_t table, uint32_t group,
  * signature". */
 char *store_signature(const struct store_operator *op, uint32_t table); /* mem_alloc'ed */
 /* 1 if state of signature `was` can be restored into a table of signature `is`: same key, version
- * and meaning; columns added at the end, int32 widened to int64. */
+ * and meaning; columns added at the end (but no timers), int32 widened to int64. */
 int store_signature_fits(const char *was, const char *is);
 const char *store_table_name(const struct store_operator *op, uint32_t table);
 struct store_figures { uint64_t keys, rows, bytes; };

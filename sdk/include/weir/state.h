@@ -43,7 +43,8 @@ struct weir_state; /* the tables of one operator in one key group */
 #define WEIR_ROWS 2u
 
 #define WEIR_COLUMN_TIMER 1u /* an INT64 or TIMESTAMP column whose due slots are found fast;
-                                INT64_MAX: no timer; a new slot has no timer */
+                                INT64_MAX: no timer; a new slot has no timer. One can't be
+                                added to state that is there: it would never be due */
 #define WEIR_COLUMN_EVENT_TIME 2u /* with TIMER: it is compared to the watermark W(n) that begin
                                      tells, not to the batch time T. The host runs a group, and a
                                      batch without rows, for a timer that is due by its clock */
