@@ -317,10 +317,9 @@ WEIR_UNUSED static int32_t weir_stateful_lane(void *self, struct weir_context *c
     return s->data_table->builder_create(&s->outputs, &r->row.builder, error);
 }
 
-WEIR_UNUSED static void weir_stateful_drop_keys(struct weir_row_self *s, struct weir_stateful_row *r)
+WEIR_UNUSED static void weir_stateful_drop_keys(struct weir_stateful_row *r)
 {
     uint32_t c;
-    (void)s;
     for (c = 0; c < WEIR_ROW_COLUMNS; c++)
         if (r->keys[c].release) r->keys[c].release(&r->keys[c]);
 }
@@ -330,7 +329,7 @@ WEIR_UNUSED static void weir_stateful_lane_end(void *self, void *lane)
     struct weir_row_self *s = (struct weir_row_self *)self;
     struct weir_stateful_row *r = (struct weir_stateful_row *)lane;
     if (!r) return;
-    weir_stateful_drop_keys(s, r);
+    weir_stateful_drop_keys(r);
     s->host->free(r->slots);
     weir_row_lane_end(self, lane);
 }
@@ -510,7 +509,7 @@ WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
 {
     uint32_t c;
     int32_t result = s->table->touch(r->state, s->number, &r->slot, 1);
-    weir_stateful_drop_keys(&s->row, r);
+    weir_stateful_drop_keys(r);
     for (c = 0; c < s->spec->n_key && result == WEIR_OK; c++)
         result = s->table->keys(r->state, s->number, c, &r->slot, 1, &r->keys[c], error);
     weir_stateful_views(s, r);
