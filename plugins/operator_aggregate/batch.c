@@ -15,7 +15,7 @@ static int32_t reduce_bind(void *self, const struct weir_operator_bind *in,
     int32_t result = aggregation_by(a, input, error);
     if (result == WEIR_OK) result = aggregation_values(a, input, error);
     if (result == WEIR_OK) result = aggregation_plan(a, in, "values", out, error);
-    return result == WEIR_OK ? panes_bind(a, in, out, 0, error) : result;
+    return result == WEIR_OK ? panes_bind(a, in, out, 0, NULL, error) : result;
 }
 
 static int32_t count_by_value_bind(void *self, const struct weir_operator_bind *in,
@@ -25,7 +25,7 @@ static int32_t count_by_value_bind(void *self, const struct weir_operator_bind *
     int32_t result = aggregation_by_column(a, "column", in->inputs[0].schema, error);
     if (result == WEIR_OK) result = aggregation_count(a, "count", error);
     if (result == WEIR_OK) result = aggregation_plan(a, in, "column", out, error);
-    return result == WEIR_OK ? panes_bind(a, in, out, 0, error) : result;
+    return result == WEIR_OK ? panes_bind(a, in, out, 0, "count > 0", error) : result;
 }
 
 /* A count stays, as 0, once there was something to count. */
@@ -36,7 +36,7 @@ static int32_t count_by_window_bind(void *self, const struct weir_operator_bind 
     int32_t result = aggregation_by(a, in->inputs[0].schema, error); /* none */
     if (result == WEIR_OK) result = aggregation_count(a, "count", error);
     if (result == WEIR_OK) result = aggregation_plan(a, in, "length", out, error);
-    return result == WEIR_OK ? panes_bind(a, in, out, 1, error) : result;
+    return result == WEIR_OK ? panes_bind(a, in, out, 1, NULL, error) : result;
 }
 
 #define FACE(name, bind_fn)                                                                        \

@@ -26,6 +26,11 @@
  * begins with its new rows, and in windows after that its old panes are subtracted all the same. A
  * pane that leaves a key which has neither is an error. Panes then leave when a window is given, so
  * that a total made since the last one (by `since`) can be told from one before.
+ *
+ * A job may take `inverse` and `keep` on, and `inverse` off, over a restart. Totals and panes are
+ * the same in each, but for `since`, which is 0 in totals from before `keep`: such a one is that of
+ * all its panes, which are subtracted as they leave. Once it has none it begins anew. Totals
+ * without panes that `inverse` left go with the first window without it.
  */
 #include "plugins/operator_aggregate/panes.h"
 
@@ -77,15 +82,13 @@ static int32_t read_options(const struct aggregation *a, struct panes *s, const 
 }
 
 static int32_t read_keep(const struct aggregation *a, struct panes *s, const char *prefix,
-                         const struct weir_operator_plan *out, struct weir_error *error)
+                         const char *keep, const struct weir_operator_plan *out,
+                         struct weir_error *error)
 {
     struct weir_expr_input input = { NULL, &s->result };
     char option[32];
     snprintf(option, sizeof option, "%skeep", prefix);
-    struct weir_value value;
-    const char *text = option_text(a->host, a->context, option, NULL);
-    if (!text && s->inverse && option_get(a->host, a->context, "column", &value))
-        text = "count > 0"; /* count_by_value */
+    const char *text = option_text(a->host, a->context, option, s->inverse ? keep : NULL);
     if (!text) return WEIR_OK;
     if (!s->inverse)
         return weir_fail_option(error, option, -1,
@@ -138,7 +141,8 @@ static int32_t declare(const struct aggregation *a, struct panes *s, struct weir
 }
 
 int32_t panes_bind(struct aggregation *a, const struct weir_operator_bind *in,
-                    struct weir_operator_plan *out, int inverse, struct weir_error *error)
+                   struct weir_operator_plan *out, int inverse, const char *keep,
+                   struct weir_error *error)
 {
     struct weir_value value;
     const char *prefix = option_get(a->host, a->context, "length", &value)        ? ""
@@ -151,7 +155,7 @@ int32_t panes_bind(struct aggregation *a, const struct weir_operator_bind *in,
     a->panes = s;
     int32_t result = over_read(a->host, a->context, prefix, in, &s->over, error);
     if (result == WEIR_OK) result = read_options(a, s, prefix, inverse, error);
-    if (result == WEIR_OK) result = read_keep(a, s, prefix, out, error);
+    if (result == WEIR_OK) result = read_keep(a, s, prefix, keep, out, error);
     if (result == WEIR_OK) result = make_key(a, s, error);
     if (result == WEIR_OK) result = declare(a, s, error);
     if (result != WEIR_OK) return result;
@@ -286,8 +290,9 @@ static int32_t join_pane(const struct aggregation *a, struct panes_lane *lane, u
     for (uint32_t i = 0; i < n && result == WEIR_OK; i++) {
         if (*cell(&untils, lane->slots[i]) == until) continue;
         result = a->state->set_timer(state, s->pane_table, a->n_columns, lane->slots[i], until);
+        if (s->keep && *cell(&since, lane->totals[i]) == 0 && *cell(&counts, lane->totals[i]) == 0)
+            *cell(&since, lane->totals[i]) = end;
         if (s->exact) ++*cell(&counts, lane->totals[i]);
-        if (s->keep && *cell(&since, lane->totals[i]) == 0) *cell(&since, lane->totals[i]) = end;
     }
     return result == WEIR_OK ? result : no_memory(error);
 }
@@ -369,7 +374,8 @@ static int32_t undo(const struct aggregation *a, struct panes_lane *lane, uint32
     uint32_t k = 0;
     int32_t result = take_panes(a, lane, lane->slots, n, error);
     if (result != WEIR_OK) return result;
-    a->state->lookup(state, s->total_table, lane->list, NULL, NULL, a->n_keys ? n : 1, lane->totals);
+    a->state->lookup(state, s->total_table, lane->list, NULL, NULL, a->n_keys ? n : 1,
+                     lane->totals);
     repeat(a, lane->totals, n);
     result = choose_totals(a, lane, n, &k, error);
     if (result != WEIR_OK || k == 0) return result;
@@ -423,12 +429,32 @@ void panes_residue(const struct aggregation *a, struct lane *lane, uint32_t call
     }
 }
 
+/* The rows for which `keep` is true stay, and the totals of those for which it is not are noted. Of
+ * a row on which it fails on_error disposes, and the total stays: so it does with on_error `null`,
+ * where a failure can't be told from a null, as long as the window has rows of it. */
+static void judge(const struct aggregation *a, struct panes_lane *l, const struct ArrowArray *kept,
+                  const uint32_t *slots, struct weir_rows *rows)
+{
+    struct weir_view counts =
+        a->state->column(l->begin.state, a->panes->total_table, a->n_columns);
+    uint32_t n = rows->n, k = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t row = rows->rows[i], slot = slots[row];
+        const int null = weir_is_null(kept, row);
+        if (!null && weir_get_bool(kept, row)) rows->rows[k++] = row;
+        else if (!null || !a->null_on_error || *cell(&counts, slot) <= 0)
+            l->dropped[l->n_dropped++] = slot;
+    }
+    rows->n = k;
+}
+
 int32_t panes_keep(const struct aggregation *a, struct lane *lane, const uint32_t *slots,
-                    uint32_t n, uint32_t columns, struct weir_rows *rows, struct weir_error *error)
+                   uint32_t n, uint32_t columns, struct weir_rows *rows, struct weir_error *error)
 {
     const struct panes *s = a->panes;
     struct panes_lane *l = lane->windows;
     const void *buffers[1] = { NULL };
+    struct ArrowArray kept;
     if (!s->keep || rows->n == 0) return WEIR_OK;
     struct ArrowArray **children = a->host->alloc(columns * sizeof *children);
     if (!children) return no_memory(error);
@@ -439,12 +465,10 @@ int32_t panes_keep(const struct aggregation *a, struct lane *lane, const uint32_
                                 .partition = l->begin.partition, .selected = n, .array = &array,
                                 .schema = &s->result };
     const struct weir_chunk *list = &chunk;
-    uint32_t before = rows->n, k = 0;
-    memcpy(l->rows, rows->rows, before * sizeof *l->rows);
-    int32_t result = a->expr->filter(lane->context, s->keep, &list, rows, error);
-    for (uint32_t i = 0; i < before && result == WEIR_OK; i++) {
-        if (k < rows->n && rows->rows[k] == l->rows[i]) k++;
-        else l->dropped[l->n_dropped++] = slots[l->rows[i]];
+    int32_t result = a->expr->eval(lane->context, s->keep, &list, rows, &kept, error);
+    if (result == WEIR_OK) {
+        judge(a, l, &kept, slots, rows);
+        kept.release(&kept);
     }
     a->host->free(children);
     return result;
@@ -461,18 +485,31 @@ static int32_t drop_totals(const struct aggregation *a, struct panes_lane *lane,
     return result == WEIR_OK ? result : no_memory(error);
 }
 
+/* The next n totals from *slot on, into lane->slots. Without `inverse` those that have no panes
+ * go: they are of a job that had it, before a restart. */
+static uint32_t next_totals(const struct aggregation *a, struct panes_lane *lane, uint32_t *slot)
+{
+    const struct panes *s = a->panes;
+    struct weir_state *state = lane->begin.state;
+    struct weir_view counts = a->state->column(state, s->total_table, a->n_columns);
+    uint32_t n = 0;
+    for (; *slot != WEIR_NO_SLOT && n < PANE_ROWS && lane->n_dropped < PANE_ROWS;
+         *slot = a->state->next(state, s->total_table, *slot + 1)) {
+        if (s->inverse || *cell(&counts, *slot) > 0) lane->slots[n++] = *slot;
+        else lane->dropped[lane->n_dropped++] = *slot;
+    }
+    return n;
+}
+
 static int32_t emit_totals(const struct aggregation *a, struct panes_lane *lane,
                            struct weir_error *error)
 {
     struct weir_state *state = lane->begin.state;
-    uint32_t table = a->panes->total_table;
-    uint32_t slot = a->state->next(state, table, 0);
+    uint32_t slot = a->state->next(state, a->panes->total_table, 0);
     int32_t result = WEIR_OK;
     lane->batch->state = state; /* results are those of slots */
     while (slot != WEIR_NO_SLOT && result == WEIR_OK) {
-        uint32_t n = 0;
-        for (; slot != WEIR_NO_SLOT && n < PANE_ROWS; slot = a->state->next(state, table, slot + 1))
-            lane->slots[n++] = slot;
+        uint32_t n = next_totals(a, lane, &slot);
         result = lane_emit_slots(a, lane->batch, lane->slots, n, error);
         if (result == WEIR_OK) result = drop_totals(a, lane, error);
     }
@@ -501,33 +538,68 @@ static int32_t all_panes(const struct aggregation *a, struct panes_lane *lane, u
     return WEIR_OK;
 }
 
-/* Sorts the slots by time, those of one time as they were: by counting, for windows have few
- * panes. The second half of `order` takes the result, which is returned. */
+/* How many panes behind T `until` lies: of panes in the window 1 to length / pane. */
+static uint64_t panes_to_go(const struct panes *s, const struct panes_lane *lane,
+                            const struct weir_view *untils, uint32_t slot)
+{
+    return (uint64_t)(*cell(untils, slot) - lane->begin.time_us) / (uint64_t)s->pane_us;
+}
+
+/* `to` has the slots of `from` by time, those of one time as they were; by counting. NULL without
+ * memory. */
+static const uint32_t *count_panes(const struct aggregation *a, const struct panes_lane *lane,
+                                   const struct weir_view *untils, const uint32_t *from,
+                                   uint32_t *to, uint32_t n, uint32_t buckets)
+{
+    const struct panes *s = a->panes;
+    uint32_t *at = a->host->alloc((buckets + 1ull) * sizeof *at), sum = 0;
+    if (!at) return NULL;
+    memset(at, 0, (buckets + 1ull) * sizeof *at);
+    for (uint32_t i = 0; i < n; i++) at[panes_to_go(s, lane, untils, from[i]) % (buckets + 1)]++;
+    for (uint32_t b = 0; b <= buckets; b++) {
+        uint32_t k = at[b];
+        at[b] = sum;
+        sum += k;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        to[at[panes_to_go(s, lane, untils, from[i]) % (buckets + 1)]++] = from[i];
+    a->host->free(at);
+    return to;
+}
+
+/* The same by merging runs, from one array to the other and back. */
+static const uint32_t *merge_runs(const struct weir_view *untils, uint32_t *from, uint32_t *to,
+                                  uint32_t n)
+{
+    for (uint64_t run = 1; run < n; run *= 2) {
+        for (uint64_t at = 0; at < n; at += 2 * run) {
+            uint64_t i = at, middle = at + run < n ? at + run : n;
+            uint64_t j = middle, end = middle + run < n ? middle + run : n;
+            for (uint64_t k = at; k < end; k++)
+                to[k] = i < middle && (j == end || *cell(untils, from[i]) <= *cell(untils, from[j]))
+                            ? from[i++]
+                            : from[j++];
+        }
+        uint32_t *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    return from;
+}
+
+/* The slots by time. Windows have few panes as a rule, and then it goes by counting; one that is
+ * long for what is in it (a month of seconds, a handful of keys) costs as much as it holds. */
 static const uint32_t *sort_panes(const struct aggregation *a, struct panes_lane *lane,
-                                   uint32_t n, struct weir_error *error)
+                                  uint32_t n, struct weir_error *error)
 {
     const struct panes *s = a->panes;
     struct weir_view untils = a->state->column(lane->begin.state, s->pane_table, a->n_columns);
-    uint32_t buckets = (uint32_t)(s->over.length_us / s->pane_us), sum = 0;
-    uint32_t *from = a->host->alloc((buckets + 1) * sizeof *from);
-    uint32_t *sorted = lane->order + lane->room;
-    if (!from) {
-        no_memory(error);
-        return NULL;
-    }
-    memset(from, 0, (buckets + 1) * sizeof *from);
-/* of panes in the window, `until` lies behind T by 1 to `buckets` panes */
-#define BUCKET(slot)                                                                               \
-    ((uint32_t)((*cell(&untils, slot) - lane->begin.time_us) / s->pane_us) % (buckets + 1))
-    for (uint32_t i = 0; i < n; i++) from[BUCKET(lane->order[i])]++;
-    for (uint32_t b = 0; b <= buckets; b++) {
-        uint32_t k = from[b];
-        from[b] = sum;
-        sum += k;
-    }
-    for (uint32_t i = 0; i < n; i++) sorted[from[BUCKET(lane->order[i])]++] = lane->order[i];
-#undef BUCKET
-    a->host->free(from);
+    uint32_t *other = lane->order + lane->room;
+    const int64_t buckets = s->over.length_us / s->pane_us;
+    if (buckets > n) return merge_runs(&untils, lane->order, other, n);
+    const uint32_t *sorted =
+        count_panes(a, lane, &untils, lane->order, other, n, (uint32_t)buckets);
+    if (!sorted) no_memory(error);
     return sorted;
 }
 

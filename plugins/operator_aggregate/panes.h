@@ -35,10 +35,11 @@ struct panes_lane {
 };
 
 /* Reads `over` (or its members flat) and declares the tables; behind aggregation_plan. Does nothing
- * where the instance has no window. inverse, keep: what the face says where the options do not
- * (`keep` without results that went to zero). */
+ * where the instance has no window. inverse: 1 where the face has it by itself; keep: what
+ * an `inverse` without `keep` keeps, or NULL: all. */
 int32_t panes_bind(struct aggregation *a, const struct weir_operator_bind *in,
-                    struct weir_operator_plan *out, int inverse, struct weir_error *error);
+                   struct weir_operator_plan *out, int inverse, const char *keep,
+                   struct weir_error *error);
 void panes_destroy(struct aggregation *a);
 
 /* The groups of the batch join the windows; panes that have left go; a window that is due is
