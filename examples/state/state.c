@@ -7,10 +7,10 @@
  */
 #include <weir/stateful.h>
 
-static int32_t give(struct weir_stateful_row *r, struct weir_bytes user, int64_t n,
-                    struct weir_error *error)
+/* A cell that nothing is put into is null. */
+static int32_t give(struct weir_stateful_row *r, int64_t n, struct weir_error *error)
 {
-    weir_row_put_text(&r->row, 0, user);
+    if (!weir_stateful_key_null(r, 0)) weir_row_put_text(&r->row, 0, weir_stateful_key_text(r, 0));
     weir_row_put_int(&r->row, 1, n);
     return weir_row_emit(&r->row, error);
 }
@@ -29,7 +29,7 @@ static int32_t every_key(struct weir_stateful_row *r, struct weir_error *error)
     int64_t *idle = weir_stateful_int(r, 1);
     *idle = weir_stateful_rows(r) ? 0 : *idle + 1;
     if (*idle == 2) return weir_stateful_remove(r);
-    return give(r, weir_stateful_key_text(r, 0), *weir_stateful_int(r, 0), error);
+    return give(r, *weir_stateful_int(r, 0), error);
 }
 
 static const struct weir_stateful idle_totals = {
@@ -49,12 +49,14 @@ static int32_t add_and_give(struct weir_stateful_row *r, struct weir_error *erro
     if (result != WEIR_OK) return result;
     if (weir_stateful_timer(r, r->row.time_us + 2000000) != WEIR_OK)
         return weir_fail(error, WEIR_FATAL, "out of memory");
-    return give(r, weir_row_text(&r->row, 0), *weir_stateful_int(r, 0), error);
+    if (!weir_row_null(&r->row, 0)) weir_row_put_text(&r->row, 0, weir_row_text(&r->row, 0));
+    weir_row_put_int(&r->row, 1, *weir_stateful_int(r, 0));
+    return weir_row_emit(&r->row, error);
 }
 
 static int32_t end_of_key(struct weir_stateful_row *r, struct weir_error *error)
 {
-    int32_t result = give(r, weir_stateful_key_text(r, 0), -1, error);
+    int32_t result = give(r, -1, error);
     return result == WEIR_OK ? weir_stateful_remove(r) : result;
 }
 
@@ -80,7 +82,7 @@ static int32_t keys_with_rows(struct weir_stateful_row *r, struct weir_error *er
 {
     if (weir_stateful_timer(r, r->row.time_us + 1000000) != WEIR_OK)
         return weir_fail(error, WEIR_FATAL, "out of memory");
-    return give(r, weir_stateful_key_text(r, 0), *weir_stateful_int(r, 0), error);
+    return give(r, *weir_stateful_int(r, 0), error);
 }
 
 static const struct weir_stateful visits = {

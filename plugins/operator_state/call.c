@@ -330,18 +330,32 @@ static int32_t call_run(struct lane *l, char *text, struct weir_error *error)
     return result == WEIR_DATA ? WEIR_DATA : weir_fail(error, result, "%s", text);
 }
 
+/* Behind the exchange the columns of the key stand in front of the row, which is rejected as it
+ * came in. */
+static int32_t reject_row(struct lane *l, const struct weir_chunk *chunk, uint32_t row,
+                          const char *text, struct weir_error *error)
+{
+    const uint32_t n = l->op->n_by;
+    struct ArrowSchema schema = *chunk->schema;
+    struct ArrowArray array = *chunk->array;
+    struct weir_chunk input = { .size = sizeof input, .rows = chunk->rows,
+                                .selected = chunk->rows, .schema = &schema, .array = &array };
+    schema.children += n;
+    schema.n_children -= n;
+    array.children += n;
+    array.n_children -= n;
+    return l->op->host->reject(l->context, &input, row, WEIR_REJECT_OPERATOR, text, error);
+}
+
 /* The call has failed: none of its rows can be used. */
 static int32_t reject_rows(struct lane *l, const char *text, struct weir_error *error)
 {
-    const struct weir_host *host = l->op->host;
     const struct call *c = &l->call;
     int32_t result = WEIR_OK;
-    if (c->chunk)
-        return host->reject(l->context, c->chunk, c->row, WEIR_REJECT_OPERATOR, text, error);
+    if (c->chunk) return reject_row(l, c->chunk, c->row, text, error);
     for (uint32_t at = c->rows; at != UINT32_MAX && result == WEIR_OK;
          at = l->grouping.rows[at].next)
-        result = host->reject(l->context, l->grouping.rows[at].chunk, l->grouping.rows[at].row,
-                              WEIR_REJECT_OPERATOR, text, error);
+        result = reject_row(l, l->grouping.rows[at].chunk, l->grouping.rows[at].row, text, error);
     return result;
 }
 

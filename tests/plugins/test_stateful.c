@@ -111,6 +111,7 @@ static void every_key_is_called_in_every_batch(void **state)
     gives("[]", "[\"b\",7]\n"); /* a has been idle twice */
     gives("[[\"a\", 1]]", "[\"a\",1]\n");
     gives("[]", "[\"a\",1]\n");
+    gives("[[null, 1], [\"\", 2]]", "[\"\",2]\n[null,1]\n"); /* a has been idle twice */
 }
 
 static void a_timer_fires_when_its_time_has_come(void **state)
@@ -122,14 +123,16 @@ static void a_timer_fires_when_its_time_has_come(void **state)
     gives("[]", "[\"a\",-1]\n");
     gives("[[\"a\", 5]]", "[\"a\",5]\n[\"b\",-1]\n");
     gives("[]", "");
+    gives("[[null, 1], [\"\", 2]]", "[\"\",2]\n[\"a\",-1]\n[null,1]\n");
 }
 
 static void keys_with_rows_are_called_once(void **state)
 {
     (void)state;
     open_it("visits");
-    gives("[[\"a\", 1], [\"b\", 2], [\"a\", 3], [null, 1]]", "[\"\",1]\n[\"a\",2]\n[\"b\",1]\n");
-    gives("[[\"b\", 1]]", "[\"\",-1]\n[\"a\",-1]\n[\"b\",2]\n");
+    gives("[[\"a\", 1], [\"b\", 2], [\"a\", 3], [null, 1], [\"\", 1]]",
+          "[\"\",1]\n[\"a\",2]\n[\"b\",1]\n[null,1]\n");
+    gives("[[\"b\", 1]]", "[\"\",-1]\n[\"a\",-1]\n[\"b\",2]\n[null,-1]\n");
     gives("[]", "[\"b\",-1]\n");
 }
 
