@@ -12,12 +12,15 @@
  *     its limit in all.
  *  5. Lua collects garbage when it likes, so whether a call meets the limit of memory would depend
  *     on the calls before it. Therefore the limit is one of what a call holds, garbage apart. A call
- *     that met it is stopped, at its next instruction if it catches the error; garbage is collected,
- *     and it begins again, *strictly*: it may go over the limit, whereupon its next instruction
- *     first collects garbage, and ends the call if what is left is over the limit. Then it may take a
- *     quarter of the limit before that is looked at again, and one instruction may take the whole
- *     limit. So a strict call depends on itself alone; and a call that never met the limit would
- *     have passed strictly too. A body that can't begin again is strict from there on.
+ *     that comes to three quarters of it, garbage included, is stopped, at its next instruction if it
+ *     catches the error; garbage is collected, and it begins again, *strictly*: it may go over the
+ *     limit, whereupon its next instruction first collects garbage, and ends the call if what is left
+ *     is over the limit. Then it may take a quarter of the limit before that is looked at again, and
+ *     one instruction may take the whole limit. Lua's own collector rests, for its pace depends on the
+ *     seed of the state, by which texts are hashed. So a strict call depends on itself alone. And one that
+ *     was not stopped would have passed strictly, too: the last quarter is for what the collector
+ *     takes for held and is not, or not always (places of the stack that are not in use any more,
+ *     buffers). A body that can't begin again is strict from there on.
  *     Collecting itself has no limit: it takes memory to give memory back (a smaller table of texts).
  *  6. LuaJIT crashes, or leaks, where an allocation fails while it opens a state or its library ffi.
  *     So there is a reserve from which such an allocation is served; a state that took of it is
@@ -71,7 +74,7 @@ static void interrupt(struct vm *vm)
 static int may_grow(struct vm *vm, uint64_t bytes)
 {
     const uint64_t used = vm->used_bytes + bytes;
-    if (used <= vm->limit_bytes || vm->collecting) return 1;
+    if (used <= vm->limit_bytes / 4 * 3 || vm->collecting) return 1;
     if (vm->strict && used <= vm->most_bytes) return 1;
     if (!vm->strict || bytes > vm->limit_bytes || used - vm->most_bytes > vm->limit_bytes)
         vm->refused = 1;
@@ -128,10 +131,15 @@ static void over_memory(struct vm *vm, lua_State *L)
 static void relieve(struct vm *vm, lua_State *L)
 {
     const uint64_t limit = vm->limit_bytes;
+    uint64_t before;
     vm->crowded = 0;
     vm->collecting = 1;
-    lua_gc(L, LUA_GCCOLLECT, 0);
+    do { /* buffers and the table of texts shrink by half in each turn, and are no part of what it holds */
+        before = vm->used_bytes;
+        lua_gc(L, LUA_GCCOLLECT, 0);
+    } while (vm->used_bytes > limit && vm->used_bytes < before);
     vm->collecting = 0;
+    if (vm->again) lua_gc(L, LUA_GCSTOP, 0); /* a collection has set it going */
     if (vm->used_bytes > limit) over_memory(vm, L);
     vm->most_bytes = vm->used_bytes + limit / 4 > limit ? vm->used_bytes + limit / 4 : limit;
 }
@@ -239,16 +247,17 @@ static int run_once(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows,
 
 int32_t vm_run(struct vm *vm, lua_CFunction body, void *arg, uint64_t rows, char *text)
 {
-    vm->no_memory = vm->once = vm->strict = vm->collecting = 0;
+    vm->no_memory = vm->once = vm->strict = vm->again = vm->collecting = 0;
     vm->calls++;
     int ok = run_once(vm, body, arg, rows, text);
     if (vm->refused && !vm->once && !vm->no_memory) {
         collect_all(vm);
         be_strict(vm);
+        vm->again = 1;
+        lua_gc(vm->L, LUA_GCSTOP, 0);
         ok = !vm->no_memory && run_once(vm, body, arg, rows, text);
     }
-    if (vm->strict && !vm->once) collect_all(vm);
-    else if (vm->used_bytes > vm->limit_bytes) collect_all(vm);
+    if (vm->again || vm->used_bytes > vm->limit_bytes) collect_all(vm);
     if (vm->no_memory) {
         snprintf(text, VM_TEXT, "out of memory");
         return WEIR_FATAL;

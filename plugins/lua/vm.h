@@ -22,6 +22,7 @@ struct vm {
     uint64_t used_bytes, limit_bytes;
     uint64_t most_bytes;          /* of a strict call, up to its next collection */
     int strict;                   /* 1: the call may go over the limit with garbage */
+    int again;                    /* 1: it is the second time: garbage is collected at fixed places */
     int crowded;                  /* 1: it has, and is interrupted to collect it */
     int refused;                  /* 1: it has met the limit, and is interrupted to end */
     int collecting;               /* 1: the collector works, which may take what it needs */
