@@ -30,7 +30,8 @@
 #define MAP_EVERY 64u
 #endif
 #define FULL_RETRY_US 1000000
-#define RETAIN_BYTES (256u << 20) /* by so much the files of a checkpoint grow at most before those go that nobody needs */
+/* By so much the files of a checkpoint grow at most before those go that nobody needs. */
+#define RETAIN_BYTES (256u << 20)
 
 /* ---- the log's thread ---- */
 
@@ -76,7 +77,8 @@ static int32_t log_run(struct run *run, struct log_work *work)
         }
         if (work->result != WEIR_RETRY) break;
         if (!warned++)
-            journal_add(run->journal, WEIR_LOG_WARN, NULL, work->batch ? (int64_t)work->batch->id : -1,
+            journal_add(run->journal, WEIR_LOG_WARN, NULL,
+                        work->batch ? (int64_t)work->batch->id : -1,
                         "the checkpoint can't be written; the job waits: %s", work->error.text);
         run_await(run, never, NULL, sys_mono(run->sys) + FULL_RETRY_US);
         if (run->stopping > 1) return WEIR_CANCELLED;
@@ -329,7 +331,8 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }
 
-/* What the changes make the log owe; of those that are whole groups, notes that they have their base. */
+/* What the changes make the log owe; of those that are whole groups, notes that they have their
+ * base. */
 static void owe_changes(struct checkpoint *cp, const struct pieces *pieces)
 {
     cp->round++;
@@ -601,7 +604,8 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
         if (s->wrote_dead) cp_note_dead(cp, &s->dead_extent, batch->time_us);
         struct log_work forget = { .fn = forget_work, .batch = batch };
         result = cp_note_batch(cp);
-        if (result == WEIR_OK && (cp->with_map || log_bytes(cp->log) > cp->kept_bytes + RETAIN_BYTES)) {
+        if (result == WEIR_OK &&
+            (cp->with_map || log_bytes(cp->log) > cp->kept_bytes + RETAIN_BYTES)) {
             result = log_run(run, &forget);
             cp->kept_bytes = log_bytes(cp->log);
         }
@@ -635,7 +639,8 @@ int32_t checkpoint_done(struct run *run, struct batch *batch)
 {
     struct log_work work = { .fn = done_work, .batch = batch };
     int any = 0;
-    for (uint32_t i = 0; i < run->n_sinks; i++) any |= run->sinks[i].has_committable | run->sinks[i].owed;
+    for (uint32_t i = 0; i < run->n_sinks; i++)
+        any |= run->sinks[i].has_committable | run->sinks[i].owed;
     if (!run->checkpoint || !any) return WEIR_OK;
     return log_run(run, &work);
 }

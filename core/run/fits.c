@@ -1,6 +1,6 @@
 /*
- * fits.c - does a job fit what its checkpoint holds? A start asks before it changes anything, `weir check` asks
- * nothing else: so they refuse the same, in the same words, and all of it at once.
+ * fits.c - does a job fit what its checkpoint holds? A start asks before it changes anything, and
+ * `weir check` asks the same: so they refuse the same, in the same words, and all of it at once.
  */
 #include <stdlib.h>
 
@@ -13,7 +13,12 @@ struct fits {
     struct report *report;
     struct record_table *now; uint32_t n_now; /* tables of the job */
     const char **gone; uint32_t n_gone;       /* sources of the log that the job does not have */
+    uint32_t refused;
 };
+
+/* The report leaves out what it has already, so it does not count. */
+#define REFUSE(f, place, path, ...)                                                                \
+    ((f)->refused++, report_add((f)->report, REPORT_ERROR, place, path, __VA_ARGS__))
 
 static struct place place_of(const struct fits *f, const char *path)
 {
@@ -23,7 +28,7 @@ static struct place place_of(const struct fits *f, const char *path)
 /* ---- state ---- */
 
 /* Every table with state in the log must be in the job, with a shape that fits. */
-static void check_table(const struct fits *f, const struct record_table *table)
+static void check_table(struct fits *f, const struct record_table *table)
 {
     const char *name = table->name, *was = table->signature;
     const char *is = cp_signature_of(f->now, f->n_now, name);
@@ -31,14 +36,14 @@ static void check_table(const struct fits *f, const struct record_table *table)
     char path[256];
     if (cp_dropped(f->run, name)) return;
     if (!is) {
-        report_add(f->report, REPORT_ERROR, place_of(f, "operators"), "operators",
-                   "the checkpoint holds state \"%s\", which the job does not have: put the operator "
-                   "back, or drop its state with --drop %.*s", name, n, name);
+        REFUSE(f, place_of(f, "operators"), "operators",
+               "the checkpoint holds state \"%s\", which the job does not have: put the "
+               "operator back, or drop its state with --drop %.*s", name, n, name);
     } else if (strcmp(was, is) != 0 && !store_signature_fits(was, is)) {
         snprintf(path, sizeof path, "operators.%.*s", n, name);
-        report_add(f->report, REPORT_ERROR, place_of(f, path), path,
-                   "state \"%s\" does not fit the job: it was (%s) and would be (%s); go back, or drop "
-                   "it with --drop %.*s", name, was, is, n, name);
+        REFUSE(f, place_of(f, path), path,
+               "state \"%s\" does not fit the job: it was (%s) and would be (%s); go back, "
+               "or drop it with --drop %.*s", name, was, is, n, name);
     }
 }
 
@@ -70,33 +75,34 @@ static int find_gone(struct fits *f)
 }
 
 /* Under another name it would be read from its start again. */
-static void check_sources(const struct fits *f)
+static void check_sources(struct fits *f)
 {
     for (uint32_t i = 0; i < f->n_gone; i++)
         if (!cp_dropped(f->run, f->gone[i]))
-            report_add(f->report, REPORT_ERROR, place_of(f, "sources"), "sources",
-                       "the checkpoint holds how far source \"%s\" was read, and the job does not have "
-                       "it: put it back under that name, or forget it with --drop %s (what another "
-                       "source reads begins at that one's own start)", f->gone[i], f->gone[i]);
+            REFUSE(f, place_of(f, "sources"), "sources",
+                   "the checkpoint holds how far source \"%s\" was read, and the job does "
+                   "not have it: put it back under that name, or forget it with --drop %s "
+                   "(what another source reads begins at that one's own start)", f->gone[i],
+                   f->gone[i]);
 }
 
 /* ---- sinks ---- */
 
-static void check_sinks(const struct fits *f)
+static void check_sinks(struct fits *f)
 {
     const struct checkpoint *cp = f->cp;
     for (uint32_t i = 0; i < cp->n_committables; i++)
         if (!has_instance(f->run, JOB_SINK, cp->committables[i].sink))
-            report_add(f->report, REPORT_ERROR, place_of(f, "sinks"), "sinks",
-                       "batch %llu of sink \"%s\" is not committed yet, and the job does not have that "
-                       "sink: put it back until it is",
-                       (unsigned long long)cp->committables[i].batch, cp->committables[i].sink);
+            REFUSE(f, place_of(f, "sinks"), "sinks",
+                   "batch %llu of sink \"%s\" is not committed yet, and the job does not have "
+                   "that sink: put it back until it is",
+                   (unsigned long long)cp->committables[i].batch, cp->committables[i].sink);
     for (uint32_t i = 0; i < cp->n_outputs; i++)
         if (!has_instance(f->run, JOB_SINK, cp->outputs[i].sink))
-            report_add(f->report, REPORT_ERROR, place_of(f, "sinks"), "sinks",
-                       "sink \"%s\" has not got batch %llu yet, and the job does not have that sink: "
-                       "put it back until it has", cp->outputs[i].sink,
-                       (unsigned long long)cp->outputs[i].output.batch);
+            REFUSE(f, place_of(f, "sinks"), "sinks",
+                   "sink \"%s\" has not got batch %llu yet, and the job does not have that "
+                   "sink: put it back until it has", cp->outputs[i].sink,
+                   (unsigned long long)cp->outputs[i].output.batch);
 }
 
 /* ---- what is to be dropped ---- */
@@ -132,7 +138,7 @@ static int is_gone(const struct fits *f, const char *name)
 }
 
 /* A name that nothing has, now or in the log, is a slip: what was meant would stay. */
-static void check_drop(const struct fits *f, const char *name)
+static void check_drop(struct fits *f, const char *name)
 {
     const struct checkpoint *cp = f->cp;
     char names[512] = "", logged[512] = "";
@@ -142,18 +148,19 @@ static void check_drop(const struct fits *f, const char *name)
     list_tables(f->now, f->n_now, names, sizeof names);
     list_tables(cp->tables, cp->n_tables, logged, sizeof logged);
     for (uint32_t i = 0; i < f->n_gone; i++) list_name(logged, sizeof logged, f->gone[i]);
-    report_add(f->report, REPORT_ERROR, (struct place){ "command line", 0, 0 }, "",
-               "--drop %s: nothing of that name has state; in the job: %s; in the checkpoint: %s",
-               name, *names ? names : "no operators", *logged ? logged : "none");
+    REFUSE(f, ((struct place){ "command line", 0, 0 }), "",
+           "--drop %s: nothing of that name has state; in the job: %s; in the checkpoint: %s",
+           name, *names ? names : "no operators", *logged ? logged : "none");
 }
 
 int checkpoint_fits(struct run *run, struct report *report)
 {
     struct checkpoint *cp = run->checkpoint;
     struct fits f = { .run = run, .cp = cp, .report = report };
-    const uint32_t before = report->errors;
-    if (cp_signatures(run, &f.now, &f.n_now) != WEIR_OK || !find_gone(&f)) {
-        report_add(report, REPORT_ERROR, (struct place){ run->job->file, 0, 0 }, "", "out of memory");
+    const int known = cp_signatures(run, &f.now, &f.n_now) == WEIR_OK && find_gone(&f);
+    if (!known) {
+        report_add(report, REPORT_ERROR, (struct place){ run->job->file, 0, 0 }, "",
+                   "out of memory");
     } else {
         for (uint32_t i = 0; i < cp->n_tables; i++) check_table(&f, &cp->tables[i]);
         check_sources(&f);
@@ -163,5 +170,5 @@ int checkpoint_fits(struct run *run, struct report *report)
     }
     cp_signatures_free(f.now, f.n_now);
     free(f.gone);
-    return report->errors == before;
+    return known && !f.refused;
 }

@@ -335,8 +335,8 @@ static int32_t take_record(void *arg, const struct log_record *record, struct we
     case LOG_DONE: return take_done(cp, record, error);
     case LOG_DROP: return take_drop(cp, record, error);
     default:
-        return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir does "
-                         "not know: it was written by a newer one", record->type);
+        return weir_fail(error, WEIR_CONFIG, "the log has a record of type %u, which this weir "
+                         "does not know: it was written by a newer one", record->type);
     }
 }
 
@@ -399,7 +399,8 @@ void checkpoint_close(struct checkpoint *cp)
 {
     struct weir_error ignored = WEIR_ERROR_INIT;
     if (!cp) return;
-    /* the last DONE, so that the next start has nothing to commit again; it may fail, and then it does */
+    /* the last DONE, so that the next start has nothing to commit again; it may fail, and then it
+     * does */
     if (cp->log) log_sync(cp->log, &ignored);
     log_close(cp->log);
     cp_drop_captured(cp);
@@ -456,7 +457,8 @@ int checkpoint_has_pending(const struct checkpoint *cp)
 
 const char *checkpoint_other_job(const struct checkpoint *cp, const char *text)
 {
-    if ((!cp->has_plan && !cp->n_outputs) || !cp->logged_text || strcmp(cp->logged_text, text) == 0) return NULL;
+    if ((!cp->has_plan && !cp->n_outputs) || !cp->logged_text || strcmp(cp->logged_text, text) == 0)
+        return NULL;
     return cp->logged_text;
 }
 
@@ -496,14 +498,16 @@ struct cp_group *cp_group_of(struct checkpoint *cp, const struct plan_node *node
                              uint32_t group)
 {
     for (uint32_t i = 0; i < cp->n_groups; i += RUN_GROUPS)
-        if (cp->groups[i].node == node && cp->groups[i].table == table) return &cp->groups[i + group];
+        if (cp->groups[i].node == node && cp->groups[i].table == table)
+            return &cp->groups[i + group];
     abort();
 }
 
 struct cp_group *cp_group_by_name(struct checkpoint *cp, const char *name, uint32_t group)
 {
     for (uint32_t i = 0; i < cp->n_groups; i += RUN_GROUPS)
-        if (group < RUN_GROUPS && strcmp(cp->groups[i].name, name) == 0) return &cp->groups[i + group];
+        if (group < RUN_GROUPS && strcmp(cp->groups[i].name, name) == 0)
+            return &cp->groups[i + group];
     return NULL;
 }
 
@@ -549,7 +553,8 @@ static int32_t restore_positions(struct checkpoint *cp, struct run *run)
         for (uint32_t k = 0; k < run->n_sources; k++) {
             if (strcmp(run->sources[k].node->name, position->source) != 0) continue;
             struct reader *reader = reader_get(&run->sources[k], position->partition, 1);
-            if (!reader || reader_set_position(reader, position->bytes, position->length) != WEIR_OK)
+            if (!reader ||
+                reader_set_position(reader, position->bytes, position->length) != WEIR_OK)
                 return WEIR_FATAL;
             reader->ended = reader->committed_ended = position->ended;
             reader->committed = malloc(position->length + 1);

@@ -1,9 +1,9 @@
 /*
  * run.c - start and end of a job: everything that is there once, and what is waited for.
  *
- * Start: checkpoint (lock, log) → plan → state and positions from the log → workers, log thread, sinks →
- * what recovery owes (commits, the pending batch) → the loop. End: the same backwards, also from a start
- * that failed half way.
+ * Start: checkpoint (lock, log) → plan → does it fit? → state and positions from the log → workers,
+ * log thread, sinks → what recovery owes (commits, the pending batch) → the loop. A check ends behind
+ * the question. End: the same backwards, also from a start that failed half way.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -70,8 +70,8 @@ void run_signals(struct run *run)
         journal_add(run->journal, WEIR_LOG_WARN, NULL, -1,
                     "the batch under way was not finished within %d s", DRAIN_US / 1000000);
     journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
-                want == 1 ? "stopping: the batch under way is finished first (a second signal stops "
-                            "now)"
+                want == 1 ? "stopping: the batch under way is finished first (a second signal "
+                            "stops now)"
                           : "stopping now");
 }
 
@@ -282,7 +282,8 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     note_start(run);
     if (result == WEIR_OK) result = make_sources(run);
     if (result == WEIR_OK) result = make_sinks(run);
-    if (result == WEIR_OK && run->checkpoint) result = checkpoint_restore(run->checkpoint, run, error);
+    if (result == WEIR_OK && run->checkpoint)
+        result = checkpoint_restore(run->checkpoint, run, error);
     if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run);
     if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
@@ -444,7 +445,8 @@ static int run_once(struct run *run, struct report *report, int only_pending)
 static int run_logged(struct run *run, struct job *old, struct report *report)
 {
     const struct job *new_job = run->job;
-    old->memory_limit = new_job->memory_limit; /* the batch may have been too large for the old one */
+    /* the batch may have been too large for the old one */
+    old->memory_limit = new_job->memory_limit;
     if (!run->checks)
         journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
                     "a batch is pending from before: it is finished first, as it was planned");
@@ -453,8 +455,8 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
     run->job = new_job;
     if (status == 78 && report->errors)
         journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
-                    "the job as it was when it planned the pending batch can't start: put back what it "
-                    "lacks, or run the batch under the job as it is now with --replan");
+                    "the job as it was when it planned the pending batch can't start: put back "
+                    "what it lacks, or run the batch under the job as it is now with --replan");
     run->owed_are_settled = 1;
     if (run->checks) return status;
     checkpoint_close(run->checkpoint);
@@ -462,8 +464,8 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
     return status;
 }
 
-/* A batch that was planned under another job is finished under that job first, unless the user wants it otherwise;
- * before state is dropped, a pending batch is finished with it. */
+/* A batch that was planned under another job is finished under that job first, unless the user
+ * wants it otherwise; before state is dropped, a pending batch is finished with it. */
 static int finish_with_logged_job(struct run *run, struct report *report)
 {
     const struct run_options *options = run->options;
@@ -510,7 +512,7 @@ static int is_full(const struct weir_error *error)
 /* A disk that is full pauses the start, as it would pause a running job. */
 static int open_checkpoint(struct run *run)
 {
-    uint64_t seed; /* drawn once, so that a test which fixes chance fixes it however often it is tried */
+    uint64_t seed; /* drawn once: a test which fixes chance fixes it however often it is tried */
     sys_random(run->sys, &seed, sizeof seed);
     for (int tries = 0;; tries++) {
         struct weir_error error = WEIR_ERROR_INIT;

@@ -296,7 +296,8 @@ static void both_refuse(struct sim_disk *disk, const char *part)
     }
 }
 
-static const char without_sums[] = TWO_PHASE " \"rest\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}}";
+static const char without_sums[] =
+    TWO_PHASE " \"rest\": {\"plugin\": \"toy_sink\", \"from\": \"s\"}}}";
 static const char without_n[] =
     "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
     " \"sources\": {\"m\": {\"plugin\": \"toy_numbers\", \"rows\": 300, \"step\": 9,"
@@ -315,7 +316,8 @@ static void a_sink_with_an_uncommitted_batch_may_not_go(void **state)
     assert_int_equal(life(disk, 3, 1, UINT64_MAX, NULL), -1);
     settings = (struct run_options){ 0 };
     job_text = without_sums;
-    both_refuse(disk, "batch 2 of sink \"sums\" is not committed yet, and the job does not have that sink");
+    both_refuse(disk, "batch 2 of sink \"sums\" is not committed yet, and the job does not have "
+                      "that sink");
     assert_null(strstr(said, "plain"));
     job_text = two_phase;
     assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
@@ -324,7 +326,8 @@ static void a_sink_with_an_uncommitted_batch_may_not_go(void **state)
     sim_disk_destroy(disk);
 }
 
-/* The batch that was planned is finished by the job as it was: what then is in order is no mistake. */
+/* The batch that was planned is finished by the job as it was: what then is in order is no mistake.
+ * */
 static void a_check_looks_behind_the_pending_batch(void **state)
 {
     (void)state;
