@@ -50,10 +50,11 @@ int32_t index_room(struct index *index, struct memory *memory, uint64_t more)
     if (!next.entries) return WEIR_FATAL;
     memset(next.entries, 0xff, size * 8);
     next.size = (uint32_t)size;
-    for (i = 0; i < before; i++)
-        if (index->entries[i] != INDEX_NONE)
-            next.entries[index_free(&next, index_home(&next, (uint32_t)index->entries[i]))] =
-                index->entries[i];
+    for (i = 0; i < before; i++) {
+        const uint64_t entry = index->entries[i];
+        if (entry != INDEX_NONE)
+            next.entries[index_free(&next, index_home(&next, (uint32_t)entry))] = entry;
+    }
     next.used = index->used;
     memory_resize(memory, index->entries, before * 8, 0);
     *index = next;

@@ -76,18 +76,10 @@ static inline uint32_t index_slot(const struct index *index, uint32_t p)
     return (uint32_t)(index->entries[p] >> 32);
 }
 
-/* Place of the first empty entry from p on; there is one. */
+/* Place of the first empty entry from p on; there is one. (Not in windows: where an index grows they would read what was
+ * written just before in other widths, and wait for it.) */
 static inline uint32_t index_free(const struct index *index, uint32_t p)
 {
-#ifdef __SSE2__
-    for (; p + INDEX_WINDOW <= index->size; p += INDEX_WINDOW) {
-        const uint32_t found = index_tags(index->entries + p, (uint32_t)INDEX_NONE);
-        if (!found) continue;
-        p += (uint32_t)__builtin_ctz(found); /* or it is a tag of ones: those are at the end */
-        break;
-    }
-    if (p == index->size) p = 0;
-#endif
     while (index->entries[p] != INDEX_NONE) p = index_next(index, p);
     return p;
 }
