@@ -56,7 +56,9 @@ static uint32_t *sort_rows(const struct weir_chunk *chunk, const uint64_t *hash)
     uint32_t at[RUN_GROUPS] = { 0 };
     if (!offsets) return NULL;
     uint32_t *perm = offsets + RUN_GROUPS + 1;
-    for (uint32_t i = 0; i < chunk->selected; i++) at[hash_group(hash[weir_row(chunk, i)])]++;
+    const uint32_t *rows = chunk->selection ? chunk->selection : iota;
+    const uint32_t n_rows = chunk->selected;
+    for (uint32_t i = 0; i < n_rows; i++) at[hash_group(hash[rows[i]])]++;
     uint32_t sum = 0;
     for (uint32_t g = 0; g < RUN_GROUPS; g++) {
         uint32_t n = at[g];
@@ -64,10 +66,8 @@ static uint32_t *sort_rows(const struct weir_chunk *chunk, const uint64_t *hash)
         sum += n;
     }
     offsets[RUN_GROUPS] = sum;
-    for (uint32_t i = 0; i < chunk->selected; i++) {
-        uint32_t row = weir_row(chunk, i);
-        perm[at[hash_group(hash[row])]++] = row;
-    }
+    for (uint32_t i = 0; i < n_rows; i++)
+        perm[at[hash_group(hash[rows[i]])]++] = rows[i];
     return offsets;
 }
 

@@ -123,19 +123,19 @@ int32_t lane_empty_groups(const struct aggregation *a, struct lane *lane, struct
 static int32_t note_changed(const struct aggregation *a, struct lane *lane, uint32_t n,
                             struct weir_error *error)
 {
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (lane->slots[i] > most) most = lane->slots[i];
-    if (most / 64 >= lane->n_changed) {
-        uint32_t words = (most / 64 + 64) * 2;
-        uint64_t *changed = a->host->realloc(lane->changed, words * sizeof *changed);
-        if (!changed) return no_memory(error);
-        memset(changed + lane->n_changed, 0, (words - lane->n_changed) * sizeof *changed);
-        lane->changed = changed;
-        lane->n_changed = words;
+    uint64_t *changed = lane->changed;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t slot = lane->slots[i];
+        if (slot / 64 >= lane->n_changed) {
+            const uint32_t words = (slot / 64 + 64) * 2;
+            changed = a->host->realloc(changed, words * sizeof *changed);
+            if (!changed) return no_memory(error);
+            memset(changed + lane->n_changed, 0, (words - lane->n_changed) * sizeof *changed);
+            lane->changed = changed;
+            lane->n_changed = words;
+        }
+        changed[slot / 64] |= (uint64_t)1 << (slot & 63);
     }
-    for (uint32_t i = 0; i < n; i++)
-        lane->changed[lane->slots[i] / 64] |= (uint64_t)1 << (lane->slots[i] & 63);
     return WEIR_OK;
 }
 
