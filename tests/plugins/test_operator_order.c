@@ -128,10 +128,10 @@ static void order_needs_a_table_or_a_batch(void **state)
 static void bad_keys_are_refused(void **state)
 {
     (void)state;
-    REFUSED("by[0]", "no column w", "order", "\"by\": \"w desc\", \"scope\": \"batch\"", "v int64");
-    REFUSED("by[1]", "no column x", "order", "\"by\": [\"v\", \"x\"], \"scope\": \"batch\"",
+    REFUSED("by.0", "no column w", "order", "\"by\": \"w desc\", \"scope\": \"batch\"", "v int64");
+    REFUSED("by.1", "no column x", "order", "\"by\": [\"v\", \"x\"], \"scope\": \"batch\"",
             "v int64");
-    REFUSED("by[0]", "interval", "order", "\"by\": \"t - t\", \"scope\": \"batch\"", "t timestamp");
+    REFUSED("by.0", "interval", "order", "\"by\": \"t - t\", \"scope\": \"batch\"", "t timestamp");
     REFUSED("by", "no keys", "order", "\"by\": [], \"scope\": \"batch\"", "v int64");
 }
 
