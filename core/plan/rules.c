@@ -44,6 +44,7 @@ struct rules {
     const char *word;    /* the same, as it is written */
     uint8_t *before;     /* by node: WALKED, GIVES; of the last mark_before */
     uint8_t *aggregated; /* by node: a query that it is in has an aggregation */
+    uint8_t *refused;    /* by node: a rule refuses it */
 };
 
 /* Reports a breach at the node; 0. */
@@ -57,32 +58,6 @@ refuse(const struct rules *r, const struct plan_node *node, const char *format, 
     va_end(values);
     report_add(r->report, REPORT_ERROR, node->instance->place, node->instance->path, "%s", line);
     return 0;
-}
-
-/* ---- what goes into sinks ---- */
-
-static int sink_fits(const struct rules *r, const struct plan_node *sink)
-{
-    const struct plan_stream *stream = sink->n_inputs ? sink->inputs[0] : NULL;
-    if (!stream || stream->name || stream->unsure || schema_is_open(&stream->schema)) return 1;
-    if (r->mode == WEIR_FORM_APPEND && stream->form != WEIR_FORM_APPEND)
-        return refuse(r, sink,
-                      "the job is in output_mode append, in which a row is given once, but \"%s\" "
-                      "gives rows that change: leave output_mode to the operators, or let this one "
-                      "append",
-                      stream->node->name);
-    if (r->mode == WEIR_FORM_UPSERT && stream->form == WEIR_FORM_REPLACE)
-        return refuse(r, sink,
-                      "the job is in output_mode update, but \"%s\" gives its whole table: leave "
-                      "output_mode to the operators, or let this one update",
-                      stream->node->name);
-    if (r->mode == WEIR_FORM_REPLACE && stream->form != WEIR_FORM_REPLACE)
-        return refuse(r, sink,
-                      "the job is in output_mode complete, but \"%s\" gives no table: complete "
-                      "needs an aggregation, whose table is given in every batch; take append or "
-                      "update",
-                      stream->node->name);
-    return 1;
 }
 
 /* ---- what comes to a node ---- */
@@ -126,6 +101,42 @@ static void mark_aggregated(struct rules *r)
         if (!marked(r, WEIR_PLAN_AGGREGATES)) continue;
         for (uint32_t k = 0; k < r->plan->n_nodes; k++) r->aggregated[k] |= r->before[k];
     }
+}
+
+/* ---- what goes into sinks ---- */
+
+/* What is wrong with the form of a stream may follow from a mistake before it. */
+static int behind_refused(struct rules *r, const struct plan_node *sink)
+{
+    mark_before(r, sink);
+    for (uint32_t i = 0; i < r->plan->n_nodes; i++)
+        if (r->before[i] && r->refused[i]) return 1;
+    return 0;
+}
+
+static int sink_fits(struct rules *r, const struct plan_node *sink)
+{
+    const struct plan_stream *stream = sink->n_inputs ? sink->inputs[0] : NULL;
+    if (!stream || stream->name || stream->unsure || schema_is_open(&stream->schema)) return 1;
+    if (behind_refused(r, sink)) return 1;
+    if (r->mode == WEIR_FORM_APPEND && stream->form != WEIR_FORM_APPEND)
+        return refuse(r, sink,
+                      "the job is in output_mode append, in which a row is given once, but \"%s\" "
+                      "gives rows that change: leave output_mode to the operators, or let this one "
+                      "append",
+                      stream->node->name);
+    if (r->mode == WEIR_FORM_UPSERT && stream->form == WEIR_FORM_REPLACE)
+        return refuse(r, sink,
+                      "the job is in output_mode update, but \"%s\" gives its whole table: leave "
+                      "output_mode to the operators, or let this one update",
+                      stream->node->name);
+    if (r->mode == WEIR_FORM_REPLACE && stream->form != WEIR_FORM_REPLACE)
+        return refuse(r, sink,
+                      "the job is in output_mode complete, but \"%s\" gives no table: complete "
+                      "needs an aggregation, whose table is given in every batch; take append or "
+                      "update",
+                      stream->node->name);
+    return 1;
 }
 
 /* ---- state ---- */
@@ -218,8 +229,9 @@ static int all_fit(struct rules *r)
     mark_aggregated(r);
     for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
         const struct plan_node *node = r->plan->nodes[i];
-        if (node->kind == JOB_SINK && r->mode) good &= sink_fits(r, node);
-        if (node->kind == JOB_OPERATOR) good &= operator_fits(r, node);
+        if (node->kind == JOB_OPERATOR) r->refused[i] = !operator_fits(r, node);
+        if (node->kind == JOB_SINK && r->mode) r->refused[i] = !sink_fits(r, node);
+        good &= !r->refused[i];
     }
     return good;
 }
@@ -231,13 +243,16 @@ int plan_rules(const struct plan *plan, struct report *report)
     int good = 0;
     r.before = mem_alloc(plan->n_nodes + 1);
     r.aggregated = mem_alloc(plan->n_nodes + 1);
-    if (r.before && r.aggregated) {
+    r.refused = mem_alloc(plan->n_nodes + 1);
+    if (r.before && r.aggregated && r.refused) {
         memset(r.aggregated, 0, plan->n_nodes);
+        memset(r.refused, 0, plan->n_nodes);
         good = all_fit(&r);
     } else {
         report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
     }
     mem_free(r.before);
     mem_free(r.aggregated);
+    mem_free(r.refused);
     return good;
 }
