@@ -303,21 +303,6 @@ static uint32_t whole_rows(const struct join_pairs *pairs)
     return n;
 }
 
-/* The block is of one row, which goes on. */
-static int32_t hold(struct join_pairs *pairs, struct weir_error *error)
-{
-    int32_t result = run_conditions(pairs, error);
-    if (result == WEIR_OK)
-        result = room_for(pairs, &pairs->held, &pairs->held_room, pairs->n_held + pairs->n,
-                          sizeof *pairs->held, error);
-    if (result != WEIR_OK) return result;
-    pairs->held_row = pairs->rows[pairs->probe][0];
-    for (uint32_t i = 0; i < pairs->n; i++)
-        if (pairs->pass[i]) pairs->held[pairs->n_held++] = pairs->rows[1 - pairs->probe][i];
-    pairs->n = 0;
-    return WEIR_OK;
-}
-
 static int32_t emit_held(struct join_pairs *pairs, struct weir_error *error)
 {
     int32_t result = WEIR_OK;
@@ -351,6 +336,24 @@ static int32_t release_held(struct join_pairs *pairs, struct weir_error *error)
     pairs->n = n;
     pairs->n_held = 0;
     return result;
+}
+
+/* The block is of one row, which may go on. One that was held and is another is over, then: with
+ * just as many candidates as full blocks hold there is no pair of it in this one. */
+static int32_t hold(struct join_pairs *pairs, struct weir_error *error)
+{
+    const uint32_t row = pairs->rows[pairs->probe][0];
+    int32_t result = pairs->held_row != row ? release_held(pairs, error) : WEIR_OK;
+    if (result == WEIR_OK) result = run_conditions(pairs, error);
+    if (result == WEIR_OK)
+        result = room_for(pairs, &pairs->held, &pairs->held_room, pairs->n_held + pairs->n,
+                          sizeof *pairs->held, error);
+    if (result != WEIR_OK) return result;
+    pairs->held_row = row;
+    for (uint32_t i = 0; i < pairs->n; i++)
+        if (pairs->pass[i]) pairs->held[pairs->n_held++] = pairs->rows[1 - pairs->probe][i];
+    pairs->n = 0;
+    return WEIR_OK;
 }
 
 static int32_t settle(struct join_pairs *pairs, struct weir_error *error)
