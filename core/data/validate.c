@@ -4,6 +4,9 @@
  * The sizes of buffers can't be seen, so they follow from lengths and offsets; all that can be
  * seen is checked: counts of buffers and children, lengths, alignment, exact null counts, offsets
  * that begin at 0 and ascend, and with `deep` the text. The schema is trusted.
+ *
+ * A null struct is a value of its column, and its fields hold nothing: what a field that is not null
+ * says there, null or not, does not count.
  */
 #include "core/data/node.h"
 
@@ -11,6 +14,7 @@
 struct path {
     const struct path *up;
     const struct ArrowSchema *schema;
+    const struct ArrowArray *array;
 };
 
 static uint32_t print_path(const struct path *path, char *out, uint32_t size)
@@ -90,6 +94,23 @@ static int32_t check_shape(const struct path *path, const struct ArrowArray *a, 
     return WEIR_OK;
 }
 
+/* Is it within a struct that is null? Rows of a struct are those of its fields; items have others. */
+static int below_null(const struct path *path, uint32_t row)
+{
+    for (path = path->up; path && weir_type_of(path->schema) == WEIR_TYPE_STRUCT; path = path->up)
+        if (weir_is_null(path->array, row)) return 1;
+    return 0;
+}
+
+/* Nulls of a column that its structs don't have with it. */
+static int64_t nulls_of_its_own(const struct path *path, const struct ArrowArray *a)
+{
+    int64_t nulls = 0;
+    for (uint32_t row = 0; row < (uint32_t)a->length; row++)
+        nulls += weir_is_null(a, row) && !below_null(path, row);
+    return nulls;
+}
+
 static int32_t check_nulls(const struct path *path, struct ArrowArray *a, struct weir_error *error)
 {
     const int nullable = (path->schema->flags & ARROW_FLAG_NULLABLE) != 0;
@@ -99,10 +120,12 @@ static int32_t check_nulls(const struct path *path, struct ArrowArray *a, struct
         return fail_column(error, path, "null_count %lld, but %lld bits are clear",
                            (long long)a->null_count, (long long)nulls);
     if (nulls && !path->up) return fail_column(error, path, "the root holds nulls");
-    if (nulls && !nullable)
+    if (!nulls) a->buffers[0] = NULL;
+    if (!nulls || nullable) return WEIR_OK;
+    nulls = nulls_of_its_own(path, a);
+    if (nulls)
         return fail_column(error, path, "%lld nulls in a column that is not null",
                            (long long)nulls);
-    if (!nulls) a->buffers[0] = NULL;
     return WEIR_OK;
 }
 
@@ -144,7 +167,7 @@ static int32_t check(const struct path *path, struct ArrowArray *a, int64_t leng
         below = offsets[a->length];
     }
     for (i = 0; i < a->n_children && !rc; i++) {
-        const struct path child = { path, path->schema->children[i] };
+        const struct path child = { path, path->schema->children[i], a->children[i] };
         rc = check(&child, a->children[i], below, deep, error);
     }
     return rc;
@@ -153,6 +176,6 @@ static int32_t check(const struct path *path, struct ArrowArray *a, int64_t leng
 int32_t array_validate(const struct ArrowSchema *schema, struct ArrowArray *array, int deep,
                        struct weir_error *error)
 {
-    const struct path root = { NULL, schema };
+    const struct path root = { NULL, schema, array };
     return check(&root, array, -1, deep, error);
 }

@@ -95,7 +95,9 @@ static int32_t key_of_by(struct aggregation *a, const struct by *by, const struc
     if (!by->fields) return copy_child(a, type, by->name, a->key.children[by->first], error);
     for (uint32_t i = 0; i < by->fields && result == WEIR_OK; i++) {
         snprintf(name, sizeof name, "%.90s.%.90s", by->name, type->children[i]->name);
-        result = copy_child(a, type->children[i], name, a->key.children[by->first + i], error);
+        struct ArrowSchema *child = a->key.children[by->first + i];
+        result = copy_child(a, type->children[i], name, child, error);
+        if (result == WEIR_OK) presence_flags(type, child);
     }
     if (result != WEIR_OK || !by->presence) return result;
     snprintf(name, sizeof name, "?%.180s", by->name);

@@ -151,8 +151,10 @@ static int32_t make_key(struct deduplicate *d, const struct ArrowSchema *input,
         if (!part->fields)
             result = add_key(d, &k, type, part->input >= 0 ? (uint32_t)part->input : part->first,
                              error);
-        for (uint32_t f = 0; f < part->fields && result == WEIR_OK; f++)
+        for (uint32_t f = 0; f < part->fields && result == WEIR_OK; f++) {
             result = add_key(d, &k, type->children[f], part->first + f, error);
+            if (result == WEIR_OK) presence_flags(type, d->key.children[k - 1]);
+        }
         if (part->presence && result == WEIR_OK)
             result = add_presence(d, &k, part->first + part->fields, error);
     }

@@ -4,8 +4,8 @@
  *
  * A null struct is flattened into nulls, and so is a struct that holds nothing but nulls, which is
  * another value. A bool beside the fields, true where the struct is there, tells them apart. None
- * is needed where a field can't be null, nor of a window, which has no null times: so the state of
- * aggregations by window is what it was before there were such bools.
+ * is needed where the struct is always there and a field of it too, nor of a window, which has no
+ * null times: so the state of aggregations by window is what it was before there were such bools.
  */
 #ifndef SHARE_PRESENCE_H
 #define SHARE_PRESENCE_H
@@ -23,9 +23,17 @@ static inline int is_window_type(const struct ArrowSchema *type)
 /* 1: a struct of this type needs the bool. */
 static inline uint32_t presence_needed(const struct ArrowSchema *type)
 {
+    uint32_t always = 0;
+    if (is_window_type(type)) return 0;
     for (int64_t i = 0; i < type->n_children; i++)
-        if (!(type->children[i]->flags & ARROW_FLAG_NULLABLE)) return 0;
-    return !is_window_type(type);
+        always |= !(type->children[i]->flags & ARROW_FLAG_NULLABLE);
+    return type->flags & ARROW_FLAG_NULLABLE || !always;
+}
+
+/* Of a field's column in the key: null where the struct is, so it is not null only as both are. */
+static inline void presence_flags(const struct ArrowSchema *type, struct ArrowSchema *field)
+{
+    field->flags |= type->flags & ARROW_FLAG_NULLABLE;
 }
 
 /* The bool of n rows of structs. */

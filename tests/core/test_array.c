@@ -511,6 +511,24 @@ static void nulls_in_a_column_that_is_not_null_are_refused(void **state)
     rows_drop(&r);
 }
 
+static void nulls_below_a_null_struct_do_not_count(void **state)
+{
+    struct rows r = rows_of("s struct<a: int64, t: struct<b: int64>>, l list<struct<a: int64>>",
+                            "[[null,[{\"a\":1},null]],[{\"a\":1,\"t\":{\"b\":2}},[]],"
+                            "[{\"a\":1,\"t\":null},null]]");
+    struct ArrowSchema *s = r.schema.children[0], *item = r.schema.children[1]->children[0];
+    (void)state;
+    s->children[0]->flags = s->children[1]->children[0]->flags = item->children[0]->flags = 0;
+    assert_int_equal(array_validate(&r.schema, &r.array, 1, NULL), WEIR_OK);
+    s->children[1]->flags = 0;
+    assert_refused(&r, "column 's.t': 1 nulls in a column that is not null");
+    rows_drop(&r);
+    r = rows_of("s struct<a: int64>", "[[null],[{\"a\":null}],[{\"a\":1}]]");
+    r.schema.children[0]->children[0]->flags = 0;
+    assert_refused(&r, "column 's.a': 1 nulls in a column that is not null");
+    rows_drop(&r);
+}
+
 static void bytes_below_a_null_may_be_anything(void **state)
 {
     struct rows r = rows_of("s string", "[[\"ab\"],[\"cd\"]]");
@@ -599,6 +617,7 @@ int main(void)
         TEST(gathered_columns_agree_with_a_row_by_row_copy),
         TEST(arrays_that_break_the_profile_are_refused),
         TEST(nulls_in_a_column_that_is_not_null_are_refused),
+        TEST(nulls_below_a_null_struct_do_not_count),
         TEST(bytes_below_a_null_may_be_anything),
         TEST(without_memory_gathering_fails_and_leaks_nothing),
         TEST(without_memory_schemas_fail_and_leak_nothing),
