@@ -24,6 +24,7 @@ struct by {
     uint32_t first;         /* column of the key */
     uint32_t fields;        /* 0: plain */
     uint32_t presence;      /* 1: of a struct, with the bool */
+    uint32_t window;        /* 1: of a struct that may be a window (presence.h) */
 };
 
 /* What time has to do with groups; see event_time.c. */

@@ -43,6 +43,7 @@ static int32_t place(struct aggregation *a, const char *option, const char *what
     if (is_flat_struct(type)) {
         by->fields = (uint32_t)type->n_children;
         by->presence = presence_needed(type);
+        by->window = (uint32_t)presence_is_window(type);
     } else if (!aggregation_flat(type)) {
         return refuse_type(option, what, error);
     }

@@ -6,6 +6,8 @@
  */
 #include "plugins/operator_aggregate/panes.h"
 
+#include "plugins/share/presence.h"
+
 #define BYTES_MAX (8u << 20)
 
 /* Where the groups of one chunk are: slots[0 … n) of state, or [from, from + n) of the table. */
@@ -60,6 +62,9 @@ static int32_t key_struct(const struct aggregation *a, struct lane *lane, const 
     else
         for (uint32_t i = 0; i < made; i++) fields[i].release(&fields[i]);
     if (by->presence && there.release) there.release(&there);
+    if (result != WEIR_OK || !by->window) return result;
+    result = presence_unfold(a->data, out, error);
+    if (result != WEIR_OK) out->release(out);
     return result;
 }
 

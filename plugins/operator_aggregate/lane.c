@@ -298,7 +298,8 @@ static int32_t eval_one(const struct aggregation *a, struct lane *lane,
     return a->expr->eval(lane->context, expr, &chunk, rows, evaluated, error);
 }
 
-/* The fields of a struct as columns of the key, null where it is, and whether it is there. */
+/* The fields of a struct as columns of the key, null where it is, and whether it is there. Windows
+ * of event time that have none are no groups (place.c). */
 static int32_t flatten(const struct aggregation *a, struct lane *lane, const struct by *by,
                        const struct ArrowArray *value, uint32_t n, struct weir_error *error)
 {
@@ -311,6 +312,10 @@ static int32_t flatten(const struct aggregation *a, struct lane *lane, const str
         result = a->data->take(a->key.children[by->first + i], value->children[i], rows, n, field,
                                error);
     }
+    if (result == WEIR_OK && by->window &&
+        !(a->time.kind == TIME_KEY && a->time.key == by->first + 1))
+        result = presence_fold(a->data, value, lane->inputs[by->first],
+                               &lane->evaluated[a->n_by + by->first + 1], error);
     if (result != WEIR_OK || !by->presence) return result;
     struct ArrowArray *there = &lane->evaluated[a->n_by + by->first + by->fields];
     lane->inputs[by->first + by->fields] = there;

@@ -69,6 +69,7 @@ static int32_t place(struct deduplicate *d, struct key_part *part, const char *n
     if (is_flat_struct(type)) {
         part->fields = (uint32_t)type->n_children;
         part->presence = presence_needed(type);
+        part->window = (uint32_t)presence_is_window(type);
     } else if (!is_flat(type)) {
         return weir_fail_option(error, "by", -1,
                                 "\"%s\" is a list, or a struct of more than plain values: name "

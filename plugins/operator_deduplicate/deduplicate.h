@@ -18,6 +18,7 @@ struct key_part {
     struct weir_expr *expr; /* NULL where all columns are the key */
     uint32_t fields;        /* 0: plain */
     uint32_t presence;      /* 1: of a struct, with the bool */
+    uint32_t window;        /* 1: of a struct that may be a window (presence.h) */
     uint32_t first;         /* plain with input < 0, or fields: column of the exchange */
 };
 

@@ -85,7 +85,7 @@ static int time_of(const struct deduplicate *d, const struct lane *lane, uint32_
     if (d->time.field >= 0) column = column->children[d->time.field];
     if (weir_is_null(column, row)) return 0;
     *time = weir_get_int64(column, row);
-    return 1;
+    return *time != PRESENCE_END;
 }
 
 /* ---- before the exchange ---- */
@@ -105,6 +105,9 @@ static int32_t make_fields(const struct deduplicate *d, struct lane *lane,
         result = d->data->take(d->key.children[key], value->children[i], lane->slots, n,
                                &lane->made[at - d->n_input], error);
     }
+    if (result == WEIR_OK && part->window)
+        result = presence_fold(d->data, value, lane->columns[part->first],
+                               &lane->made[part->first + 1 - d->n_input], error);
     if (result != WEIR_OK || !part->presence) return result;
     struct ArrowArray *there = &lane->made[part->first + part->fields - d->n_input];
     lane->columns[part->first + part->fields] = there;
