@@ -254,7 +254,7 @@ int32_t aggregation_durable(struct aggregation *a, struct weir_error *error)
 /* ---- the plan ---- */
 
 /* The type of column i of the exchange: key, then partials or arguments, then the input. */
-static const struct ArrowSchema *exchange_type(const struct aggregation *a, uint32_t i,
+const struct ArrowSchema *aggregation_exchange_type(const struct aggregation *a, uint32_t i,
                                                const struct ArrowSchema *input)
 {
     if (i < a->n_keys) return a->key.children[i];
@@ -276,7 +276,7 @@ static int32_t exchange_schema(const struct aggregation *a, const struct ArrowSc
             continue;
         }
         child->release(child);
-        result = a->data->schema_copy(exchange_type(a, i, input), name, child, error);
+        result = a->data->schema_copy(aggregation_exchange_type(a, i, input), name, child, error);
     }
     if (result != WEIR_OK && out->release) out->release(out);
     return result;

@@ -133,6 +133,10 @@ int32_t aggregation_plan(struct aggregation *a, const struct weir_operator_bind 
                          const char *option, struct weir_operator_plan *out,
                          struct weir_error *error);
 
+/* Type of column i of what crosses the exchange uncombined; `input` is the schema of the rows. */
+const struct ArrowSchema *aggregation_exchange_type(const struct aggregation *a, uint32_t i,
+                                                    const struct ArrowSchema *input);
+
 /* ---- lanes: the functions of weir_operator, `self` being a struct aggregation ---- */
 
 int32_t aggregation_lane_create(void *self, struct weir_context *context, void **lane,

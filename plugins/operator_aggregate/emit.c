@@ -166,9 +166,10 @@ static int32_t emit_partial(const struct aggregation *a, struct lane *lane, stru
     return emit_columns(a, lane, WEIR_OUTPUT_EXCHANGE, columns, part->n, NULL, error);
 }
 
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, uint32_t n,
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
                            struct weir_error *error)
 {
+    const uint32_t n = a->combine->count(lane->groups);
     struct part part = { NULL, 0, 0 };
     while (part.from < n) {
         int32_t result;

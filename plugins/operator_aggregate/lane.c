@@ -73,6 +73,8 @@ void aggregation_lane_destroy(void *self, void *lane)
     const struct aggregation *a = self;
     struct lane *l = lane;
     if (!l) return;
+    lane_drop_held(a, l);
+    a->host->free(l->held);
     a->combine->destroy(l->groups);
     for (uint32_t i = 0; i < a->n_calls; i++) a->combine->destroy(l->seen[i]);
     a->host->free(l->changed);
@@ -96,6 +98,7 @@ int32_t aggregation_begin(void *self, void *lane, const struct weir_begin *in,
     l->begin = *in;
     l->state = in->state;
     l->sampled = l->crosses = 0;
+    lane_drop_held(a, l);
     empty(a, l->groups);
     for (uint32_t i = 0; i < a->n_calls; i++) empty(a, l->seen[i]);
     if (l->changed) memset(l->changed, 0, l->n_changed * sizeof *l->changed);
@@ -367,13 +370,9 @@ static int32_t combine_rows(const struct aggregation *a, struct lane *lane,
     return lane_combine(a, lane, chunk, selection, rows->n, error);
 }
 
-int32_t lane_flush(const struct aggregation *a, struct lane *lane, uint32_t n,
-                   struct weir_error *error)
+void lane_clear(const struct aggregation *a, struct lane *lane)
 {
-    if (!lane->groups) return WEIR_OK;
-    int32_t result = lane_emit_partials(a, lane, n, error);
     empty(a, lane->groups);
-    return result;
 }
 
 int32_t aggregation_combine(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
@@ -396,7 +395,11 @@ int32_t aggregation_combine_end(void *self, void *lane, uint32_t input, struct w
     const struct aggregation *a = self;
     struct lane *l = lane;
     (void)input;
-    return lane_flush(a, l, l->groups ? a->combine->count(l->groups) : 0, error);
+    lane_drop_held(a, l);
+    if (!l->groups) return WEIR_OK;
+    int32_t result = lane_emit_partials(a, l, error);
+    empty(a, l->groups);
+    return result;
 }
 
 /* ---- behind the exchange ---- */

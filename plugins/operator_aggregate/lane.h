@@ -21,8 +21,10 @@ struct lane {
     struct weir_state *state;     /* durable groups */
     uint32_t in_state;            /* lane->slots are of the state, else of `groups` */
     struct weir_begin begin;
-    uint32_t sampled;             /* rows that were combined to see whether it pays */
+    uint32_t sampled;             /* rows that were looked up to see whether combining pays */
     uint32_t crosses;             /* 1: it does not */
+    struct held *held;            /* chunks of the sample until that is decided (cross.c) */
+    uint32_t n_held, held_room;
     /* key, then arguments (or partials), of the chunk under way */
     const struct ArrowArray **inputs;
     /* those of them that are this lane's, else released: grouping columns, key, arguments */
@@ -68,15 +70,16 @@ void lane_count(const struct aggregation *a, struct lane *lane, const char *name
 /* Updates the table of the batch with n rows of the chunk, whose values are in lane->inputs. */
 int32_t lane_combine(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
                      const uint32_t *rows, uint32_t n, struct weir_error *error);
-/* Emits the first n groups of the table of the batch into the exchange and empties it. */
-int32_t lane_flush(const struct aggregation *a, struct lane *lane, uint32_t n,
-                   struct weir_error *error);
+/* Empties the table of the batch. */
+void lane_clear(const struct aggregation *a, struct lane *lane);
 
 /* ---- cross.c ---- */
 
 /* Rows of a chunk across the exchange, combined where that pays. */
 int32_t lane_cross(const struct aggregation *a, struct lane *lane, const struct weir_chunk *chunk,
                    struct weir_rows *rows, struct weir_error *error);
+/* Forgets the rows of a sample that are held. */
+void lane_drop_held(const struct aggregation *a, struct lane *lane);
 /* Hands key and arguments of n rows over as they are, and the input where late rows are an output.
  * */
 int32_t lane_emit_raw(const struct aggregation *a, struct lane *lane, uint32_t output,
@@ -120,8 +123,8 @@ int32_t lane_advance_sessions(const struct aggregation *a, struct lane *lane,
 
 /* The table of the batch, made and empty. */
 int32_t lane_empty_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
-/* The first n groups of the table into the exchange, in slot order. */
-int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane, uint32_t n,
+/* All groups of the table into the exchange, in slot order. */
+int32_t lane_emit_partials(const struct aggregation *a, struct lane *lane,
                            struct weir_error *error);
 /* Emits results of all groups of the batch, or of the n slots of state (of sessions: rows). */
 int32_t lane_emit_groups(const struct aggregation *a, struct lane *lane, struct weir_error *error);
