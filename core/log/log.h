@@ -23,7 +23,7 @@
 #define LOG_PLAN 2u
 #define LOG_STATE 3u
 #define LOG_DONE 4u
-#define LOG_DROP 5u /* state or sinks dropped by name on request */
+#define LOG_DROP 5u /* state, or positions of a source, dropped on request */
 
 #define EXTENT_STATE 1u
 #define EXTENT_SPOOL 2u

@@ -79,7 +79,7 @@ struct record_state {
 };
 
 struct record_done { const char *sink; };
-struct record_drop { const char *name; }; /* of an instance, or of a table as "instance/table" */
+struct record_drop { const char *name; }; /* operator, "operator/table" or source */
 
 struct record_arena;
 int32_t record_job_encode(const struct record_job *job, struct weir_buffer *out);

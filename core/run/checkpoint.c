@@ -210,6 +210,62 @@ int32_t checkpoint_plan(struct run *run, struct batch *batch)
     return result;
 }
 
+/* ---- DROP ---- */
+
+static int32_t append_drops(struct checkpoint *cp, const struct run *run, struct weir_error *error)
+{
+    for (; cp->n_drops < run->options->n_drop; cp->n_drops++) {
+        struct weir_buffer payload = { 0 };
+        struct record_drop drop = { run->options->drop[cp->n_drops] };
+        int32_t result = record_drop_encode(&drop, &payload);
+        if (result == WEIR_OK)
+            result = log_append(cp->log, LOG_DROP, 1, cp->next_batch,
+                                (struct weir_bytes){ payload.data, payload.length }, error);
+        mem_free(payload.data);
+        if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
+    }
+    return WEIR_OK;
+}
+
+static int32_t drop_work(struct log_work *work, struct weir_error *error)
+{
+    struct checkpoint *cp = work->run->checkpoint;
+    int32_t result = append_drops(cp, work->run, error);
+    return result == WEIR_OK ? log_sync(cp->log, error) : result;
+}
+
+static int has_positions(const struct checkpoint *cp, const char *source)
+{
+    for (uint32_t i = 0; i < cp->n_positions; i++)
+        if (strcmp(cp->positions[i].source, source) == 0) return 1;
+    return 0;
+}
+
+static void say_dropped(struct run *run)
+{
+    for (uint32_t i = 0; i < run->options->n_drop; i++) {
+        const char *name = run->options->drop[i];
+        journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
+                    has_positions(run->checkpoint, name)
+                        ? "--drop: how far %s was read is forgotten"
+                        : "--drop: the state of %s is dropped, it begins empty",
+                    name);
+    }
+}
+
+int32_t checkpoint_drop(struct run *run)
+{
+    struct checkpoint *cp = run->checkpoint;
+    struct log_work work = { .fn = drop_work };
+    if (run->only_pending || run->options->n_drop == 0) return WEIR_OK;
+    cp->job_changed = 1;
+    cp->drop_waits = cp->has_plan;
+    if (cp->drop_waits) return WEIR_OK;
+    int32_t result = log_run(run, &work);
+    if (result == WEIR_OK) say_dropped(run);
+    return result;
+}
+
 /* ---- STATE: pieces ---- */
 
 struct pieces {
@@ -485,6 +541,8 @@ static int32_t state_work(struct log_work *work, struct weir_error *error)
             result = append_job(cp, work->run, error);
             if (result != WEIR_OK) return result;
         }
+        if (cp->drop_waits && (result = append_drops(cp, work->run, error)) != WEIR_OK)
+            return result;
         result = append_state(s, error);
         if (result != WEIR_OK) return result;
         work->appended = 1;
@@ -596,6 +654,8 @@ int32_t checkpoint_state(struct run *run, struct batch *batch)
     if (result == WEIR_OK) result = log_run(run, &s->work);
     if (result == WEIR_OK) {
         uint64_t sequence = log_last_sequence(cp->log);
+        if (cp->drop_waits) say_dropped(run);
+        cp->drop_waits = 0;
         for (uint32_t i = 0; i < s->pieces.n; i++)
             cp_note_piece(cp, &s->pieces.items[i], sequence,
                           s->wrote_state ? s->state_extent.file : UINT32_MAX);
@@ -643,52 +703,4 @@ int32_t checkpoint_done(struct run *run, struct batch *batch)
         any |= run->sinks[i].has_committable | run->sinks[i].owed;
     if (!run->checkpoint || !any) return WEIR_OK;
     return log_run(run, &work);
-}
-
-/* ---- DROP ---- */
-
-static int32_t drop_work(struct log_work *work, struct weir_error *error)
-{
-    struct checkpoint *cp = work->run->checkpoint;
-    const struct run_options *options = work->run->options;
-    for (; work->appended < (int)options->n_drop; work->appended++) {
-        struct weir_buffer payload = { 0 };
-        struct record_drop drop = { options->drop[work->appended] };
-        int32_t result = record_drop_encode(&drop, &payload);
-        if (result == WEIR_OK)
-            result = log_append(cp->log, LOG_DROP, 1, cp->next_batch,
-                                (struct weir_bytes){ payload.data, payload.length }, error);
-        mem_free(payload.data);
-        if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
-    }
-    return log_sync(cp->log, error);
-}
-
-static int has_positions(const struct checkpoint *cp, const char *source)
-{
-    for (uint32_t i = 0; i < cp->n_positions; i++)
-        if (strcmp(cp->positions[i].source, source) == 0) return 1;
-    return 0;
-}
-
-static void say_dropped(struct run *run)
-{
-    for (uint32_t i = 0; i < run->options->n_drop; i++) {
-        const char *name = run->options->drop[i];
-        journal_add(run->journal, WEIR_LOG_INFO, NULL, -1,
-                    has_positions(run->checkpoint, name)
-                        ? "--drop: how far %s was read is forgotten"
-                        : "--drop: the state of %s is dropped, it begins empty",
-                    name);
-    }
-}
-
-int32_t checkpoint_drop(struct run *run)
-{
-    struct log_work work = { .fn = drop_work };
-    if (run->only_pending || run->options->n_drop == 0) return WEIR_OK;
-    run->checkpoint->job_changed = 1;
-    int32_t result = log_run(run, &work);
-    if (result == WEIR_OK) say_dropped(run);
-    return result;
 }

@@ -37,7 +37,8 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
 const struct record_plan *checkpoint_pending(struct checkpoint *cp, uint64_t *batch);
 int32_t checkpoint_load_spools(struct checkpoint *cp, struct run *run, struct weir_error *error);
 
-/* Notes in the log what the user dropped, so that the next start knows. As checkpoint_plan. */
+/* Notes in the log what the user dropped, so that the next start knows: at once, or with the STATE of the batch that is
+ * pending. Sources and sinks are open by then: a start that is refused has dropped nothing. As checkpoint_plan. */
 int32_t checkpoint_drop(struct run *run);
 
 /* Each makes its record durable (DONE: with the next sync). They wait inside; a full disk makes them wait until there

@@ -83,6 +83,8 @@ struct checkpoint {
     const struct job *job;
     char *job_text;       /* of the job that runs */
     int job_changed;      /* JOB is to be written before the next PLAN */
+    int drop_waits;       /* DROP is to be written with the next STATE */
+    uint32_t n_drops;     /* names of options.drop that the log has */
     uint64_t seed;
     int64_t zero_us;
     int64_t started_us; /* the first start */

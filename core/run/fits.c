@@ -74,11 +74,26 @@ static int find_gone(struct fits *f)
     return 1;
 }
 
+/* 1: the batch that is to be run again under this job has rows of the source. */
+static int is_planned(const struct fits *f, const char *source)
+{
+    const struct checkpoint *cp = f->cp;
+    if (!cp->has_plan || !f->run->options->replan || f->run->only_pending) return 0;
+    for (uint32_t i = 0; i < cp->plan.n_moves; i++)
+        if (strcmp(cp->plan.moves[i].source, source) == 0) return 1;
+    return 0;
+}
+
 /* Under another name it would be read from its start again. */
 static void check_sources(struct fits *f)
 {
     for (uint32_t i = 0; i < f->n_gone; i++)
-        if (!cp_dropped(f->run, f->gone[i]))
+        if (is_planned(f, f->gone[i]))
+            REFUSE(f, place_of(f, "sources"), "sources",
+                   "the pending batch has rows of source \"%s\", which the job does not have: put "
+                   "it back until the batch is finished, or leave --replan out to finish it as it "
+                   "was planned", f->gone[i]);
+        else if (!cp_dropped(f->run, f->gone[i]))
             REFUSE(f, place_of(f, "sources"), "sources",
                    "the checkpoint holds how far source \"%s\" was read, and the job does "
                    "not have it: put it back under that name, or forget it with --drop %s "

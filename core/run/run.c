@@ -284,12 +284,12 @@ static int32_t run_start(struct run *run, struct weir_error *error)
     if (result == WEIR_OK) result = make_sinks(run);
     if (result == WEIR_OK && run->checkpoint)
         result = checkpoint_restore(run->checkpoint, run, error);
-    if (result == WEIR_OK && run->checkpoint) result = checkpoint_drop(run);
     if (run->plan->watermarks) start_watermarks(run);
     if (result == WEIR_OK) result = open_sources(run, error);
     if (result != WEIR_OK) return weir_fail(error, result, "out of memory");
     if ((result = sinks_open(run)) != WEIR_OK) return result;
     if ((result = finish_recovered(run)) != WEIR_OK) return result;
+    if (run->checkpoint && (result = checkpoint_drop(run)) != WEIR_OK) return result;
     if (!run->checkpoint || !checkpoint_has_pending(run->checkpoint)) return WEIR_OK;
     if (planted(PLANTED_RUN_PENDING_SKIPPED)) return WEIR_OK;
     result = checkpoint_load_spools(run->checkpoint, run, error);

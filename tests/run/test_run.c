@@ -363,6 +363,30 @@ static void a_source_that_goes_is_forgotten_by_name(void **state)
     sim_disk_destroy(disk);
 }
 
+/* Its rows are to be read again under a job that can't: nothing is dropped, and the batch comes once. */
+static void a_source_of_the_pending_batch_is_not_dropped_by_replanning(void **state)
+{
+    static const char *const names[] = { "n" };
+    (void)state;
+    job_text = two_phase;
+    char *want = undisturbed(1, 3);
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = without_n;
+    settings.replan = 1;
+    both_refuse(disk, "the pending batch has rows of source \"n\", which the job does not have");
+    settings.drop = names;
+    settings.n_drop = 1;
+    both_refuse(disk, "the pending batch has rows of source \"n\", which the job does not have");
+    settings = (struct run_options){ 0 };
+    job_text = two_phase;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+    char *got = all_text();
+    assert_string_equal(got, want);
+    free(got);
+    free(want);
+    sim_disk_destroy(disk);
+}
+
 static void make_room(void *arg)
 {
     sim_disk_limit(arg, UINT64_MAX);
@@ -626,6 +650,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_check_looks_behind_the_pending_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_that_goes_is_forgotten_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_of_the_pending_batch_is_not_dropped_by_replanning,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_signal_stops_now_and_cancels_the_sources, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hangup_is_a_signal_and_two_of_them_are_one, setup,
