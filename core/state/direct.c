@@ -6,7 +6,8 @@
 #include "core/state/table.h"
 
 #define ROWS_LEAST 512u /* of a call, to judge by them */
-#define WAIT_MOST 256u
+#define ROOM_LEAST 32u  /* entries beside the values of the call, where these are few */
+#define WAIT_MOST 256u  /* calls */
 
 /* What a column has in the rows of a call. */
 struct spread {
@@ -37,18 +38,17 @@ static int fit(struct direct *d, const struct words *words, const uint32_t *sele
     for (uint32_t k = 0; k < words->n; k++) {
         const struct spread s = spread_of(words->columns[k], selection, n);
         d->rest[k] = words->columns[k][selection ? selection[0] : 0];
-        if (words->n > 1 && s.same >= n - n / 4) continue;
+        if (words->n > 1 && s.same >= n - n / 4) continue; /* three quarters */
         moving++;
         d->column = k;
         d->base = s.least;
         range = s.most - s.least;
     }
     if (moving == 0) d->base = d->rest[0];
-    if (moving > 1 || range >= DIRECT_MOST / 2 || range / 16 >= n) return 0;
-    /* room on both sides, as a call need not have shown all values */
-    uint32_t size = 64;
-    while (size < range + range / 2 + 32) size *= 2;
-    if (size > DIRECT_MOST) size = DIRECT_MOST;
+    if (moving > 1 || range >= DIRECT_RANGE || range / DIRECT_SPREAD >= n) return 0;
+    /* room on both sides, a quarter at least, as a call need not have shown all values */
+    uint32_t size = 2 * ROOM_LEAST;
+    while (size < range + range / 2 + ROOM_LEAST) size *= 2;
     d->base -= (size - range) / 2;
     d->size = size;
     return 1;
@@ -58,6 +58,7 @@ static int fit(struct direct *d, const struct words *words, const uint32_t *sele
 static void fill(struct table *t, struct direct *d, uint32_t n_words)
 {
     const uint32_t head = n_words == 1 ? 0 : 8;
+    d->visits += t->keys.count;
     for (uint32_t slot = 0; slot < t->keys.count; slot++) {
         const uint8_t *record = slab_record(&t->keys, slot);
         uint64_t differ = 0;
@@ -79,10 +80,11 @@ static void drop(struct table *t, struct direct *d)
 static void make(struct table *t, struct direct *d, const struct words *words,
                  const uint32_t *selection, uint32_t n)
 {
-    struct direct next = { .tries = d->tries };
+    struct direct next = { .visits = d->visits };
     if (!fit(&next, words, selection, n)) {
         drop(t, d);
-        d->wait = 1u << (d->tries < 8 ? d->tries++ : 8);
+        d->wait = 1u << d->tries;
+        if (d->wait < WAIT_MOST) d->tries++;
         return;
     }
     if (d->slots && d->size == next.size) next.slots = d->slots;
@@ -90,7 +92,6 @@ static void make(struct table *t, struct direct *d, const struct words *words,
     if (!next.slots)
         next.slots = memory_resize(&t->memory, NULL, 0, (next.size + 1) * sizeof *next.slots);
     if (!next.slots) next.size = 0;
-    next.tries = 0;
     *d = next;
     if (!d->slots) return;
     direct_empty(d);
@@ -101,13 +102,16 @@ void direct_prepare(struct table *t, const struct words *words, const uint32_t *
                     uint32_t n)
 {
     struct direct *d = t->direct;
+    if (d) d->rows += n;
     if (n < ROWS_LEAST || (d && d->slots && !d->left)) return;
     if (!d) {
         d = t->direct = memory_resize(&t->memory, NULL, 0, sizeof *d);
         if (!d) return;
         memset(d, 0, sizeof *d);
+        d->rows = n;
     }
     if (d->wait && d->wait--) return;
+    if (t->keys.count > d->rows) return;
     make(t, d, words, selection, n);
 }
 

@@ -37,6 +37,7 @@ ALWAYS const uint8_t *record_of(const struct place *p, uint64_t slot)
 
 /* ---- words ---- */
 
+#define STRAYS_MOST (BLOCK / 4) /* rows of a block that are looked for twice: then it is no gain */
 #define WORDS_AT 8u /* of the words in an image, and in a record of more than one */
 
 /* As the tag of the image (lookup.c). */
@@ -153,7 +154,7 @@ static int32_t find_words(int what, struct table *t, const struct words *w, cons
         const uint32_t strays = value ? d->strays : 0;
         if (!value && t->index.size > NEAR_INDEX) return WEIR_OK;
         rc = (value ? by_value_each : by_index_each)(what, t, w, selection, *done, m, slots);
-        if (value && d->strays - strays > BLOCK / 4) {
+        if (value && d->strays - strays > STRAYS_MOST) {
             d->left = 1;
             value = 0;
         }
