@@ -267,15 +267,18 @@ ALWAYS uint64_t walk(struct json_shape *shape, const uint8_t *text, uint64_t mos
                      struct json_value *values, begins_fn begins, plain_fn plain, same_fn same)
 {
     const uint8_t *const end = text + most;
-    uint64_t length;
+    const int by_members_due = !shape->layout.n || shape->walked + 1 >= LOOK_AGAIN;
+    uint64_t length = 0;
     if (!begins(text, shape->literals)) return 0;
-    shape->walked++;
-    if (shape->layout.n && shape->walked < LOOK_AGAIN) {
-        length = by_layout(&shape->layout, text, end, values, plain, same);
-        if (length) return length;
+    if (!by_members_due) length = by_layout(&shape->layout, text, end, values, plain, same);
+    if (length) {
+        shape->walked++;
+        return length;
     }
     length = by_members(shape, text, end, values, begins, plain);
-    if (length) learn(shape);
+    if (!length) return 0;
+    shape->walked++;
+    learn(shape);
     return length;
 }
 

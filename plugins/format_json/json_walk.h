@@ -54,7 +54,7 @@ struct json_shape {
     int32_t condition; /* the member that the condition of the plan looks at; -1: none */
     int32_t whole;     /* 1: every column of the plan has a member */
     int32_t only_text; /* 1: all columns that have one are texts */
-    uint32_t walked;   /* records */
+    uint32_t walked;   /* records that fitted, since the layout was last given up */
     struct json_literal literals[SHAPE_MEMBERS + 1];
     uint8_t bytes[SHAPE_BYTES]; /* of the literals */
     struct json_layout layout;

@@ -149,6 +149,33 @@ static void records_that_are_cut_do_not_fit(void **state)
     }
 }
 
+/* Records of another shape that begin alike, as often as they come, don't keep a layout from being
+ * made, nor from being made anew. */
+static void records_that_do_not_fit_count_for_nothing(void **state)
+{
+    const json_walk_fn forms[FORMS] = { json_walk_plain, json_walk_16(), json_walk_32() };
+    (void)state;
+    for (uint32_t f = 0; f < 2 * FORMS; f++) {
+        const json_walk_fn walk = forms[f / 2];
+        struct json_shape *shape = shape_of();
+        struct json_value values[SHAPE_MEMBERS];
+        char other[256] = "{\"id\": \"x\",\"another\":1}";
+        struct record r;
+        uint64_t random = 7, without = 0;
+        if (!walk) continue;
+        do make(&r, 2, &random);
+        while (r.plain != 1);
+        for (uint32_t i = 0; i < 3000; i++) {
+            for (uint32_t k = 0; k < f % 2 + 1; k++)
+                assert_int_equal(walk(shape, (const uint8_t *)other, strlen(other), values), 0);
+            assert_int_equal(walk(shape, (const uint8_t *)r.text, r.length, values), r.length);
+            without += shape->layout.n == 0;
+        }
+        assert_in_range(without, 10, 50); /* a few records in 1,024 */
+        free(shape);
+    }
+}
+
 static void texts_are_compared_to_their_length(void **state)
 {
     uint8_t a[96], b[96];
@@ -168,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_forms_find_the_same),
         cmocka_unit_test(records_that_are_cut_do_not_fit),
+        cmocka_unit_test(records_that_do_not_fit_count_for_nothing),
         cmocka_unit_test(texts_are_compared_to_their_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
