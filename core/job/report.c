@@ -110,8 +110,7 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void print(const struct finding *finding, void (*line)(void *arg, const char *text),
-                  void *arg)
+static void print(const struct finding *finding, report_line_fn line, void *arg)
 {
     char text[TEXT_SIZE + PATH_SIZE + 512], place[320];
     const char *file = finding->place.file ? finding->place.file : "";
@@ -126,10 +125,10 @@ static void print(const struct finding *finding, void (*line)(void *arg, const c
                  finding->place.column);
     snprintf(text, sizeof text, "%s%s%s: %s%s%s", place, place[0] ? ": " : "", severity,
              finding->path, finding->path[0] ? ": " : "", finding->text);
-    line(arg, text);
+    line(arg, finding->severity, text);
 }
 
-void report_print(const struct report *report, void (*line)(void *arg, const char *text), void *arg)
+void report_each(const struct report *report, report_line_fn line, void *arg)
 {
     uint32_t found = report->errors + report->warnings;
     const struct finding **sorted = malloc((report->n ? report->n : 1) * sizeof *sorted);
@@ -143,8 +142,26 @@ void report_print(const struct report *report, void (*line)(void *arg, const cha
     if (found > report->n) {
         char text[64];
         snprintf(text, sizeof text, "and %u more", found - report->n);
-        line(arg, text);
+        line(arg, report->errors ? REPORT_ERROR : REPORT_WARNING, text);
     }
+}
+
+struct plain {
+    void (*line)(void *arg, const char *text);
+    void *arg;
+};
+
+static void print_plain(void *arg, uint32_t severity, const char *text)
+{
+    const struct plain *plain = arg;
+    (void)severity;
+    plain->line(plain->arg, text);
+}
+
+void report_print(const struct report *report, void (*line)(void *arg, const char *text), void *arg)
+{
+    struct plain plain = { line, arg };
+    report_each(report, print_plain, &plain);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)

@@ -38,6 +38,8 @@ void report_add(struct report *report, uint32_t severity, struct place place, co
 /* "file:line:column: error: path: text" lines, sorted by place, to a callback. */
 void report_print(const struct report *report, void (*line)(void *arg, const char *text),
                   void *arg);
+typedef void (*report_line_fn)(void *arg, uint32_t severity, const char *text);
+void report_each(const struct report *report, report_line_fn line, void *arg); /* those lines */
 /* The nearest of n names to `word` within a third of its length, or NULL: for suggestions. */
 const char *nearest_name(const char *word, const char *const *names, uint32_t n);
 

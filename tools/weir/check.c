@@ -15,7 +15,8 @@ int command_check(int argc, char **argv)
                            &args.report, NULL, NULL);
         job_args_report(&args);
         if (status == 0)
-            fprintf(stderr, "%s: the job \"%s\" is good\n", args.job->file, args.job->name);
+            job_args_say(&args, WEIR_LOG_INFO, "%s: the job \"%s\" is good", args.job->file,
+                         args.job->name);
     }
     job_args_close(&args);
     return status;

@@ -1,6 +1,7 @@
 #include "tools/weir/job_args.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "tools/weir/commands.h"
@@ -32,6 +33,17 @@ static int bad(const char *what, const char *word)
 {
     fprintf(stderr, "weir: %s: %s\n", word, what);
     return EXIT_USAGE;
+}
+
+void job_args_say(struct job_args *args, int level, const char *format, ...)
+{
+    char text[2048];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (args->json) journal_add(args->journal, level, NULL, -1, "%s", text);
+    else fprintf(stderr, "%s\n", text);
 }
 
 static int add_setting(struct job_args *args, const char *path, const char *value)
@@ -165,11 +177,12 @@ int job_args_parse(struct job_args *args, int argc, char **argv)
 }
 
 /* What only a checkpoint gives a sense to must not be taken without effect. */
-static int needs_checkpoint(const struct job_args *args)
+static int needs_checkpoint(struct job_args *args)
 {
     const char *word = args->options.n_drop ? "--drop" : args->options.replan ? "--replan" : NULL;
     if (!word || !args->job || args->job->checkpoint) return 0;
-    return bad("the job has no checkpoint", word);
+    job_args_say(args, WEIR_LOG_ERROR, "weir: %s: the job has no checkpoint", word);
+    return EXIT_USAGE;
 }
 
 /* A job file needs no plugin to be read. */
@@ -208,7 +221,7 @@ static int open_registry(struct job_args *args)
     int32_t result = registry_create(args->sys, &options, &args->registry, &error);
     free(paths);
     if (result == WEIR_OK) return 0;
-    fprintf(stderr, "weir: plugins can't be searched: %s\n", error.text);
+    job_args_say(args, WEIR_LOG_ERROR, "weir: plugins can't be searched: %s", error.text);
     return result == WEIR_CONFIG && more ? EXIT_BAD_JOB : EXIT_SOFTWARE;
 }
 
@@ -216,8 +229,8 @@ static int open_registry(struct job_args *args)
 static int open_journal(struct job_args *args)
 {
     const char *form = args->log ? args->log : args->job ? args->job->log : NULL;
-    args->journal = journal_create(args->sys, form && strcmp(form, "json") == 0, args->level, NULL,
-                                   NULL);
+    args->json = form && strcmp(form, "json") == 0;
+    args->journal = journal_create(args->sys, args->json, args->level, NULL, NULL);
     return args->journal != NULL;
 }
 
@@ -250,16 +263,15 @@ void job_args_close(struct job_args *args)
     free(args->words);
 }
 
-static void to_stderr(void *arg, const char *line)
+static void say_finding(void *arg, uint32_t severity, const char *line)
 {
-    (void)arg;
-    fprintf(stderr, "%s\n", line);
+    job_args_say(arg, severity == REPORT_ERROR ? WEIR_LOG_ERROR : WEIR_LOG_WARN, "%s", line);
 }
 
 uint32_t job_args_report(struct job_args *args)
 {
     uint32_t errors = args->report.errors;
-    report_print(&args->report, to_stderr, NULL);
+    report_each(&args->report, say_finding, args);
     report_fini(&args->report);
     memset(&args->report, 0, sizeof args->report);
     return errors;

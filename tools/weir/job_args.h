@@ -24,6 +24,7 @@ struct job_args {
     struct weir_sys *sys;
     struct registry *registry;
     struct journal *journal;
+    int json; /* the log is one of JSON lines */
     struct report report;
     struct job *job;
 };
@@ -35,6 +36,10 @@ int job_args_open(struct job_args *args);
 void job_args_close(struct job_args *args);
 /* Writes the findings to stderr; the number of errors. */
 uint32_t job_args_report(struct job_args *args);
+/* A line on stderr, behind job_args_open: as it is, or where the log is JSON as a line of the log
+ * (WEIR_LOG_ level, which --log-level may drop). */
+void job_args_say(struct job_args *args, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void job_args_usage(FILE *to, const char *command);
 
 #endif

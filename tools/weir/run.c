@@ -7,21 +7,23 @@
 #include "tools/weir/job_args.h"
 
 /* 0, or the exit status of a summary that can't be written. */
-static int write_summary(const struct job_args *args, const struct run_summary *summary)
+static int write_summary(struct job_args *args, const struct run_summary *summary)
 {
-    fprintf(stderr,
-            "weir: %llu batches, %llu rows in, %llu rows out, %llu rejected, exit %d\n",
-            (unsigned long long)summary->batches, (unsigned long long)summary->rows_in,
-            (unsigned long long)summary->rows_out, (unsigned long long)summary->rows_rejected,
-            summary->exit_status);
+    job_args_say(args, WEIR_LOG_INFO,
+                 "weir: %llu batches, %llu rows in, %llu rows out, %llu rejected, exit %d",
+                 (unsigned long long)summary->batches, (unsigned long long)summary->rows_in,
+                 (unsigned long long)summary->rows_out, (unsigned long long)summary->rows_rejected,
+                 summary->exit_status);
     if (summary->rows_rejected && args->job->checkpoint)
-        fprintf(stderr, "weir: the rejected rows that were kept: weir dlq show %s\n",
-                args->job->checkpoint);
+        job_args_say(args, WEIR_LOG_INFO, "weir: the rejected rows that were kept: weir dlq show %s",
+                     args->job->checkpoint);
     if (!args->summary) return 0;
     FILE *file = fopen(args->summary, "w");
     int failed = !file || fprintf(file, "%s\n", summary->json ? summary->json : "{}") < 0;
     if (file && fclose(file) != 0) failed = 1;
-    if (failed) fprintf(stderr, "weir: the summary can't be written to %s\n", args->summary);
+    if (failed)
+        job_args_say(args, WEIR_LOG_ERROR, "weir: the summary can't be written to %s",
+                     args->summary);
     return failed ? 73 : 0;
 }
 
