@@ -79,8 +79,9 @@ static const struct record_state state = {
     .dead = dead,
 };
 static const struct record_done done = {"out"};
+static const struct record_drop drop = {"words/counts"};
 
-/* The four types alike: encode, and decode then encode again. */
+/* The types alike: encode, and decode then encode again. */
 struct kind {
     const char *name;
     int32_t (*encode)(struct weir_buffer *out);
@@ -108,12 +109,14 @@ KIND(job)
 KIND(plan)
 KIND(state)
 KIND(done)
+KIND(drop)
 
 static const struct kind kinds[] = {
     {"job", job_make, job_again},
     {"plan", plan_make, plan_again},
     {"state", state_make, state_again},
     {"done", done_make, done_again},
+    {"drop", drop_make, drop_again},
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -309,6 +312,24 @@ static void numbers_have_one_form(void **unused)
         WEIR_DATA);
 }
 
+static void a_decoded_drop_has_its_name(void **unused)
+{
+    static const uint8_t beyond[] = {0xff, 0xff, 0xff, 0xff, 0x0f, 'a'};
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct record_arena *arena;
+    struct record_drop d;
+
+    (void)unused;
+    assert_int_equal(record_drop_decode(TEXT("\014words/counts"), &d, &arena, NULL), WEIR_OK);
+    assert_string_equal(d.name, "words/counts");
+    record_free(arena);
+    assert_int_equal(
+        record_drop_decode((struct weir_bytes){beyond, sizeof beyond}, &d, &arena, &error),
+        WEIR_DATA);
+    assert_string_equal(error.text, "DROP record: byte 5: a length goes beyond its end");
+    assert_int_equal(record_drop_decode(TEXT("\003a\0b"), &d, &arena, NULL), WEIR_DATA);
+}
+
 static void a_text_with_a_zero_byte_is_malformed(void **unused)
 {
     struct record_arena *arena;
@@ -357,6 +378,7 @@ int main(void)
         cmocka_unit_test(something_behind_the_payload_is_malformed),
         cmocka_unit_test(a_huge_count_takes_no_memory),
         cmocka_unit_test(numbers_have_one_form),
+        cmocka_unit_test(a_decoded_drop_has_its_name),
         cmocka_unit_test(a_text_with_a_zero_byte_is_malformed),
         cmocka_unit_test(missing_memory_is_fatal_and_leaks_nothing),
     };
