@@ -260,9 +260,7 @@ static void read_batch(struct run *run, struct batch *batch)
     for (;;) {
         read_again(run);
         if (read_closed(run)) break;
-        int64_t until = read_next_again(run);
-        sys_wait(run->sys, run->drain_until < until ? run->drain_until : until);
-        run_signals(run);
+        run_wait(run, read_next_again(run));
     }
 }
 
@@ -457,10 +455,16 @@ int32_t batch_replay(struct run *run)
     return result;
 }
 
+/* A batch that was pending at the start counts. */
+static int has_enough(const struct run *run)
+{
+    return run->options->max_batches && run->summary.batches >= run->options->max_batches;
+}
+
 void batch_loop(struct run *run)
 {
     struct batch *next = NULL;
-    while (!run->failed) {
+    while (!run->failed && !has_enough(run)) {
         struct batch *batch = next;
         next = NULL;
         if (!batch && (!await_trigger(run) || !(batch = batch_open(run)))) break;
@@ -474,8 +478,6 @@ void batch_loop(struct run *run)
             stop = settled(run, process_batch(run, batch, &next)) != WEIR_OK;
             if (!stop) batch_over(run, batch);
             if (run->job->trigger == TRIGGER_ONCE) stop = 1;
-            if (run->options->max_batches && run->summary.batches >= run->options->max_batches)
-                stop = 1;
             if ((run->stopping || read_all_ended(run)) && !next) stop = 1;
         }
         batch_destroy(batch);

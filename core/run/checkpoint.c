@@ -71,10 +71,7 @@ static int32_t log_run(struct run *run, struct log_work *work)
     for (;;) {
         work->busy = 1;
         sys_submit(run->sys, run->log_exec, &work->task);
-        while (!work_ready(work)) {
-            sys_wait(run->sys, INT64_MAX);
-            run_signals(run);
-        }
+        while (!work_ready(work)) run_wait(run, INT64_MAX);
         if (work->result != WEIR_RETRY) break;
         if (!warned++)
             journal_add(run->journal, WEIR_LOG_WARN, NULL,
@@ -371,7 +368,7 @@ static int32_t capture_parallel(struct run *run, struct pieces *pieces, struct w
         tasks[i].done.run = capture_done;
         sys_submit(run->sys, run->workers, &tasks[i].task);
     }
-    while (left) sys_wait(run->sys, INT64_MAX);
+    while (left) run_wait(run, INT64_MAX);
     for (uint32_t i = 0; i < TASKS; i++) bytes += tasks[i].pieces.bytes.length;
     result = buffer_grow(&pieces->bytes, 2 * bytes); /* the bases, too */
     for (uint32_t i = 0; i < TASKS; i++) {

@@ -333,8 +333,7 @@ static void await_sinks(struct run *run)
             for (uint32_t i = 0; i < run->n_sinks; i++)
                 if (run->sinks[i].busy && table_of(&run->sinks[i])->cancel)
                     table_of(&run->sinks[i])->cancel(run->sinks[i].node->self);
-        sys_wait(run->sys, INT64_MAX);
-        run_signals(run);
+        run_wait(run, INT64_MAX);
     }
 }
 
@@ -371,6 +370,12 @@ static int try_again(struct run *run, struct sink *sink, int64_t batch)
     return 1;
 }
 
+/* A sink that returned because it was told to is no failure: the next start does what it left. */
+static int was_cancelled(const struct run *run, const struct sink *sink)
+{
+    return sink->result == WEIR_CANCELLED && (run->stopping > 1 || run->failed);
+}
+
 /* Brings every sink of `todo` through the phase, with retries. Where `capture` is given, its tables are captured while
  * the sinks are at work. */
 static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch, struct batch *capture)
@@ -389,6 +394,8 @@ static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch, 
             if (sink->result == WEIR_OK) {
                 todo[i] = 0;
                 sink->attempts = 0;
+            } else if (was_cancelled(run, sink)) {
+                todo[i] = 0;
             } else if (sink->result == WEIR_RETRY && try_again(run, sink, batch)) {
                 if (retry_delay(sink) > delay) delay = retry_delay(sink);
             } else {
@@ -402,7 +409,7 @@ static int32_t phase_run(struct run *run, int phase, char *todo, int64_t batch, 
             }
         }
         if (failed != WEIR_OK) return failed;
-        if (run->stopping > 1) return WEIR_CANCELLED;
+        if (run->stopping > 1 || run->failed) return WEIR_CANCELLED;
         if (delay == 0) return WEIR_OK;
         run_await(run, never, NULL, sys_mono(run->sys) + delay);
         if (run->stopping > 1 || run->failed) return WEIR_CANCELLED;
@@ -487,7 +494,7 @@ void sinks_close(struct run *run)
 {
     for (uint32_t i = 0; i < run->n_sinks; i++)
         if (run->sinks[i].exec && run->sinks[i].opened) start(&run->sinks[i], PHASE_CLOSE);
-    while (!none_busy(run)) sys_wait(run->sys, INT64_MAX);
+    while (!none_busy(run)) run_wait(run, INT64_MAX);
 }
 
 void sink_fini(struct sink *sink)

@@ -94,7 +94,7 @@ static int32_t run_tasks(struct restore *r, struct run *run, struct weir_error *
         if (n > 1) sys_submit(run->sys, run->workers, &tasks[i].task);
     }
     if (n == 1) restore_groups(&tasks[0]);
-    while (n > 1 && r->left) sys_wait(run->sys, INT64_MAX);
+    while (n > 1 && r->left) run_wait(run, INT64_MAX);
     for (uint32_t i = 0; i < n; i++)
         if (tasks[i].result != WEIR_OK && (!worst || tasks[i].failed < worst->failed))
             worst = &tasks[i];

@@ -63,6 +63,7 @@ void run_signals(struct run *run)
     run->stopping = want;
     if (want == 1) run->drain_until = now + DRAIN_US;
     if (want == 2) {
+        run->drain_until = INT64_MAX;
         cancel_sources(run);
         sys_give_up(run->sys, GIVE_UP_US);
     }
@@ -73,6 +74,13 @@ void run_signals(struct run *run)
                 want == 1 ? "stopping: the batch under way is finished first (a second signal "
                             "stops now)"
                           : "stopping now");
+}
+
+int run_wait(struct run *run, int64_t until_mono)
+{
+    int n = sys_wait(run->sys, run->drain_until < until_mono ? run->drain_until : until_mono);
+    run_signals(run);
+    return n;
 }
 
 int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono)
@@ -87,7 +95,7 @@ int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadl
         int64_t wake = read_next_wake(run), until = deadline_mono;
         if (run->drain_until < until) until = run->drain_until;
         if (wake > now && wake < until) until = wake;
-        int n = sys_wait(run->sys, until);
+        int n = run_wait(run, until);
         /* what `ready` itself has set going may be over already */
         if (n == 0 && run->options->hooks.idle && ready(arg)) return 1;
         if (n == 0 && run->options->hooks.idle && sys_mono(run->sys) < until &&

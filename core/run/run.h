@@ -461,6 +461,9 @@ void run_fail(struct run *run, const char *where, const struct weir_error *error
 /* Notes signals: a first one drains, a second one, or the end of the time for that, stops now. All
  * hangups of a terminal count as one. */
 void run_signals(struct run *run);
+/* What the coordinator waits with: runs callbacks, at least one or until `until_mono` (INT64_MAX: none), notes signals
+ * and keeps the time that a drain has. Returns the number of callbacks. */
+int run_wait(struct run *run, int64_t until_mono);
 /* Runs callbacks until `ready(arg)` or the run has to stop now; 1: ready. */
 int run_await(struct run *run, int (*ready)(void *arg), void *arg, int64_t deadline_mono);
 

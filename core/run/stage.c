@@ -420,7 +420,7 @@ static int32_t run_tasks(struct stage *stage)
         task_units(&stage->tasks[0]);
     } else {
         start_tasks(stage, n);
-        while (!run_await(run, stage_done, stage, INT64_MAX) && stage->left) sys_wait(run->sys, 0);
+        while (!run_await(run, stage_done, stage, INT64_MAX) && stage->left) run_wait(run, INT64_MAX);
     }
     for (uint32_t i = 0; i < stage->n_tasks; i++) {
         if (stage->tasks[i].result == WEIR_OK) continue;

@@ -54,6 +54,7 @@ static struct run_options settings; /* of the next lives */
 static struct weir_sys *running;
 static void (*before)(struct weir_sys *sys, struct sim_disk *disk);
 static int64_t started, ended; /* of the last life, by its clock */
+static uint64_t batches;        /* that it ran */
 static char said[8192]; /* by the journal and the report of the last life */
 static int only_check;   /* the next lives are checks */
 
@@ -114,6 +115,7 @@ static int life(struct sim_disk *disk, uint64_t seed, uint32_t workers, uint64_t
     int killed = sim_killed(sys);
     ended = killed ? 0 : sys_mono(sys);
     if (calls) *calls = sim_calls(sys);
+    batches = summary.batches;
     free(summary.json);
     job_free(job);
     report_fini(&report);
@@ -245,6 +247,23 @@ static void replanning_names_the_sinks_that_may_see_rows_twice(void **state)
     assert_non_null(strstr(said, "\"again\" may see rows of it twice"));
     sim_disk_destroy(disk);
     settings = (struct run_options){ 0 };
+}
+
+static void a_pending_batch_counts_among_those_that_are_asked_for(void **state)
+{
+    (void)state;
+    for (int changed = 0; changed < 2; changed++) { /* under the job as it is, or as it was */
+        struct sim_disk *disk = pending_disk(two_phase);
+        job_text = changed ? two_phase_changed : two_phase;
+        settings.max_batches = 1;
+        assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+        assert_int_equal(batches, 1);
+        settings.max_batches = 2;
+        assert_int_equal(life(disk, 3, 1, 0, NULL), 0);
+        assert_int_equal(batches, 2);
+        settings = (struct run_options){ 0 };
+        sim_disk_destroy(disk);
+    }
 }
 
 static void dropped_state_stays_dropped(void **state)
@@ -549,6 +568,94 @@ static void a_drain_ends_after_its_time(void **state)
     assert_int_equal(toy_world.cancelled, 1);
 }
 
+/* The k-th task of one executor lies there until the time for a drain is over: a sink whose peer does not
+ * read, a disk that does not answer. */
+static struct {
+    struct weir_sys_ops ops;
+    const struct weir_sys_ops *plain;
+    const char *name;
+    uint32_t at, seen; /* at 0: none is held */
+    struct weir_exec *exec;
+    struct weir_task *task;
+    int64_t until;
+} hold;
+
+static struct weir_exec *hold_create(struct weir_sys *sys, const char *name, uint32_t threads)
+{
+    struct weir_exec *exec = hold.plain->exec_create(sys, name, threads);
+    if (strcmp(name, hold.name) == 0) hold.exec = exec;
+    return exec;
+}
+
+static void hold_submit(struct weir_exec *exec, struct weir_task *task)
+{
+    if (exec == hold.exec && ++hold.seen == hold.at)
+        hold.task = task;
+    else
+        hold.plain->submit(exec, task);
+}
+
+static int hold_wait(struct weir_sys *sys, int64_t deadline_us)
+{
+    if (hold.task && sys_mono(sys) >= hold.until) {
+        hold.plain->submit(hold.exec, hold.task);
+        hold.task = NULL;
+    }
+    return hold.plain->wait(sys, deadline_us);
+}
+
+static void arm_hold(struct weir_sys *sys, struct sim_disk *disk)
+{
+    arm_signals(sys, disk);
+    hold.plain = sys->ops;
+    hold.ops = *sys->ops;
+    hold.ops.exec_create = hold_create;
+    hold.ops.submit = hold_submit;
+    hold.ops.wait = hold_wait;
+    hold.until = sys_mono(sys) + 35000000;
+    hold.seen = 0;
+    sys->ops = &hold.ops;
+}
+
+/* The task `at` of executor `name` is held over the drain, and the next life does what is left. */
+static void held_life(const char *name, uint32_t at, const char *want)
+{
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    hold.name = name;
+    hold.at = at;
+    signal_at[0] = 5000000;
+    signal_at[1] = 0;
+    before = arm_hold;
+    int status = life(disk, 5, 2, 0, NULL);
+    before = NULL;
+    if (at && (status != 0 || ended - started < 35000000 || ended - started > 36000000 ||
+               !strstr(said, "not finished within 30 s") || strstr(said, "cancelled while")))
+        fail_msg("%s %u: exit %d after %lld us: %s", name, at, status,
+                 (long long)(ended - started), said);
+    if (at) assert_int_equal(life(disk, 5, 2, 0, NULL), 0);
+    char *got = all_text();
+    assert_string_equal(got, want);
+    free(got);
+    sim_disk_destroy(disk);
+}
+
+static void a_drain_ends_after_its_time_whatever_is_waited_for(void **state)
+{
+    static const char *const names[] = { "again", "sums", "log", "worker" };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        job_text = i < 3 ? one_partition : three_partitions;
+        char *want = undisturbed(2, 5);
+        held_life(names[i], 0, want);
+        const uint32_t n = hold.seen, step = n / 16 + 1;
+        assert_true(n > 2);
+        for (uint32_t at = 1; at <= n; at += step) held_life(names[i], at, want);
+        free(want);
+    }
+    job_text = one_partition;
+}
+
 /* ---- what a source must not do ---- */
 
 static void refused(const char *word)
@@ -643,6 +750,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(replanning_names_the_sinks_that_may_see_rows_twice, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_pending_batch_counts_among_those_that_are_asked_for,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(dropped_state_stays_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_pending_batch_has_its_state_though_it_is_to_be_dropped, setup, teardown),
@@ -657,6 +766,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_hangup_is_a_signal_and_two_of_them_are_one, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_drain_ends_after_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_drain_ends_after_its_time_whatever_is_waited_for, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(rows_read_before_a_retry_are_kept,

@@ -449,6 +449,8 @@ static const struct weir_operator count_table = { .size = sizeof count_table,
 /* ---- sinks ---- */
 
 struct toy_sink {
+    const struct weir_host *host;
+    struct weir_context *context;
     char name[32];
     uint64_t batch;
     struct weir_buffer rows;
@@ -457,10 +459,12 @@ struct toy_sink {
 static int32_t sink_create(const struct weir_host *host, struct weir_context *context, void **self,
                            struct weir_error *error)
 {
-    (void)host;
-    (void)context;
-    *self = calloc(1, sizeof(struct toy_sink));
-    return *self ? WEIR_OK : weir_fail(error, WEIR_FATAL, "out of memory");
+    struct toy_sink *s = calloc(1, sizeof *s);
+    if (!s) return weir_fail(error, WEIR_FATAL, "out of memory");
+    s->host = host;
+    s->context = context;
+    *self = s;
+    return WEIR_OK;
 }
 
 static void sink_destroy(void *self)
@@ -490,6 +494,8 @@ static int32_t sink_begin(void *self, const struct weir_sink_batch *batch,
     struct toy_sink *s = self;
     s->batch = batch->batch;
     s->rows.length = 0;
+    if (s->host->cancelled(s->context))
+        return weir_fail(error, WEIR_CANCELLED, "cancelled while waiting");
     if (toy_world.fail_begin > 0) {
         toy_world.fail_begin--;
         return weir_fail(error, WEIR_RETRY, "the toy is not ready");
