@@ -3,8 +3,8 @@
  *
  *  1. Names are unique over all sections: an instance is addressed by its name alone.
  *  2. A source's `watermark` {column, delay} is an operator NAME.watermark behind it. Whoever names
- *     the source, or NAME.watermark, reads that operator; only the operator itself reads the
- *     source.
+ *     the source, or NAME.watermark, reads that operator, and expressions call its rows NAME; only
+ *     the operator itself reads the source.
  *  3. An instance with mistakes is kept as far as it goes, so that all mistakes are found in one
  *     run.
  */
@@ -333,7 +333,8 @@ static int repoint(struct job *job, uint32_t first)
                 if (strcmp(job->instances[w].name, name) != 0) continue;
                 char *other = strdup(name);
                 if (!other) return 0;
-                free(from->name);
+                if (from->alias) free(from->name);
+                else from->alias = from->name;
                 free(from->output);
                 from->name = other;
                 from->output = NULL;

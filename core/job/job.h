@@ -23,7 +23,7 @@
 #define TRIGGER_AVAILABLE_NOW 4u
 
 struct job_from {
-    char *alias;  /* NULL: none given */
+    char *alias;  /* what expressions call it; NULL: its name */
     char *name;   /* instance, also "NAME.watermark" made by a source option */
     char *output; /* NULL: the main one */
     struct place place;
