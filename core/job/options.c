@@ -53,10 +53,13 @@ static const struct weir_option operator_options[] = {
 };
 static const struct weir_option sink_options[] = {
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "on_stall", "hold", "hold|spill|detach",
-                "what the job does while the sink can't take a batch"),
-    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "stall_after", "10s", NULL, "how long a sink may take"),
-    WEIR_OPTION(WEIR_OPTION_SIZE, 0, "spill_limit.size", "10Gi", NULL, "past it: hold"),
-    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "spill_limit.age", "1d", NULL, "past it: hold"),
+                "what the job does while the sink can't take a batch; in this version: hold"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "stall_after", "10s", NULL,
+                "how long a sink may take; no effect in this version"),
+    WEIR_OPTION(WEIR_OPTION_SIZE, 0, "spill_limit.size", "10Gi", NULL,
+                "past it: hold; no effect in this version"),
+    WEIR_OPTION(WEIR_OPTION_DURATION, 0, "spill_limit.age", "1d", NULL,
+                "past it: hold; no effect in this version"),
     WEIR_OPTION(WEIR_OPTION_INT, 0, "retry.attempts", NULL, NULL,
                 "before the job fails; none: for ever"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "retry.delay", NULL, NULL, "before the first retry"),
@@ -87,6 +90,32 @@ static const struct weir_option *option_at(const struct option_table *table, uin
 {
     const char *base = (const char *)table->options;
     return (const struct weir_option *)(const void *)(base + (size_t)i * table->options->size);
+}
+
+static int declares(const struct option_table *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->n; i++)
+        if (strcmp(option_at(table, i)->name, name) == 0) return 1;
+    return 0;
+}
+
+uint32_t options_of_engine(const struct weir_component *component,
+                           struct option_table tables[ENGINE_TABLES])
+{
+    const struct option_table own = { component->options, component->n_options, component->name };
+    const uint64_t takes = WEIR_CAP_BYTES | WEIR_CAP_NEEDS_FORMAT;
+    static const struct option_table *const of_kinds[] = {
+        [WEIR_KIND_SOURCE] = &options_of_sources,
+        [WEIR_KIND_OPERATOR] = &options_of_operators,
+        [WEIR_KIND_SINK] = &options_of_sinks,
+    };
+    const uint32_t kind = component->kind;
+    uint32_t n = 0;
+    if (kind >= sizeof of_kinds / sizeof *of_kinds || !of_kinds[kind]) return 0;
+    if ((component->capabilities & takes) && !declares(&own, "format"))
+        tables[n++] = options_of_formats;
+    tables[n++] = *of_kinds[kind];
+    return n;
 }
 
 static struct option_value *find(const struct options *options, const char *name)

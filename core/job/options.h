@@ -5,6 +5,7 @@
 #define WEIR_CORE_OPTIONS_H
 
 #include <weir/host.h>
+#include <weir/plugin.h>
 
 #include "core/job/job.h"
 
@@ -40,8 +41,14 @@ void options_report(const struct options *options, const struct job *job,
 
 /* The options that the engine itself has for every source, operator and sink. */
 extern const struct option_table options_of_sources, options_of_operators, options_of_sinks;
-/* `format` itself, for components with WEIR_CAP_NEEDS_FORMAT. */
+/* `format` itself, for components that take one. */
 extern const struct option_table options_of_formats;
+/* The tables of the engine that hold for a component, behind its own one: of its kind, and before it
+ * `format` where the component takes one and does not declare that option. How many; at most
+ * ENGINE_TABLES. [any] */
+#define ENGINE_TABLES 2
+uint32_t options_of_engine(const struct weir_component *component,
+                           struct option_table tables[ENGINE_TABLES]);
 
 /* An instance's options without values of secrets, as JSON text (effective config).
  * mem_alloc'ed. */

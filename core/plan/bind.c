@@ -184,7 +184,7 @@ static void check_stall(struct plan *plan, const struct plan_node *node, struct 
 
 static int check_options(struct plan *plan, struct plan_node *node, struct report *report)
 {
-    struct option_table tables[4];
+    struct option_table tables[2 + ENGINE_TABLES];
     uint32_t n = 0;
     const struct weir_component *component = node->component;
     uint32_t before = report->errors;
@@ -193,11 +193,7 @@ static int check_options(struct plan *plan, struct plan_node *node, struct repor
     if (node->format)
         tables[n++] = (struct option_table){ node->format->options, node->format->n_options,
                                              node->format->name };
-    if (takes_format(component) && !component_option(component, "format"))
-        tables[n++] = options_of_formats;
-    tables[n++] = node->kind == JOB_SOURCE ? options_of_sources
-                  : node->kind == JOB_SINK ? options_of_sinks
-                                           : options_of_operators;
+    n += options_of_engine(component, tables + n);
     node->options = options_build(plan->job, node->instance, tables, n, report);
     if (node->kind == JOB_SINK) check_stall(plan, node, report);
     return node->options && report->errors == before;

@@ -94,6 +94,8 @@ static void test_inspect_shows_all_that_the_descriptor_says(void **state)
         "mode: choice fast|safe, default fast, live", "window.length: duration, default 5m",
         "separator: text, default \"\\n\"\n",
         "idempotent", "append, upsert",
+        "  options of every source\n", "max_records: int\n", "watermark.column: column\n",
+        "  options of every sink\n", "retry.attempts: int\n", "format: text, default text\n",
     };
     (void)state;
     assert_int_equal(run(command_inspect, 1, "inspect", "both", NULL), 0);
@@ -101,6 +103,8 @@ static void test_inspect_shows_all_that_the_descriptor_says(void **state)
     assert_int_equal(run(command_inspect, 1, "inspect", "org.test.full/counts", NULL), 0);
     assert_says("reads versions 1 to 2, writes 2");
     assert_says("deterministic");
+    assert_says("  options of every operator\n    on_error: choice dead_letter|fail|skip|null, default");
+    assert_null(strstr(output, "max_records"));
 }
 
 static void test_inspect_as_json_has_all_members(void **state)
@@ -119,6 +123,17 @@ static void test_inspect_as_json_has_all_members(void **state)
     json_decref(expected);
     assert_int_equal(strlen(json_string_value(
                          json_object_get(json_object_get(sink, "module"), "hash"))), 64);
+    json_t *common = json_object_get(sink, "common");
+    assert_true(json_array_size(common) >= 8);
+    expected = json_pack("{ss ss sb sb sb sn sn ss}", "name", "retry.attempts", "type", "int",
+                         "required", 0, "secret", 0, "live", 0, "default", "choices", "help",
+                         "before the job fails; none: for ever");
+    size_t i, found = 0;
+    const json_t *option;
+    json_array_foreach(common, i, option) found += json_equal(option, expected) != 0;
+    assert_int_equal(found, 1);
+    json_decref(expected);
+    json_object_del(sink, "common");
     json_object_del(json_object_get(sink, "module"), "hash");
     json_object_del(json_object_get(sink, "module"), "file");
     expected = json_pack("{ss ss ss ss sb s[] s[] ss s[ss] sn sn s[] s{ss ss ss ss}}", "kind",

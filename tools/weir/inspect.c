@@ -6,6 +6,7 @@
  *
  *     {"components": [{"kind", "name", "qualified", "summary", "usable",
  *       "options": [{"name", "type", "required", "secret", "live", "default", "choices", "help"}],
+ *       "common": [… as options: those that the engine has for every plugin of the kind],
  *       "capabilities": […], "level", "accepts": […], "arguments": {"min", "max"},
  *       "state": {"reads", "writes"}, "interfaces": […], "module": {…}}]}
  *
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "core/job/report.h"
+#include "core/job/options.h"
 #include "core/load/descriptor.h"
 #include "tools/weir/commands.h"
 #include "tools/weir/plugins.h"
@@ -64,6 +65,26 @@ static int is_function(const struct component_info *info)
     return info->kind == WEIR_KIND_SCALAR || info->kind == WEIR_KIND_AGGREGATE;
 }
 
+/* The options of the engine that a job may give to the component; one that it has itself is its
+ * own. */
+static uint32_t each_common(const struct weir_component *c,
+                            void (*take)(void *arg, const struct weir_option *option), void *arg)
+{
+    struct option_table tables[ENGINE_TABLES];
+    const uint32_t n = options_of_engine(c, tables);
+    uint32_t taken = 0;
+    for (uint32_t t = 0; t < n; t++)
+        for (uint32_t i = 0; i < tables[t].n; i++) {
+            const struct weir_option *option = &tables[t].options[i];
+            uint32_t k = 0;
+            while (k < c->n_options && strcmp(c->options[k].name, option->name) != 0) k++;
+            if (k < c->n_options) continue;
+            if (take) take(arg, option);
+            taken++;
+        }
+    return taken;
+}
+
 static json_t *text_or_null(const char *text)
 {
     return text ? json_string(text) : json_null();
@@ -91,19 +112,27 @@ static json_t *choices_json(const char *choices)
     }
 }
 
-static json_t *options_json(const struct weir_component *c)
+static void option_json(void *list, const struct weir_option *o)
+{
+    json_array_append_new(
+        list, json_pack("{ss ss sb sb sb so so ss}", "name", o->name, "type", types[o->type],
+                        "required", (o->flags & WEIR_OPTION_REQUIRED) != 0, "secret",
+                        (o->flags & WEIR_OPTION_SECRET) != 0, "live",
+                        (o->flags & WEIR_OPTION_LIVE) != 0, "default", text_or_null(o->fallback),
+                        "choices", choices_json(o->choices), "help", o->help));
+}
+
+static json_t *own_json(const struct weir_component *c)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < c->n_options; i++) {
-        const struct weir_option *o = &c->options[i];
-        json_array_append_new(
-            list, json_pack("{ss ss sb sb sb so so ss}", "name", o->name, "type", types[o->type],
-                            "required", (o->flags & WEIR_OPTION_REQUIRED) != 0, "secret",
-                            (o->flags & WEIR_OPTION_SECRET) != 0, "live",
-                            (o->flags & WEIR_OPTION_LIVE) != 0, "default",
-                            text_or_null(o->fallback), "choices", choices_json(o->choices), "help",
-                            o->help));
-    }
+    for (uint32_t i = 0; i < c->n_options; i++) option_json(list, &c->options[i]);
+    return list;
+}
+
+static json_t *common_json(const struct weir_component *c)
+{
+    json_t *list = json_array();
+    each_common(c, option_json, list);
     return list;
 }
 
@@ -122,10 +151,10 @@ static json_t *component_json(const struct registry *registry, const struct comp
         state = json_pack("{sI sI}", "reads", (json_int_t)c->state_reads, "writes",
                           (json_int_t)c->state_writes);
     json_t *json = json_pack(
-        "{ss ss ss ss sb so so so so so so so so}", "kind", kind_name(info->kind), "name",
+        "{ss ss ss ss sb so so so so so so so so so}", "kind", kind_name(info->kind), "name",
         info->name, "qualified", qualified ? qualified : "", "summary", info->summary, "usable",
-        registry_find(registry, info->kind, info->name) == info, "options", options_json(c),
-        "capabilities", words_json(capabilities, c->capabilities), "level",
+        registry_find(registry, info->kind, info->name) == info, "options", own_json(c),
+        "common", common_json(c), "capabilities", words_json(capabilities, c->capabilities), "level",
         text_or_null(sink ? level_name(c->level) : NULL), "accepts",
         sink ? words_json(forms, c->accepts) : json_null(), "arguments", arguments, "state", state,
         "interfaces", interfaces, "module", plugins_module_json(info->module));
@@ -161,8 +190,9 @@ static void print_default(const char *text)
     json_decref(json);
 }
 
-static void print_option(const struct weir_option *o)
+static void print_option(void *arg, const struct weir_option *o)
 {
+    (void)arg;
     printf("    %s: %s", o->name, types[o->type]);
     if (o->choices) printf(" %s", o->choices);
     if (o->flags & WEIR_OPTION_REQUIRED) printf(", required");
@@ -195,7 +225,10 @@ static void print_component(const struct registry *registry, const struct compon
     for (uint32_t i = 0; i < c->n_interfaces; i++)
         printf("  %-10s%s\n", "interface", c->interfaces[i].id);
     if (c->n_options) puts("  options");
-    for (uint32_t i = 0; i < c->n_options; i++) print_option(&c->options[i]);
+    for (uint32_t i = 0; i < c->n_options; i++) print_option(NULL, &c->options[i]);
+    if (!each_common(c, NULL, NULL)) return;
+    printf("  options of every %s\n", kind_name(info->kind));
+    each_common(c, print_option, NULL);
 }
 
 /* ---- which ---- */
