@@ -408,6 +408,28 @@ static const char *nearest(const struct registry *registry, uint32_t kind, const
     return result;
 }
 
+/* The modules that were refused, any of which may have it: as many as the text of an error holds,
+ * the first in any case. */
+static void name_refused(const struct registry *registry, char *text, size_t size)
+{
+    const size_t room = size - sizeof "; and 4294967295 more";
+    uint32_t left = 0;
+    size_t n = strlen(text);
+    int shown = 0;
+    for (uint32_t i = 0; i < registry->n_modules; i++) {
+        const char *refusal = registry->modules[i]->info.refusal;
+        if (!refusal) continue;
+        if (shown && n + strlen(refusal) + 2 > room) {
+            left++;
+            continue;
+        }
+        snprintf(text + n, room - n, "; %s%s", shown ? "" : "refused: ", refusal);
+        n += strlen(text + n);
+        shown = 1;
+    }
+    if (left) snprintf(text + n, size - n, "; and %u more", left);
+}
+
 static int32_t fail_unknown(struct registry *registry, uint32_t kind, const char *name,
                             struct weir_error *error)
 {
@@ -420,11 +442,15 @@ static int32_t fail_unknown(struct registry *registry, uint32_t kind, const char
         if (kinds & 1u << k)
             return weir_fail(error, WEIR_CONFIG, "no %s `%s`: its kind is %s", what, name,
                              kind_name(k));
+    char text[sizeof error->text];
     if (other)
-        return weir_fail(error, WEIR_CONFIG, "no %s `%s`: did you mean `%s`? (`weir list` shows "
-                         "all)", what, name, other);
-    return weir_fail(error, WEIR_CONFIG, "no %s `%s`: install the plugin that has it or give its "
-                     "directory by --plugin-path (`weir list` shows all)", what, name);
+        snprintf(text, sizeof text, "no %s `%.120s`: did you mean `%s`? (`weir list` shows all)",
+                 what, name, other);
+    else
+        snprintf(text, sizeof text, "no %s `%.120s`: install the plugin that has it or give its "
+                 "directory by --plugin-path (`weir list` shows all)", what, name);
+    name_refused(registry, text, sizeof text);
+    return weir_fail(error, WEIR_CONFIG, "%s", text);
 }
 
 static int32_t fail_ambiguous(const struct candidates *found, const char *name,

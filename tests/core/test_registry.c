@@ -426,6 +426,28 @@ static void test_a_name_of_a_refused_module_is_answered_with_its_refusal(void **
     assert_says(open_fails(WEIR_KIND_SINK, "acme"), "needs host ABI 1.6");
 }
 
+static void test_an_unknown_name_is_answered_with_what_was_refused(void **state)
+{
+    (void)state;
+    build("odd.so", "odd.c", "-DODD_NO_ENTRY");
+    look();
+    const char *text = open_fails(WEIR_KIND_OPERATOR, "tax");
+    assert_says(text, "install the plugin that has it");
+    assert_says(text, "; refused: ");
+    assert_says(text, "/odd.so");
+    assert_says(text, "needs to export weir_plugin_entry_v1 alone");
+    assert_null(strstr(text, " more"));
+    build("even.so", "odd.c", "-DODD_NO_ENTRY");
+    build("full.so", "full.c", "");
+    run("cp '%s/odd.so' '%s/last.so'", plugins, plugins);
+    look();
+    text = open_fails(WEIR_KIND_OPERATOR, "count");
+    assert_says(text, "did you mean `counts`?");
+    assert_says(text, "/even.so");
+    assert_says(text, "; and ");
+    assert_says(text, " more");
+}
+
 /* ---- what is refused ---- */
 
 static void test_a_newer_abi_is_refused(void **state)
@@ -725,6 +747,7 @@ int main(void)
         TEST(test_a_name_in_two_modules_of_a_directory_has_to_be_qualified),
         TEST(test_an_unknown_name_is_answered_with_the_nearest),
         TEST(test_a_name_of_a_refused_module_is_answered_with_its_refusal),
+        TEST(test_an_unknown_name_is_answered_with_what_was_refused),
         TEST(test_a_newer_abi_is_refused),
         TEST(test_another_abi_is_refused),
         TEST(test_a_missing_symbol_is_named),
