@@ -43,8 +43,8 @@ void options_report(const struct options *options, const struct job *job,
 extern const struct option_table options_of_sources, options_of_operators, options_of_sinks;
 /* `format` itself, for components that take one. */
 extern const struct option_table options_of_formats;
-/* The tables of the engine that hold for a component, behind its own one: of its kind, and before it
- * `format` where the component takes one and does not declare that option. How many; at most
+/* The tables of the engine that hold for a component, behind its own one: of its kind, and before
+ * it `format` where the component takes one and does not declare that option. How many; at most
  * ENGINE_TABLES. [any] */
 #define ENGINE_TABLES 2
 uint32_t options_of_engine(const struct weir_component *component,

@@ -103,7 +103,7 @@ static void test_inspect_shows_all_that_the_descriptor_says(void **state)
     assert_int_equal(run(command_inspect, 1, "inspect", "org.test.full/counts", NULL), 0);
     assert_says("reads versions 1 to 2, writes 2");
     assert_says("deterministic");
-    assert_says("  options of every operator\n    on_error: choice dead_letter|fail|skip|null, default");
+    assert_says("  options of every operator\n    on_error: choice dead_letter|fail|skip|null");
     assert_null(strstr(output, "max_records"));
 }
 

@@ -154,7 +154,8 @@ static json_t *component_json(const struct registry *registry, const struct comp
         "{ss ss ss ss sb so so so so so so so so so}", "kind", kind_name(info->kind), "name",
         info->name, "qualified", qualified ? qualified : "", "summary", info->summary, "usable",
         registry_find(registry, info->kind, info->name) == info, "options", own_json(c),
-        "common", common_json(c), "capabilities", words_json(capabilities, c->capabilities), "level",
+        "common", common_json(c), "capabilities",
+        words_json(capabilities, c->capabilities), "level",
         text_or_null(sink ? level_name(c->level) : NULL), "accepts",
         sink ? words_json(forms, c->accepts) : json_null(), "arguments", arguments, "state", state,
         "interfaces", interfaces, "module", plugins_module_json(info->module));
