@@ -1,19 +1,20 @@
 /*
  * exchange.c - rows to key groups and back together.
  *
- * The producer sorts the rows of a chunk by group with one counting sort (stable, so within a group rows
- * keep their order). A chunk with many rows is gathered into that order while it is hot, so a group later
- * reads a short contiguous run of it; a small one goes by reference with the sorted row numbers as
- * selections. The consumer can't tell: it gets chunks with ascending selections. GATHER_ROWS is the
- * size from which gathering paid when it was measured (int64 key, int64, text; ns per row, one core):
+ * The producer sorts the rows of a chunk by group with one counting sort (stable, so within a group
+ * rows keep their order). A chunk with many rows is gathered into that order while it is hot, so a
+ * group later reads a short contiguous run of it; a small one goes by reference with the sorted row
+ * numbers as selections. The consumer can't tell: it gets chunks with ascending selections.
+ * GATHER_ROWS is the size from which gathering paid when it was measured (int64 key, int64, text;
+ * ns per row, one core):
  *
  *     rows of a chunk      10   100  1,024  8,192 (4 M rows)  65,536 (4 M rows)
  *     gathered            219    72     33         33                27
  *     by reference        187    63     40         43                36
  *
- * Each call of a group costs the same for one row as for hundreds, and the rows of a group in one chunk are a
- * stretch of memory of its own. So chunks wait until there are rows for 256 groups together, or
- * their segment ends, and are joined before they are sorted.
+ * Each call of a group costs the same for one row as for hundreds, and the rows of a group in one
+ * chunk are a stretch of memory of its own. So chunks wait until there are rows for 256 groups
+ * together, or their segment ends, and are joined before they are sorted.
  */
 #include "core/run/run.h"
 
@@ -71,14 +72,15 @@ static uint32_t *sort_rows(const struct weir_chunk *chunk, const uint64_t *hash)
     return offsets;
 }
 
-/* Whether the hashes of a chunk go with its rows: not those that are made again for less than carrying them takes, unless
- * they choose the partition. */
-static int carries_hash(const struct plan_node *node, uint32_t input, const struct weir_chunk *chunk)
+/* Whether the hashes of a chunk go with its rows: not those that are made again for less than
+ * carrying them takes, unless they choose the partition. */
+static int carries_hash(const struct plan_node *node, uint32_t input,
+                        const struct weir_chunk *chunk)
 {
     const struct weir_distribution *d = &node->bound.distribution[input];
+    if (node->bound.partitions > 1 || d->n_columns == 0) return 1;
     const uint32_t first = d->columns[0];
-    return node->bound.partitions > 1 ||
-           !hash_is_words(d->n_columns, weir_type_of(chunk->schema->children[first]),
+    return !hash_is_words(d->n_columns, weir_type_of(chunk->schema->children[first]),
                           chunk->array->children[first]);
 }
 
@@ -252,7 +254,8 @@ void exchange_prefetch(const struct packet *packet, uint32_t unit)
     for (int64_t c = 0; c < chunk->schema->n_children; c++) {
         const uint32_t type = weir_type_of(chunk->schema->children[c]);
         const int offsets = type == WEIR_TYPE_UTF8 || type == WEIR_TYPE_BINARY;
-        prefetch(chunk->array->children[c]->buffers[1], offsets ? 4 : weir_type_width(type), from, n);
+        const void *values = chunk->array->children[c]->buffers[1];
+        prefetch(values, offsets ? 4 : weir_type_width(type), from, n);
     }
 }
 

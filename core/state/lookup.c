@@ -6,7 +6,8 @@
  *   1. hashes (unless given) and images of the keys are made, column by column; a table of a
  *      batch, whose hashes nobody else sees, hashes images, 16 bytes at a multiplication;
  *   2. the index entries are asked for from memory (prefetch), unless the index is small;
- *   3. each key's first entry with its tag is found, eight entries at once, and that record asked for;
+ *   3. each key's first entry with its tag is found, eight entries at once, and that record asked
+ *      for;
  *   4. the record is compared, and where it differs, or nothing was found, the key looked up once
  *      more in full, and made.
  *
@@ -150,7 +151,8 @@ int32_t lookup_again(int what, struct table *t, uint32_t tag, const uint8_t *ima
     return WEIR_OK;
 }
 
-#define SMALL_INDEX 8192u /* entries of an index that is in cache without being asked for, of one of 256 tables */
+/* Entries of an index that is in cache without being asked for, of one of 256 tables. */
+#define SMALL_INDEX 8192u
 
 /* Steps 2 and 3 of a block: slots of the first entries with these tags. */
 ALWAYS void first_slots(struct table *t, uint32_t n, const uint64_t *hash, uint32_t *slots)

@@ -1,5 +1,6 @@
 /*
- * lookup.h - what lookups in any table (lookup.c) and those in the table of a batch (lookup_batch.c) share.
+ * lookup.h - what lookups in any table (lookup.c) and those in the table of a batch
+ * (lookup_batch.c) share.
  */
 #ifndef WEIR_CORE_STATE_LOOKUP_H
 #define WEIR_CORE_STATE_LOOKUP_H
@@ -19,16 +20,16 @@
 int32_t lookup_again(int what, struct table *t, uint32_t tag, const uint8_t *image, uint32_t *slot);
 
 /*
- * Looks up rows of a call in a table of a batch, the first `*done` of n, as far as it can do it fast; OK or FATAL.
- * Slots that are missing are WEIR_NO_SLOT, or made.
+ * Looks up rows of a call in a table of a batch, the first `*done` of n, as far as it can do it
+ * fast; OK or FATAL. Slots that are missing are WEIR_NO_SLOT, or made.
  */
 int32_t lookup_batch(int what, struct table *t, const struct ArrowArray *const *keys,
                      const uint32_t *selection, uint32_t n, uint32_t *slots, uint32_t *done);
 
 /* ---- hashes of the table of a batch, which nobody else sees ---- */
 
-/* Both halves of the product, mixed: 16 bytes at a time (as wyhash does). The halves are taken apart, as gcc 12
- * stores and reads again a product of which it is to give both. */
+/* Both halves of the product, mixed: 16 bytes at a time (as wyhash does). The halves are taken
+ * apart, as gcc 12 stores and reads again a product of which it is to give both. */
 ALWAYS uint64_t fold(uint64_t a, uint64_t b)
 {
     return a * b ^ (uint64_t)((unsigned __int128)a * b >> 64);
@@ -38,10 +39,11 @@ ALWAYS uint64_t fold(uint64_t a, uint64_t b)
 #define FOLD_B 0xe7037ed1a0b428dbull
 
 /*
- * The tag. The low half of a fold of words at equal distances goes on by equal distances, too, and home is its
- * top: with 2 of 100 seeds (which are random) 4,000 keys came to lie in a few heaps, up to 400 further
- * entries per key. Bits 32 to 63 of another product have no such seeds: 0.16 of 300 seeds and 13 distances, 0.2
- * at worst; chance gives 0.17. It is even, so that no key has the tag of an empty entry.
+ * The tag. The low half of a fold of words at equal distances goes on by equal distances, too, and
+ * home is its top: with 2 of 100 seeds (which are random) 4,000 keys came to lie in a few heaps, up
+ * to 400 further entries per key. Bits 32 to 63 of another product have no such seeds: 0.16 of 300
+ * seeds and 13 distances, 0.2 at worst; chance gives 0.17. It is even, so that no key has the tag
+ * of an empty entry.
  */
 ALWAYS uint32_t tag_of(uint64_t folded)
 {

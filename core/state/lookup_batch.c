@@ -1,10 +1,10 @@
 /*
- * lookup_batch.c - the hot path of tables of a batch: keys that are words (up to three columns of 8 bytes without
- * nulls) or one text without nulls are neither made into images nor listed.
+ * lookup_batch.c - the hot path of tables of a batch: keys that are words (up to three columns of 8
+ * bytes without nulls) or one text without nulls are neither made into images nor listed.
  *
- * Words are looked up by value where that can be (direct.h); else, while the index is in cache, in one loop
- * that hashes, probes and compares. Of texts cells are made; while the index is in the first cache
- * that is one loop, else three over a block of 64 that ask for index and records ahead.
+ * Words are looked up by value where that can be (direct.h); else, while the index is in cache, in
+ * one loop that hashes, probes and compares. Of texts cells are made; while the index is in the
+ * first cache that is one loop, else three over a block of 64 that ask for index and records ahead.
  */
 #include "core/state/direct.h"
 #include "core/state/lookup.h"
@@ -142,8 +142,8 @@ ALWAYS int32_t by_index(uint32_t columns, int what, struct table *t, const struc
 EACH_WAY(by_value)
 EACH_WAY(by_index)
 
-static int32_t find_words(int what, struct table *t, const struct words *w, const uint32_t *selection,
-                          uint32_t n, uint32_t *slots, uint32_t *done)
+static int32_t find_words(int what, struct table *t, const struct words *w,
+                          const uint32_t *selection, uint32_t n, uint32_t *slots, uint32_t *done)
 {
     if (what & MAKE) direct_prepare(t, w, selection, n);
     struct direct *d = t->direct;
@@ -200,7 +200,8 @@ ALWAYS int read_text(const struct texts *in, uint64_t seed, uint32_t from, uint3
     return 0;
 }
 
-/* Is it the key of the slot of this entry? Of long texts and in tables with a null key that is not known from this. */
+/* Is it the key of the slot of this entry? Of long texts and in tables with a null key that is not
+ * known from this. */
 ALWAYS int is_cell(const struct place *in, uint64_t entry, uint32_t tag, const struct cell *cell)
 {
     const uint8_t *record = record_of(in, entry >> 32);

@@ -9,8 +9,9 @@
 #define WORDS_BLOCK 64u /* bytes looked at in one step */
 
 /* A walk over the rows [row, until) of a text column, which lie one behind the other. `starts` and
- * `ends` have room for limit + WORDS_BLOCK entries: a step may pass the limit by half a block, and
- * entries behind the last one are scribbled over. */
+ * `ends` have room for limit + WORDS_BLOCK entries: where every byte is a row, the last step from
+ * limit - 1 finds WORDS_BLOCK words and the end of the walk one more. Entries behind the last one
+ * are scribbled over. */
 struct words {
     const uint8_t *bytes;
     const int32_t *offsets;
@@ -26,12 +27,14 @@ void words_begin(struct words *words, uint32_t row, uint32_t until);
 
 /* Goes on until there are `limit` words or more, or the walk is over (at == end, open == 0). */
 void words_find(struct words *words, uint32_t limit);
-/* The same by one kernel: 0 plain C, the greater the wider the vectors. 0: this machine has it not. */
+/* The same by one kernel: 0 plain C, the greater the wider the vectors. 0: this machine has it
+ * not. */
 #define WORDS_KERNELS 4u
 int words_find_by(uint32_t kernel, struct words *words, uint32_t limit);
 
-/* Copies what is not white space of the bytes [from, to): words that all follow each other. `out` has room for
- * WORDS_BLOCK bytes more. 0: this machine can't do it faster than word by word, and nothing was done. */
+/* Copies what is not white space of the bytes [from, to): words that all follow each other. `out`
+ * has room for WORDS_BLOCK bytes more. 0: this machine can't do it faster than word by word, and
+ * nothing was done. */
 int words_copy(const uint8_t *bytes, uint32_t from, uint32_t to, uint8_t *out);
 
 #endif

@@ -2,8 +2,8 @@
  * lines.c - a mask of 64 bits says where the line feeds of 64 bytes are; its set bits are taken off
  * one by one. The AVX2 form is chosen at run time; SSE2 belongs to every x86-64; elsewhere memchr.
  *
- * lines_skip only counts the bits; where there can't be an empty line, it counts bytes of registers, which
- * takes less than half as long.
+ * lines_skip only counts the bits; where there can't be an empty line, it counts bytes of
+ * registers, which takes less than half as long.
  *
  * The bits of a mask are written before the count is looked at, so `ends` needs room for 64 more.
  */
@@ -136,7 +136,8 @@ static uint32_t scan_sse2(const uint8_t *text, uint64_t n, uint32_t *ends, uint3
 }
 
 /* Feeds are counted per byte of a register (each 0xff is -1), summed before one can run over. */
-__attribute__((target("avx2"))) static uint64_t count_avx2(const uint8_t *text, uint64_t n, int *high)
+__attribute__((target("avx2"))) static uint64_t count_avx2(const uint8_t *text, uint64_t n,
+                                                           int *high)
 {
     const __m256i feed = _mm256_set1_epi8('\n'), zero = _mm256_setzero_si256();
     __m256i seen = zero, sums = zero;
@@ -234,9 +235,10 @@ __attribute__((target("avx2"))) static inline void masks_avx2(const uint8_t *p, 
 SKIP(, skip_sse2, masks_sse2)
 SKIP(__attribute__((target("avx2,bmi,popcnt"))), skip_avx2, masks_avx2)
 
-/* How many of n bytes are feeds; *odd is set to 1 if one may end an empty line: it is the first byte, or
- * behind a feed, a return, or another byte up to that. */
-__attribute__((target("avx2"))) static uint64_t feeds_avx2(const uint8_t *text, uint64_t n, int *odd)
+/* How many of n bytes are feeds; *odd is set to 1 if one may end an empty line: it is the first
+ * byte, or behind a feed, a return, or another byte up to that. */
+__attribute__((target("avx2"))) static uint64_t feeds_avx2(const uint8_t *text, uint64_t n,
+                                                           int *odd)
 {
     const __m256i feed = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
     const __m256i zero = _mm256_setzero_si256();
@@ -246,8 +248,9 @@ __attribute__((target("avx2"))) static uint64_t feeds_avx2(const uint8_t *text, 
         const uint64_t steps = (n - at) / 32 < 255 ? (n - at) / 32 : 255;
         __m256i found = zero;
         for (uint64_t k = 0; k < steps; k++, at += 32) {
-            const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(text + at));
-            const __m256i before = _mm256_loadu_si256((const __m256i *)(const void *)(text + at - 1));
+            const void *here = text + at, *one_before = text + at - 1;
+            const __m256i v = _mm256_loadu_si256((const __m256i *)here);
+            const __m256i before = _mm256_loadu_si256((const __m256i *)one_before);
             const __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(before, cr), before);
             const __m256i feeds = _mm256_cmpeq_epi8(v, feed);
             seen = _mm256_or_si256(seen, _mm256_and_si256(feeds, low));
