@@ -13,7 +13,7 @@
  *     `_corrupt_record`, if it is declared, gets the text.
  *
  * A condition "column = 'text'" that the job puts on all rows is looked at while a record is read: one for
- * which it is not true is checked to its end, but makes no row.
+ * which it is not true is checked like any other, and rejected if it is bad, but makes no row.
  *
  * The paths of all columns are one tree, so that a record is walked once.
  */
@@ -433,6 +433,19 @@ static int32_t reject(struct lane *lane, struct weir_bytes record, int32_t resul
     return lane->json->host->reject_bytes(lane->context, record, code, text, error);
 }
 
+/* Whether the condition is not true of the row that the record made. */
+static int is_out(const struct lane *lane)
+{
+    const struct json_plan *plan = &lane->json->plan;
+    if (plan->condition < 0) return 0;
+    const struct column *c = &lane->columns[plan->condition];
+    const int32_t *ends = (const int32_t *)(const void *)c->values + lane->rows;
+    const uint64_t n = (uint64_t)(ends[1] - ends[0]);
+    if (c->valid && !(c->valid[lane->rows / 8] >> lane->rows % 8 & 1)) return 1;
+    return n != plan->equals.length ||
+           (n && memcmp(c->bytes + ends[0], plan->equals.data, n) != 0);
+}
+
 /* What becomes of a record that was parsed with `result`. */
 static int32_t end_record(struct lane *lane, struct weir_bytes record, int32_t result,
                           const struct json_fault *fault, struct weir_error *error)
@@ -453,8 +466,13 @@ static int32_t end_record(struct lane *lane, struct weir_bytes record, int32_t r
         return lane->json->host->reject_bytes(lane->context, record, WEIR_REJECT_SCHEMA, text,
                                               error);
     }
+    if (is_out(lane)) {
+        take_back(lane);
+        lane->left_out++;
+        return WEIR_OK;
+    }
     lane->rows++;
-    return lane->rows == CHUNK_ROWS ? flush(lane, error) : WEIR_OK;
+    return WEIR_OK;
 }
 
 /* The record with U+FFFD for what is not UTF-8. */
@@ -471,12 +489,18 @@ static int32_t mend(struct lane *lane, struct weir_bytes *record, struct weir_er
     return WEIR_OK;
 }
 
-/* Flushes what there is, if the chunk would be too big with the record. */
+/* Before a record: a chunk of less than CHUNK_BYTES and one that is not long fit into
+ * WEIR_CHUNK_MAX_BYTES, a long one begins a chunk. */
+static int32_t make_room(struct lane *lane, uint64_t length, struct weir_error *error)
+{
+    return length > JSON_LONG_RECORD ? flush(lane, error) : WEIR_OK;
+}
+
+/* Behind records, of which line feeds are a part. */
 static int32_t count_bytes(struct lane *lane, uint64_t length, struct weir_error *error)
 {
-    int32_t status = lane->bytes + length > CHUNK_BYTES ? flush(lane, error) : WEIR_OK;
     lane->bytes += length;
-    return status;
+    return lane->rows == CHUNK_ROWS || lane->bytes >= CHUNK_BYTES ? flush(lane, error) : WEIR_OK;
 }
 
 static int32_t decode_record(struct lane *lane, struct weir_bytes record, struct weir_error *error)
@@ -484,7 +508,7 @@ static int32_t decode_record(struct lane *lane, struct weir_bytes record, struct
     const struct json *json = lane->json;
     struct weir_bytes text = record;
     struct json_fault fault;
-    int32_t result = count_bytes(lane, record.length, error);
+    int32_t result = make_room(lane, record.length, error);
     if (result != WEIR_OK) return result;
     result = json_parse(lane->parser, &json->plan, lane->columns, lane->rows, text.data,
                         text.length, &fault);
@@ -504,6 +528,7 @@ static int document_row(void *arg, int32_t result, const struct json_fault *faul
     struct lane *lane = arg;
     struct weir_bytes record = { text, length };
     lane->status = end_record(lane, record, result, fault, lane->error);
+    if (lane->status == WEIR_OK) lane->status = count_bytes(lane, 0, lane->error);
     *row = lane->rows;
     return lane->status != WEIR_OK;
 }
@@ -512,7 +537,7 @@ static int32_t decode_document(struct lane *lane, struct weir_bytes text, struct
 {
     const struct json *json = lane->json;
     struct json_fault none = { -1 };
-    int32_t result, status = count_bytes(lane, text.length, error);
+    int32_t result, status = make_room(lane, text.length, error);
     if (status != WEIR_OK) return status;
     lane->status = WEIR_OK;
     lane->error = error;
@@ -538,8 +563,7 @@ static int32_t decode_run(struct lane *lane, struct weir_bytes text, int32_t alo
     *odd = run.odd;
     lane->rows = run.rows;
     lane->left_out = run.left_out;
-    lane->bytes += *read;
-    return lane->rows == CHUNK_ROWS || lane->bytes >= CHUNK_BYTES ? flush(lane, error) : WEIR_OK;
+    return count_bytes(lane, *read, error);
 }
 
 static int32_t decode_lines(struct lane *lane, const struct weir_records *records,
@@ -554,8 +578,10 @@ static int32_t decode_lines(struct lane *lane, const struct weir_records *record
         status = decode_run(lane, rest, 0, &read, &odd, error);
         walk.at += read;
         if (status != WEIR_OK || !odd) continue;
+        const uint64_t before = walk.at;
         record_next_line(&walk, &record);
         if (record.length) status = decode_record(lane, record, error);
+        if (status == WEIR_OK) status = count_bytes(lane, walk.at - before, error);
     }
     return status;
 }
@@ -573,6 +599,7 @@ static int32_t decode_records(struct lane *lane, const struct weir_records *reco
         int32_t odd = 1;
         if (record.length == 0) {
             status = end_record(lane, record, JSON_SYNTAX, &none, error);
+            if (status == WEIR_OK) status = count_bytes(lane, 0, error);
             continue;
         }
         if (!lane->json->multi_line)
@@ -581,6 +608,7 @@ static int32_t decode_records(struct lane *lane, const struct weir_records *reco
         if (status != WEIR_OK || !odd) continue;
         status = lane->json->multi_line ? decode_document(lane, record, error)
                                         : decode_record(lane, record, error);
+        if (status == WEIR_OK) status = count_bytes(lane, record.length, error);
     }
     return status;
 }

@@ -15,7 +15,8 @@
  * shape, too, as a line feed is in none of the values.
  *
  * A record is walked over to its end (json_walk.c), then the condition of the plan is looked at,
- * and only then values go into columns.
+ * and only then values go into columns. A record that is bad is so whether it is out or not: of one
+ * that is out values are looked at that may not fit their columns.
  *
  * Several shapes are kept, as streams are mixed; the one that fitted last is tried first. A stream
  * without a shape costs at most a try of each first literal; after MISSES_MAX records in a row that
@@ -23,13 +24,13 @@
  */
 #include "plugins/format_json/json_shape.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "plugins/share/text.h"
 
 #define MISSES_MAX 64u
 #define REST 4096u
-#define LENGTH_MAX 0xffffff00u
 
 void json_shapes_init(struct json_shapes *shapes)
 {
@@ -100,14 +101,15 @@ static int put_token(struct column *c, const uint8_t *text, uint64_t n)
 
 /* ---- a record ---- */
 
-/* Whether the condition is not true of a record. Only of strings it is said. */
+/* Whether the condition is not true of a record; a null is not equal to anything. */
 static int is_out(const struct json_shape *shape, const struct json_plan *plan,
                   const struct json_value *values)
 {
-    if (shape->condition < 0) return 0;
+    if (plan->condition < 0) return 0;
+    if (shape->condition < 0) return 1;
     const struct json_value *v = &values[shape->condition];
-    return v->is_string && (v->length != plan->equals.length ||
-                            !json_text_is(v->text, plan->equals.data, v->length));
+    return (!v->is_string && *v->text == 'n') || v->length != plan->equals.length ||
+           !json_text_is(v->text, plan->equals.data, v->length);
 }
 
 /* Values into columns; of a record that is out, those that could be found not to fit. 0: one does
@@ -120,9 +122,9 @@ static int put_values(const struct json_shape *shape, const struct json_plan *pl
         if (shape->literals[i].column < 0) continue;
         struct column *c = &columns[shape->literals[i].column];
         int ok;
-        if (c->type == WEIR_TYPE_UTF8 && out) continue;
-        if (!v->is_string) ok = put_token(c, v->text, v->length);
-        else if (c->type == WEIR_TYPE_UTF8) ok = put_text(c, v->text, v->length);
+        if (!v->is_string && (!out || c->type != WEIR_TYPE_UTF8 || *v->text == 'n'))
+            ok = put_token(c, v->text, v->length);
+        else if (c->type == WEIR_TYPE_UTF8) ok = out || put_text(c, v->text, v->length);
         else ok = put_string(plan, c, v->text, v->length);
         if (!ok) return 0;
     }
@@ -136,12 +138,11 @@ static void take_back(const struct json_shape *shape, struct column *columns, ui
             column_truncate(&columns[shape->literals[i].column], row);
 }
 
-/* Nulls for columns that the shape lacks. 0: one may not be null. */
+/* Nulls for columns that the shape lacks. 0: there is no memory. */
 static int complete(const struct json_plan *plan, struct column *columns, uint32_t row)
 {
     for (uint32_t i = 0; i < plan->n_columns; i++)
-        if (columns[i].rows == row && (columns[i].not_null || !column_add_null(&columns[i])))
-            return 0;
+        if (columns[i].rows == row && !column_add_null(&columns[i])) return 0;
     return 1;
 }
 
@@ -161,12 +162,13 @@ static inline const uint8_t *read_by(struct json_shapes *shapes, uint32_t k,
 {
     struct json_value values[SHAPE_MEMBERS];
     struct json_shape *shape = &shapes->shapes[k];
-    const uint64_t most = (uint64_t)(end - text) < LENGTH_MAX ? (uint64_t)(end - text) : LENGTH_MAX;
+    const uint64_t left = (uint64_t)(end - text);
+    const uint64_t most = left < JSON_LONG_RECORD ? left : JSON_LONG_RECORD;
     const uint64_t length = shapes->walk(shape, text, most, values);
     const uint8_t *behind = length ? behind_line(text + length, end, run->alone) : NULL;
     if (!behind) return NULL;
     const int out = is_out(shape, plan, values);
-    if (out && shape->only_text) {
+    if (out && shape->all_fit) {
         run->left_out++;
         return behind;
     }
@@ -305,21 +307,25 @@ static int learn(struct json_shape *shape, const struct json_plan *plan, const u
     return 0;
 }
 
-/* What a shape means for the plan. */
-static void judge(struct json_shape *shape, const struct json_plan *plan,
-                  const struct column *columns)
+/* What a shape means for the plan. 0: its records lack a column that may not be null, and are left
+ * to the full parser, which rejects them. */
+static int judge(struct json_shape *shape, const struct json_plan *plan,
+                 const struct column *columns)
 {
-    uint32_t named = 0;
+    uint32_t named = 0, needed = 0;
     shape->condition = -1;
-    shape->only_text = 1;
+    shape->all_fit = 1;
+    for (uint32_t i = 0; i < plan->n_columns; i++) needed += columns[i].not_null != 0;
     for (uint32_t i = 0; i < shape->n; i++) {
         const int32_t column = shape->literals[i].column;
         if (column < 0) continue;
         named++;
+        needed -= columns[column].not_null != 0;
         if (column == plan->condition) shape->condition = (int32_t)i;
-        if (columns[column].type != WEIR_TYPE_UTF8) shape->only_text = 0;
+        if (columns[column].type != WEIR_TYPE_UTF8 || columns[column].not_null) shape->all_fit = 0;
     }
     shape->whole = named == plan->n_columns;
+    return needed == 0;
 }
 
 /* What a record of the shape has in its first eight bytes; without one, what none has. */
@@ -338,14 +344,12 @@ void json_shapes_learn(struct json_shapes *shapes, const struct json_plan *plan,
                        const struct column *columns, const uint8_t *text, uint64_t length)
 {
     const uint32_t k = shapes->next;
-    struct json_shape *shape = &shapes->shapes[k];
+    struct json_shape *made = &shapes->made;
     if (shapes->rest) return;
-    shape->n = shape->n_bytes = shape->walked = shape->layout.n = 0;
-    if (learn(shape, plan, text, text + length)) {
-        judge(shape, plan, columns);
-        shapes->next = (k + 1) % SHAPES_MAX;
-    } else {
-        shape->n = 0;
-    }
+    made->n = made->n_bytes = made->walked = made->layout.n = 0;
+    if (!learn(made, plan, text, text + length) || !judge(made, plan, columns)) return;
+    memcpy(&shapes->shapes[k], made, offsetof(struct json_shape, layout));
+    shapes->shapes[k].layout.n = 0;
+    shapes->next = (k + 1) % SHAPES_MAX;
     set_first(shapes, k);
 }

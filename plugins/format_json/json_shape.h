@@ -14,7 +14,7 @@ extern "C" {
 #define SHAPES_MAX 8u
 
 struct json_shapes {
-    struct json_shape shapes[SHAPES_MAX];
+    struct json_shape shapes[SHAPES_MAX], made; /* and the one to be learned */
     uint64_t first[SHAPES_MAX], mask[SHAPES_MAX]; /* first bytes of their records, up to eight */
     uint32_t next;   /* to be replaced */
     uint32_t last;   /* that fitted */

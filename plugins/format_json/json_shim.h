@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 #define JSON_NESTING_MAX 64
+#define JSON_LONG_RECORD (12u << 20) /* bytes: longer ones are for json_parse alone */
 
 /* What became of a record. */
 #define JSON_ROW 0     /* one row more in the columns that it named */

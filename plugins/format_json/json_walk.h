@@ -53,7 +53,8 @@ struct json_shape {
     uint32_t n_bytes;
     int32_t condition; /* the member that the condition of the plan looks at; -1: none */
     int32_t whole;     /* 1: every column of the plan has a member */
-    int32_t only_text; /* 1: all columns that have one are texts */
+    int32_t all_fit;   /* 1: no plain value can be wrong: all columns that have one are texts that
+                          may be null */
     uint32_t walked;   /* records that fitted, since the layout was last given up */
     struct json_literal literals[SHAPE_MEMBERS + 1];
     uint8_t bytes[SHAPE_BYTES]; /* of the literals */

@@ -360,6 +360,81 @@ static void rows_that_no_one_wants_are_left_out(void **state)
     sim_disk_destroy(disk);
 }
 
+/* What becomes of a record that is left out doesn't depend on whether its shape is known: a bad one
+ * is rejected, as without the condition. */
+static void bad_records_that_are_left_out_are_rejected_first_and_later(void **state)
+{
+    static const char options[] = "\"columns\": \"type string, user string not null, n int64\"";
+    static const char *const records[] = {
+        "{\"type\":\"click\",\"user\":null,\"n\":1}\n", "{\"type\":\"click\",\"n\":1}\n",
+        "{\"type\":\"click\",\"user\":\"b\",\"n\":\"x\"}\n",
+        "{\"type\":\"click\",\"user\":\"b\",\"n\":2}\n", "{\"type\":null,\"user\":\"b\",\"n\":2}\n",
+        "{\"type\":5,\"user\":6,\"n\":null}\n", "{\"user\":\"b\",\"n\":2}\n", "{\"user\":null}\n",
+        "{\"type\":\"view\",\"user\":\"b\"}\n", "{\"type\":\"view\",\"user\":null,\"n\":1}\n",
+        "{\"type\":\"click\",\"user\":\"\\u0062\",\"n\":2}\n", "{\"type\":\"click\",\"user\":\"b\"}\n",
+    };
+    const int bad[] = { 1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0 };
+    const int kept[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0 };
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    (void)state;
+    for (uint32_t i = 0; i < 4 * sizeof records / sizeof *records; i++) {
+        const char *record = records[i / 4];
+        const uint32_t before = i & 1 ? 20 : 0;
+        struct fake fake;
+        char text[40 * 80] = "";
+        for (uint32_t k = 0; k < before; k++) {
+            strcat(text, "{\"type\":\"view\",\"user\":\"a\",\"n\":1}\n");
+            if (k < 10 && !bad[i / 4]) strcat(text, record); /* its shape is known, too */
+        }
+        const uint32_t more = before && !bad[i / 4] ? 10 : 0;
+        strcat(text, record);
+        assert_int_equal(fake_create(&fake, sys, entry_format_json, NULL, options), WEIR_OK);
+        fake.conjunct = i & 2 ? "type = 'view'" : NULL;
+        assert_int_equal(fake_bind_decode(&fake, NULL, 0), WEIR_OK);
+        assert_int_equal(fake_decode(&fake, text, strlen(text), 0, UINT64_MAX), WEIR_OK);
+        assert_int_equal(fake.n_rejects, bad[i / 4]);
+        assert_int_equal(fake.n_rows + fake.n_left_out, before + more + !bad[i / 4]);
+        if (i & 2) assert_int_equal(fake.n_rows, before + (more + 1) * (uint32_t)kept[i / 4]);
+        fake_destroy(&fake);
+    }
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
+/* Records that are read by their shape and those that are parsed fill chunks alike. */
+static void chunk_ends_depend_on_the_bytes_alone(void **state)
+{
+    static const char *const texts[] = { "abcdef", "\\u0061" };
+    static char text[4200 * 1001 + 64];
+    uint64_t emits[2];
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct fake fake;
+        for (uint32_t k = 0; k < 4192; k++) {
+            char *at = text + k * 1001;
+            memset(at, ' ', 1001);
+            memcpy(at, "{\"a\":\"", 6);
+            memcpy(at + 6, texts[i], 6);
+            memcpy(at + 12, "\"}", 2);
+            at[1000] = '\n';
+        }
+        assert_int_equal(fake_create(&fake, sys, entry_format_json, NULL,
+                                     "\"columns\": \"a string\""), WEIR_OK);
+        assert_int_equal(fake_bind_decode(&fake, NULL, 0), WEIR_OK);
+        assert_int_equal(fake_decode(&fake, text, 4192 * 1001, 0, UINT64_MAX), WEIR_OK);
+        assert_int_equal(fake.n_rows, 4192);
+        emits[i] = fake.n_emits;
+        fake_destroy(&fake);
+    }
+    assert_int_equal(emits[0], 2);
+    assert_int_equal(emits[1], 2);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
 /* ---- shapes of records before ---- */
 
 static void decode_alone(const char *options, const uint8_t *text, uint64_t n, char **rows,
@@ -443,6 +518,8 @@ int main(void)
         cmocka_unit_test(hostile_json_is_survived),
         cmocka_unit_test(wanted_columns_agree_with_all_of_them),
         cmocka_unit_test(rows_that_no_one_wants_are_left_out),
+        cmocka_unit_test(bad_records_that_are_left_out_are_rejected_first_and_later),
+        cmocka_unit_test(chunk_ends_depend_on_the_bytes_alone),
         cmocka_unit_test(a_known_shape_changes_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
