@@ -12,6 +12,7 @@
 
 #include "tests/plugins/entries/entries.h"
 #include "tests/plugins/fake_host.h"
+#include "tests/support/golden.h"
 
 #include "core/data/array.h"
 #include "core/sys/sim.h"
@@ -445,6 +446,72 @@ static void a_full_disk_is_tried_again(void **state)
     fake_destroy(&fake);
 }
 
+/* Batch 0 with these options, of two partitions, committed from the bytes that the tree keeps. */
+static void golden_case(const char *options, const char *committable_file, const char *manifest)
+{
+    struct fake fake;
+    size_t n;
+    start(&fake, options, "a string, b int", 0);
+    ok(&fake, fake_begin(&fake, 0, 1700000000000000, 2));
+    ok(&fake, fake_write(&fake, 0, 0, "[[\"x\",1]]"));
+    ok(&fake, fake_write(&fake, 0, 1, "[[\"y\",2],[\"z\",3]]"));
+    prepare(&fake);
+    const uint8_t *golden = golden_check(committable_file, committable.data, committable.length);
+    struct weir_committable c = { 0, { golden, committable.length } };
+    uint32_t outcome = 0;
+    ok(&fake, table_of(&fake)->commit(fake.self, &c, &outcome, &fake.error));
+    assert_int_equal(outcome, WEIR_COMMIT_DONE);
+    fake_destroy(&fake);
+    const uint8_t *bytes = sim_disk_file(disk, "/out/_weir/manifest", &n);
+    assert_non_null(bytes);
+    golden_check(manifest, bytes, n);
+}
+
+static void committables_and_manifests_have_the_bytes_of_version_1(void **state)
+{
+    struct fake fake;
+    golden_case("\"path\": \"/out\"", "plugins/golden/sink_file_committable_1.bin",
+                "plugins/golden/sink_file_manifest_1.json");
+    teardown(state);
+    setup(state);
+    golden_case("\"path\": \"/out\", \"roll\": {\"size\": \"1Ki\"}",
+                "plugins/golden/sink_file_committable_open_1.bin",
+                "plugins/golden/sink_file_manifest_open_1.json");
+    /* the manifest alone says how long a file that grows is */
+    sim_disk_put(disk, "/out/.part-0-0", "x,1\ny,2\nz,3\ntorn", 16, 1);
+    start(&fake, "\"path\": \"/out\", \"roll\": {\"size\": \"1Ki\"}", "a string, b int", 1);
+    expect_file("/out/.part-0-0", "x,1\ny,2\nz,3\n");
+    fake_destroy(&fake);
+}
+
+/* Cut or changed anywhere, a committable is refused and nothing is shown. */
+static void a_damaged_committable_is_refused(void **state)
+{
+    struct fake fake;
+    (void)state;
+    start(&fake, "\"path\": \"/out\"", "a string", 0);
+    ok(&fake, fake_begin(&fake, 0, 0, 1));
+    ok(&fake, fake_write(&fake, 0, 0, "[[\"x\"]]"));
+    prepare(&fake);
+    for (uint64_t i = 0; i < 2 * committable.length; i++) {
+        uint64_t n = i % committable.length;
+        int cut = i == n;
+        uint8_t *copy = malloc(committable.length); /* of this size, for the address sanitizer */
+        uint32_t outcome = 0;
+        assert_non_null(copy);
+        memcpy(copy, committable.data, committable.length);
+        if (!cut) copy[n] ^= 0x20;
+        struct weir_committable c = { 0, { copy, cut ? n : committable.length } };
+        weir_error_init(&fake.error);
+        int32_t status = table_of(&fake)->commit(fake.self, &c, &outcome, &fake.error);
+        free(copy);
+        if (status != WEIR_FATAL) fail_msg("byte %d, cut %d: class %d", (int)n, cut, status);
+        assert_string_equal(files(), "/out/.part-0-0\n");
+    }
+    assert_int_equal(commit(&fake, 0), WEIR_COMMIT_DONE);
+    fake_destroy(&fake);
+}
+
 static void a_torn_manifest_is_cut_and_a_damaged_one_refused(void **state)
 {
     struct fake fake;
@@ -661,6 +728,8 @@ int main(void)
         TEST(another_job_is_refused),
         TEST(a_check_refuses_what_open_would_and_makes_nothing),
         TEST(a_full_disk_is_tried_again),
+        TEST(committables_and_manifests_have_the_bytes_of_version_1),
+        TEST(a_damaged_committable_is_refused),
         TEST(a_torn_manifest_is_cut_and_a_damaged_one_refused),
         TEST(a_long_manifest_is_read_window_by_window),
         TEST(a_file_that_is_there_already_is_not_replaced),

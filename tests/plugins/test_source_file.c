@@ -8,10 +8,12 @@
 
 #include "tests/plugins/entries/entries.h"
 #include "tests/plugins/fake_host.h"
+#include "tests/support/golden.h"
 
 #include "core/data/array.h"
 #include "core/sys/sim.h"
 #include "plugins/share/manifest.h"
+#include "plugins/source_file/file.h"
 
 #define T0 1000000000ll
 
@@ -429,6 +431,32 @@ static void a_truncated_file_is_read_from_its_start(void **state)
     fake_destroy(&fake);
 }
 
+static void a_position_has_the_bytes_of_version_1(void **state)
+{
+    const struct position was = { .offset = 0x0102030405060708, .inode = 0x1112131415161718,
+                                  .print = 0x2122232425262728, .print_length = 1024, .inside = 1,
+                                  .mtime_us = 1700000000000001, .before_inode = UINT64_MAX,
+                                  .before_end = 7 };
+    uint8_t bytes[POSITION_SIZE + 1] = { 0 };
+    struct position p;
+    (void)state;
+    position_write(&was, bytes);
+    const uint8_t *golden =
+        golden_check("plugins/golden/source_file_position_1.bin", bytes, POSITION_SIZE);
+    assert_true(position_read((struct weir_bytes){ golden, POSITION_SIZE }, &p));
+    assert_true(p.offset == was.offset && p.inode == was.inode && p.print == was.print);
+    assert_true(p.print_length == 1024 && p.inside == 1 && p.mtime_us == was.mtime_us);
+    assert_true(p.before_inode == UINT64_MAX && p.before_end == 7);
+    /* cut, longer, or with any bit changed it is none */
+    for (uint64_t n = 0; n <= POSITION_SIZE + 1; n++)
+        assert_int_equal(position_read((struct weir_bytes){ bytes, n }, &p), n == POSITION_SIZE);
+    for (uint32_t bit = 0; bit < 8 * POSITION_SIZE; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(position_read((struct weir_bytes){ bytes, POSITION_SIZE }, &p));
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 static void a_directory_with_a_manifest_is_read_by_it(void **state)
 {
     struct weir_buffer text = { 0 };
@@ -587,6 +615,7 @@ int main(void)
         TEST(a_growing_file_is_followed),
         TEST(a_rotated_file_is_read_to_its_end_first),
         TEST(a_truncated_file_is_read_from_its_start),
+        TEST(a_position_has_the_bytes_of_version_1),
         TEST(a_directory_with_a_manifest_is_read_by_it),
         TEST(files_that_were_read_are_deleted_or_archived),
         TEST(old_files_are_left_out_and_counted),

@@ -14,6 +14,7 @@
 #include "core/control/dead.h"
 #include "core/data/block.h"
 #include "core/log/record.h"
+#include "tests/support/golden.h"
 #include "tests/tools/tool_world.h"
 #include "tools/weir/commands.h"
 
@@ -258,6 +259,47 @@ static void where_the_log_cannot_be_read_all_are_shown(void **state)
     assert_non_null(strstr(tool_world.out, "\"position\":\"12\""));
 }
 
+/* What the engine writes for batch 0 of the job; from the bytes that the tree keeps the same letters
+ * are read. */
+static void an_extent_has_the_bytes_of_version_1(void **state)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    struct extent extent;
+    struct dead *dead;
+    static uint8_t bytes[GOLDEN_MOST];
+    char path[320];
+    (void)state;
+    assert_int_equal(tool_run_job(1), 0);
+    assert_int_equal(dead_open(tool_world.sys, tool_world.checkpoint, &dead, &error), WEIR_OK);
+    struct dead_part part = *dead_part(dead, 0);
+    dead_close(dead);
+    snprintf(path, sizeof path, "%s/dead-%08u", tool_world.checkpoint, part.file);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)part.offset, SEEK_SET), 0);
+    assert_int_equal(fread(bytes, 1, part.bytes, file), part.bytes);
+    fclose(file);
+    assert_memory_equal(bytes, "WERDEAD1\0\0\0\0\0\0\0\0", 16);
+    const uint8_t *golden = golden_check("tools/golden/dead_letters_1.bin", bytes, part.bytes);
+
+    strcat(tool_world.checkpoint, "2");
+    open_log();
+    assert_int_equal(log_extent_write(log_of, EXTENT_DEAD,
+                                      (struct weir_bytes){ golden, part.bytes }, &extent, &error),
+                     WEIR_OK);
+    write_state(0, &extent);
+    close_log();
+    assert_int_equal(TOOL_RUN(command_dlq, "dlq", "show", tool_world.checkpoint), 0);
+    assert_string_equal(
+        tool_world.out,
+        "{\"batch\":0,\"instance\":\"p\",\"code\":6,\"reason\":\"row\",\"partition\":\"p00\","
+        "\"position\":\"\",\"row\":[0,7]}\n"
+        "{\"batch\":0,\"instance\":\"p\",\"code\":1,\"reason\":\"record\\u001B[31m\","
+        "\"partition\":\"p00\",\"position\":\"0900000000000000\",\"base64\":\"Yf8KYg==\"}\n"
+        "{\"batch\":0,\"instance\":\"p\",\"code\":6,\"reason\":\"row\",\"partition\":\"p00\","
+        "\"position\":\"3600000000000000\",\"row\":[1,57]}\n");
+}
+
 static void what_is_not_whole_is_skipped(void **state)
 {
     struct weir_error error = WEIR_ERROR_INIT;
@@ -302,6 +344,7 @@ int main(void)
         TEST(of_a_batch_that_left_the_log_the_last_run_counts),
         TEST(a_batch_without_state_has_no_letters_yet),
         TEST(where_the_log_cannot_be_read_all_are_shown),
+        TEST(an_extent_has_the_bytes_of_version_1),
         TEST(what_is_not_whole_is_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
