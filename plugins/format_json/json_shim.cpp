@@ -82,6 +82,22 @@ int32_t class_of(error_code error)
     }
 }
 
+/* simdjson (3.0.1) does not ask whether the memory for unescaped strings was there: it
+ * writes to a null pointer then. The place of that memory is known to the document alone. */
+struct strings : ondemand::document {
+    static bool are_there(ondemand::document &document)
+    {
+        return (document.*(&strings::iter)).string_buf_loc() != nullptr;
+    }
+};
+
+error_code iterate(ondemand::parser &parser, const void *text, size_t length, size_t room,
+                   ondemand::document &document)
+{
+    auto error = parser.iterate((const uint8_t *)text, length, room).get(document);
+    return error || strings::are_there(document) ? error : MEMALLOC;
+}
+
 /* The token of a scalar without the white space behind it. */
 std::string_view token_of(ondemand::value &value)
 {
@@ -233,7 +249,7 @@ int32_t add_text_of(json_parser *p, column *c, ondemand::value &value, ondemand:
     if (!q) return JSON_MEMORY;
     ondemand::document document;
     ondemand::value root;
-    auto error = q->parser.iterate(q->copy, text.size(), q->copy_room).get(document);
+    auto error = iterate(q->parser, q->copy, text.size(), q->copy_room, document);
     if (!error) error = document.get_value().get(root);
     if (error) return class_of(error);
     if (int32_t result = check(root, depth)) return result;
@@ -534,7 +550,7 @@ int32_t read_copy(json_parser *q, const json_path *path, uint32_t which, int dep
 {
     ondemand::document document;
     ondemand::value value;
-    auto error = q->parser.iterate(q->copy, q->length, q->copy_room).get(document);
+    auto error = iterate(q->parser, q->copy, q->length, q->copy_room, document);
     if (error) return class_of(error);
     /* a scalar alone is no value to On-Demand: wrapped in brackets it is */
     ondemand::array array;
@@ -634,7 +650,7 @@ int32_t parse(json_parser *p, const json_plan *plan, column *columns, uint32_t r
     ondemand::object object;
     begin(p, plan, columns, row, text, length, fault);
     if (length > 0xffffff00u) return JSON_SYNTAX;
-    auto error = p->parser.iterate(text, length, length + SIMDJSON_PADDING).get(document);
+    auto error = iterate(p->parser, text, length, length + SIMDJSON_PADDING, document);
     if (!error) error = document.get_object().get(object);
     if (error) return class_of(error);
     if (int32_t result = visit_members(p, &plan->root, object, 1)) return result;
@@ -660,7 +676,7 @@ int32_t check_document(json_parser *p, const uint8_t *text, uint64_t length, boo
     ondemand::document document;
     ondemand::value root;
     ondemand::json_type type;
-    auto error = p->parser.iterate(text, length, length + SIMDJSON_PADDING).get(document);
+    auto error = iterate(p->parser, text, length, length + SIMDJSON_PADDING, document);
     if (!error) error = document.type().get(type);
     if (error) return class_of(error);
     is_array = type == ondemand::json_type::array;
@@ -687,7 +703,7 @@ extern "C" int32_t json_parse_document(struct json_parser *p, const struct json_
         fn(arg, result, &fault, text, length, &row);
         return JSON_ROW;
     }
-    auto error = p->parser.iterate(text, length, length + SIMDJSON_PADDING).get(document);
+    auto error = iterate(p->parser, text, length, length + SIMDJSON_PADDING, document);
     if (!error) error = document.get_array().get(array);
     if (error) return class_of(error);
     for (auto item : array) {

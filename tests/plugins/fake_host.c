@@ -162,6 +162,7 @@ static const char *on_extension(struct weir_context *context)
 static void on_count(struct weir_context *context, const char *name, int64_t delta)
 {
     char text[120];
+    if (fake_of(context)->quiet) return;
     snprintf(text, sizeof text, "%s=%lld\n", name, (long long)delta);
     put(&fake_of(context)->counters, text, strlen(text));
 }
@@ -169,6 +170,7 @@ static void on_count(struct weir_context *context, const char *name, int64_t del
 static void on_gauge(struct weir_context *context, const char *name, double value)
 {
     char text[120];
+    if (fake_of(context)->quiet) return;
     snprintf(text, sizeof text, "%s:%.17g\n", name, value);
     put(&fake_of(context)->counters, text, strlen(text));
 }

@@ -28,7 +28,7 @@ struct fake {
     struct weir_buffer names;    /* partitions of the last listing, "name\n" each */
     uint64_t n_rows, n_rejects, n_emits, n_left_out;
     const char *conjunct; /* that decode is offered, NULL: none */
-    int quiet;            /* rows are counted only */
+    int quiet;            /* rows are counted only, counters not kept */
     int64_t wake_after;   /* the last one asked for, -1: none */
     uint32_t wakes;
     uint32_t is_cancelled;

@@ -1,11 +1,12 @@
 /*
- * test_starved.c - joins, lookup, deduplicate and the operators with state functions where memory
- * runs out: every allocation of every call fails once, and from there on for ever. Each time the
+ * test_starved.c - joins, lookup, deduplicate, union, with_column and the operators with state
+ * functions where memory runs out: every allocation of every call fails once, and from there on for ever. Each time the
  * call says so, and nothing is left behind.
  */
 #define ENTRY entry_operator_join
 #include "tests/plugins/operator_case.h"
 
+const struct weir_plugin *entry_operator_basic(const struct weir_host *, struct weir_error *);
 const struct weir_plugin *entry_operator_lookup(const struct weir_host *, struct weir_error *);
 const struct weir_plugin *entry_operator_deduplicate(const struct weir_host *, struct weir_error *);
 #ifdef WITH_LUA
@@ -111,6 +112,19 @@ static void deduplications(void **state)
                                   { PAIR, NULL }, 8, { { ROWS_1, NULL }, { ROWS_2, NULL } } });
 }
 
+static void unions_and_columns(void **state)
+{
+    (void)state;
+    starve(&(struct starved){ entry_operator_basic, "union", "", { PAIR, PAIR }, 8,
+                              { { ROWS_1, ROWS_2 }, { ROWS_2, ROWS_1 } } });
+    starve(&(struct starved){ entry_operator_basic, "with_column",
+                              "\"name\": \"w\", \"expr\": \"k || '!'\"", { PAIR, NULL }, 0,
+                              { { ROWS_1, NULL }, { ROWS_2, NULL } } });
+    starve(&(struct starved){ entry_operator_basic, "with_column",
+                              "\"name\": \"v\", \"expr\": \"v * 2 + 1\"", { PAIR, NULL }, 8,
+                              { { ROWS_1, NULL }, { ROWS_2, NULL } } });
+}
+
 #ifdef WITH_LUA
 #define LUA(body) "\"by\": [\"k\", \"v % 2 as odd\"], \"lua\": {\"function\": \"f\", \"source\": \"" body "\"}, "
 #define INITIAL "\"initial\": {\"columns\": \"k string, odd int64, s string\", \"rows\": [[\"a\", 1, \"i\"], [\"z\", 0, null]]}"
@@ -149,6 +163,7 @@ int main(void)
         TEST(joins),
         TEST(lookups),
         TEST(deduplications),
+        TEST(unions_and_columns),
 #ifdef WITH_LUA
         TEST(state_functions),
 #endif

@@ -292,15 +292,50 @@ static uint64_t count_allocations(struct sweep *sweep)
     return allocations;
 }
 
+/* ---- a job for faults alone: operators without state that no other job has ---- */
+
+static void fill_texts(struct sim_disk *disk)
+{
+    char text[60 * 16];
+    size_t n = 0;
+    for (int i = 0; i < 60; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, i % 7 ? "%d,w%d\n" : "%d;w%d\n", i, i % 5);
+    sim_disk_put(disk, "in/texts", text, n, 1600000000000000);
+}
+
+static const struct sweep_job parsed = {
+    .name = "file-parse-file",
+    .text = "{\"name\": \"parse\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+            " \"sources\": {\"in\": {\"plugin\": \"file\", \"path\": \"in\", \"format\": \"text\","
+            "                        \"max_records\": 25}},"
+            " \"operators\": {\"p\": {\"plugin\": \"parse\", \"from\": \"in\", \"column\": \"value\","
+            "                         \"format\": {\"type\": \"csv\", \"columns\": \"n int64, w string\"},"
+            "                         \"on_error\": \"dead_letter\"},"
+            "                 \"c\": {\"plugin\": \"with_column\", \"from\": \"p\", \"name\": \"m\","
+            "                         \"expr\": \"n * 2\"},"
+            "                 \"s\": {\"plugin\": \"with_column\", \"from\": \"p\", \"name\": \"m\","
+            "                         \"expr\": \"n + 1000\"},"
+            "                 \"u\": {\"plugin\": \"union\", \"from\": [\"c\", \"s\"]}},"
+            " \"sinks\": {\"out\": {\"plugin\": \"file\", \"from\": \"u\", \"path\": \"out\","
+            "                       \"format\": \"csv\"}}}",
+    .outputs = { "out" },
+    .fill = fill_texts,
+};
+
+static const struct sweep_job *job_at(uint32_t i)
+{
+    return i == 0 ? &parsed : sweep_job_at(i - 1);
+}
+
 int main(int argc, char **argv)
 {
     int status = 0;
     watch_crashes();
-    for (uint32_t i = 0; sweep_job_at(i); i++) {
+    for (uint32_t i = 0; job_at(i); i++) {
         struct sweep sweep;
         uint64_t io = sweep_level() > SWEEP_SAMPLE ? 1 : 7;
-        if (argc > 1 && strcmp(argv[1], sweep_job_at(i)->name) != 0) continue;
-        if (sweep_begin(&sweep, sweep_job_at(i), sweep_seed()) != 0) {
+        if (argc > 1 && strcmp(argv[1], job_at(i)->name) != 0) continue;
+        if (sweep_begin(&sweep, job_at(i), sweep_seed()) != 0) {
             printf("sweep fault %s: %s\n", sweep.job->name, sweep.why);
             return 1;
         }
