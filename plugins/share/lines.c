@@ -235,35 +235,34 @@ __attribute__((target("avx2"))) static inline void masks_avx2(const uint8_t *p, 
 SKIP(, skip_sse2, masks_sse2)
 SKIP(__attribute__((target("avx2,bmi,popcnt"))), skip_avx2, masks_avx2)
 
-/* How many of n bytes are feeds; *odd is set to 1 if one may end an empty line: it is the first
- * byte, or behind a feed, a return, or another byte up to that. */
+/* How many of n bytes are feeds. *odd is set to 1, and not all of them are looked at, if there are over
+ * `most`, or one may end an empty line: it is the first byte, or behind a feed, a return, or another
+ * byte up to that. */
 __attribute__((target("avx2"))) static uint64_t feeds_avx2(const uint8_t *text, uint64_t n,
-                                                           int *odd)
+                                                           uint64_t most, int *odd)
 {
     const __m256i feed = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
     const __m256i zero = _mm256_setzero_si256();
-    __m256i seen = zero, sums = zero;
-    uint64_t at = 1, parts[4];
-    while (n - at >= 32) {
+    uint64_t at = 1, found = 0, parts[4];
+    *odd = text[0] == '\n';
+    while (!*odd && n - at >= 32) {
         const uint64_t steps = (n - at) / 32 < 255 ? (n - at) / 32 : 255;
-        __m256i found = zero;
+        __m256i seen = zero, sums = zero;
         for (uint64_t k = 0; k < steps; k++, at += 32) {
-            const void *here = text + at, *one_before = text + at - 1;
-            const __m256i v = _mm256_loadu_si256((const __m256i *)here);
-            const __m256i before = _mm256_loadu_si256((const __m256i *)one_before);
+            const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(text + at));
+            const __m256i before = _mm256_loadu_si256((const __m256i *)(const void *)(text + at - 1));
             const __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(before, cr), before);
             const __m256i feeds = _mm256_cmpeq_epi8(v, feed);
             seen = _mm256_or_si256(seen, _mm256_and_si256(feeds, low));
-            found = _mm256_sub_epi8(found, feeds);
+            sums = _mm256_sub_epi8(sums, feeds);
         }
-        sums = _mm256_add_epi64(sums, _mm256_sad_epu8(found, zero));
+        _mm256_storeu_si256((__m256i *)(void *)parts, _mm256_sad_epu8(sums, zero));
+        found += parts[0] + parts[1] + parts[2] + parts[3];
+        *odd = _mm256_movemask_epi8(seen) != 0 || found > most;
     }
-    _mm256_storeu_si256((__m256i *)(void *)parts, sums);
-    uint64_t found = parts[0] + parts[1] + parts[2] + parts[3];
-    *odd = text[0] == '\n' || _mm256_movemask_epi8(seen) != 0;
-    for (; at < n; at++) {
+    for (; !*odd && at < n; at++) {
         found += text[at] == '\n';
-        *odd |= text[at] == '\n' && text[at - 1] <= '\r';
+        *odd = (text[at] == '\n' && text[at - 1] <= '\r') || found > most;
     }
     return found;
 }
@@ -271,9 +270,9 @@ __attribute__((target("avx2"))) static uint64_t feeds_avx2(const uint8_t *text, 
 /* lines_skip where no line is empty and `most` are not reached: 1. */
 static int skip_all(const uint8_t *text, uint64_t n, uint64_t most, uint64_t *end, uint64_t *count)
 {
-    int odd;
-    *count = n ? feeds_avx2(text, n, &odd) : 0;
-    if (n == 0 || odd || *count > most) return 0;
+    int odd = n == 0;
+    *count = n ? feeds_avx2(text, n, most, &odd) : 0;
+    if (odd) return 0;
     for (*end = n; *end && text[*end - 1] != '\n';) --*end;
     return 1;
 }

@@ -435,6 +435,34 @@ static void chunk_ends_depend_on_the_bytes_alone(void **state)
     sim_disk_destroy(disk);
 }
 
+/* A record over 12 MiB begins a chunk, whether its shape is known or not, so none gets over 16 MiB. */
+static void long_records_begin_chunks(void **state)
+{
+    static const uint64_t lengths[] = { 4000000, 12 << 20, 4000000, (12 << 20) + 1, 10, 10 };
+    struct sim_disk *disk = sim_disk_create();
+    struct weir_sys *sys = sim_create(disk, 0, 1);
+    struct fake fake;
+    char *text = malloc(40 << 20), *at = text;
+    (void)state;
+    assert_non_null(text);
+    for (uint32_t i = 0; i < 6; i++) {
+        memset(at, 'x', lengths[i]);
+        memcpy(at, "{\"b\":\"", 6);
+        memcpy(at + lengths[i] - 2, "\"}\n", 3);
+        at += lengths[i] + 1;
+    }
+    assert_int_equal(fake_create(&fake, sys, entry_format_json, NULL, "\"columns\": \"a int\""),
+                     WEIR_OK);
+    assert_int_equal(fake_bind_decode(&fake, NULL, 0), WEIR_OK);
+    assert_int_equal(fake_decode(&fake, text, (uint64_t)(at - text), 0, UINT64_MAX), WEIR_OK);
+    assert_int_equal(fake.n_rows, 6);
+    assert_int_equal(fake.n_emits, 4); /* 2, 1, 1, and 2 rows */
+    fake_destroy(&fake);
+    free(text);
+    sys_destroy(sys);
+    sim_disk_destroy(disk);
+}
+
 /* ---- shapes of records before ---- */
 
 static void decode_alone(const char *options, const uint8_t *text, uint64_t n, char **rows,
@@ -520,6 +548,7 @@ int main(void)
         cmocka_unit_test(rows_that_no_one_wants_are_left_out),
         cmocka_unit_test(bad_records_that_are_left_out_are_rejected_first_and_later),
         cmocka_unit_test(chunk_ends_depend_on_the_bytes_alone),
+        cmocka_unit_test(long_records_begin_chunks),
         cmocka_unit_test(a_known_shape_changes_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
