@@ -164,6 +164,12 @@ json_t *job_word_value(const char *key, const char *text)
     return list;
 }
 
+/* The first element of a one-liner. */
+static int starts_line(const struct job_instance *instance)
+{
+    return instance->from_words && instance->place.line == 1;
+}
+
 static void read_from(struct from_reader *r, json_t *from)
 {
     char path[512];
@@ -178,7 +184,10 @@ static void read_from(struct from_reader *r, json_t *from)
     }
     if (!from) {
         report_add(r->report, REPORT_ERROR, instance->place, instance->path,
-                   "\"from\" is missing: say which instance it reads");
+                   starts_line(instance)
+                       ? "a one-liner begins with a source, and this is none: put one before it, "
+                         "or say from=NAME"
+                       : "\"from\" is missing: say which instance it reads");
         return;
     }
     if (json_is_string(from)) add_from(r, NULL, from, path);

@@ -222,7 +222,7 @@ static int open_registry(struct job_args *args)
     free(paths);
     if (result == WEIR_OK) return 0;
     job_args_say(args, WEIR_LOG_ERROR, "weir: plugins can't be searched: %s", error.text);
-    return result == WEIR_CONFIG && more ? EXIT_BAD_JOB : EXIT_SOFTWARE;
+    return result == WEIR_CONFIG ? EXIT_BAD_JOB : EXIT_SOFTWARE;
 }
 
 /* In the form that the command line says, else the job. A one-liner says all on its line. */

@@ -180,7 +180,7 @@ static int run_tests(struct tests *tests)
     if (registry_create(tests->sys, &options, &tests->registry, &error) != WEIR_OK ||
         registry_add(tests->registry, &world_plugin, &error) != WEIR_OK) {
         fprintf(stderr, "weir test: plugins can't be searched: %s\n", error.text);
-        return EXIT_SOFTWARE;
+        return error.error_class == WEIR_CONFIG ? EXIT_BAD_JOB : EXIT_SOFTWARE;
     }
     for (uint32_t i = 0; i < tests->args->n_files; i++) test_file(tests, tests->args->files[i]);
     if (!tests->args->json) printf("1..%u\n", tests->n);
