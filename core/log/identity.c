@@ -121,8 +121,8 @@ int32_t identity_match(const struct log_dir *dir, const struct identity *identit
     if (!job || strcmp(job, identity->job) == 0)
         return WEIR_OK;
     return weir_fail(error, WEIR_CONFIG,
-                     "%.200s: the checkpoint belongs to job \"%.100s\", not to \"%.100s\"",
-                     dir->path, identity->job, job);
+                     "%.200s: the checkpoint belongs to job \"%.100s\", not to \"%.100s\": give this "
+                     "job another checkpoint, or its name back", dir->path, identity->job, job);
 }
 
 int32_t identity_mint(const struct log_dir *dir, const char *job, struct identity *out,

@@ -3,6 +3,7 @@
  * `weir check` asks the same: so they refuse the same, in the same words, and all of it at once.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/run/checkpoint.h"
 #include "core/run/cp.h"
@@ -27,6 +28,14 @@ static struct place place_of(const struct fits *f, const char *path)
 
 /* ---- state ---- */
 
+/* Of a signature: without the mark behind which nothing more stands. */
+static int shown(const char *signature)
+{
+    size_t n = strlen(signature);
+    while (n > 0 && strchr(" ;", signature[n - 1])) n--;
+    return (int)n;
+}
+
 /* Every table with state in the log must be in the job, with a shape that fits. */
 static void check_table(struct fits *f, const struct record_table *table)
 {
@@ -42,8 +51,8 @@ static void check_table(struct fits *f, const struct record_table *table)
     } else if (strcmp(was, is) != 0 && !store_signature_fits(was, is)) {
         snprintf(path, sizeof path, "operators.%.*s", n, name);
         REFUSE(f, place_of(f, path), path,
-               "state \"%s\" does not fit the job: it was (%s) and would be (%s); go back, "
-               "or drop it with --drop %.*s", name, was, is, n, name);
+               "state \"%s\" does not fit the job: it was (%.*s) and would be (%.*s); go back, "
+               "or drop it with --drop %.*s", name, shown(was), was, shown(is), is, n, name);
     }
 }
 

@@ -150,6 +150,7 @@ static int32_t owner_look(struct sink *sink, const struct weir_identity *who, ch
     if (!*ours) {
         for (n = 0; text[n]; n++)
             if (text[n] < ' ') text[n] = ' ';
+        while (n > 0 && text[n - 1] == ' ') text[--n] = 0;
         status = weir_fail_option(error, "path", -1,
                                   "'%s' belongs to another job or sink (%.120s); "
                                   "this is job %.40s, sink %.64s: take another directory",
