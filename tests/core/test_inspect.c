@@ -127,7 +127,7 @@ static void test_inspect_as_json_has_all_members(void **state)
     assert_true(json_array_size(common) >= 8);
     expected = json_pack("{ss ss sb sb sb sn sn ss}", "name", "retry.attempts", "type", "int",
                          "required", 0, "secret", 0, "live", 0, "default", "choices", "help",
-                         "before the job fails; none: for ever");
+                         "how often in all before the job fails; none: for ever");
     size_t i, found = 0;
     const json_t *option;
     json_array_foreach(common, i, option) found += json_equal(option, expected) != 0;
