@@ -34,8 +34,9 @@ static int32_t damage(struct replay *r, const char *why, struct weir_error *erro
     r->damaged = 1;
     r->why = why;
     family_name(FAMILY_LOG, r->end.segment, name);
-    return weir_fail(error, WEIR_DATA, "%.300s/%s: offset %llu: damaged: %s", r->dir->path, name,
-                     (unsigned long long)r->end.offset, why);
+    return weir_fail(error, WEIR_DATA, "%.300s/%s: offset %llu: damaged: %s%s", r->dir->path, name,
+                     (unsigned long long)r->end.offset, why,
+                     r->sequence ? "" : "; nothing sound stands before it");
 }
 
 static int32_t missing(struct replay *r, uint32_t number, struct weir_error *error)

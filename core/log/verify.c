@@ -9,7 +9,7 @@
  * by rename to log-<n>.cut, the last one first, then the rest of the damaged one is copied to
  * log-<n>.cut and cut off. A crash in between leaves a log that is as damaged as before or ends
  * in a torn tail at the same place; repairing again ends the same. Extents can't be mended:
- * repair says which are damaged.
+ * repair says which are damaged, and whose state they are.
  */
 #include "core/log/extent.h"
 #include "core/log/record.h"
@@ -26,6 +26,7 @@ struct verify {
     struct replay replay;
     log_say_fn say;
     void *arg;
+    const char *state; /* whose the extent is that is looked at; NULL: no table's */
     uint64_t extents, gone, faults;
     struct weir_error found; /* the first finding */
 };
@@ -59,8 +60,9 @@ static int32_t verify_extent(struct verify *v, const struct log_record *record,
     mem_free(bytes);
     if (class == WEIR_DATA) {
         v->faults++;
-        say(v, "%s (%llu bytes, named in batch %llu by log-%08u at offset %llu)", why.text,
-            (unsigned long long)extent->length, (unsigned long long)record->batch, record->segment,
+        say(v, "%s (%llu bytes%s%s, named in batch %llu by log-%08u at offset %llu)", why.text,
+            (unsigned long long)extent->length, v->state ? " of the state " : "",
+            v->state ? v->state : "", (unsigned long long)record->batch, record->segment,
             (unsigned long long)record->offset);
         weir_fail(&v->found, WEIR_DATA, "%s", why.text);
         return WEIR_OK;
@@ -102,9 +104,12 @@ static int32_t verify_state(struct verify *v, const struct log_record *record,
 
     for (i = 0; i < state.n_sinks && class == WEIR_OK; i++)
         class = verify_extents(v, record, state.sinks[i].output, state.sinks[i].n_output, error);
-    for (i = 0; i < state.n_pieces && class == WEIR_OK; i++)
+    for (i = 0; i < state.n_pieces && class == WEIR_OK; i++) {
+        v->state = state.pieces[i].table;
         if (!state.pieces[i].bytes.data)
             class = verify_extent(v, record, &state.pieces[i].extent, error);
+    }
+    v->state = NULL;
     return class == WEIR_OK ? verify_extents(v, record, state.dead, state.n_dead, error) : class;
 }
 
@@ -379,8 +384,10 @@ int32_t log_repair(struct weir_sys *sys, const char *directory, log_say_fn fn, v
     if (class == WEIR_OK)
         class = repair_cut(&v, error);
     if (class == WEIR_OK && damaged)
-        class = weir_fail(error, WEIR_DATA, "%.300s: %llu damaged extents or payloads can't be "
-                          "repaired", v.dir.path, (unsigned long long)damaged);
+        class = weir_fail(error, WEIR_DATA, "%.200s: %llu damaged extents or payloads can't be "
+                          "repaired: put back a copy of the checkpoint; state can be let go of "
+                          "with `weir run --drop NAME`, it begins empty",
+                          v.dir.path, (unsigned long long)damaged);
     verify_fini(&v);
     return class;
 }

@@ -33,6 +33,10 @@ int checkpoint_has_pending(const struct checkpoint *cp);
 int checkpoint_fits(struct run *run, struct report *report);
 /* Gives the run what the log holds, which fits it: ids, T, watermarks, positions, state, committables. */
 int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_error *error);
+/* A check: whether the state that the run would get is whole. A file that is missing is no finding: the running job may
+ * have removed it since. */
+int32_t checkpoint_check_state(const struct checkpoint *cp, const struct run *run,
+                               struct weir_error *error);
 /* The pending batch: its plan (owned by cp) with spools loaded into the readers. */
 const struct record_plan *checkpoint_pending(struct checkpoint *cp, uint64_t *batch);
 int32_t checkpoint_load_spools(struct checkpoint *cp, struct run *run, struct weir_error *error);

@@ -620,6 +620,7 @@ int32_t checkpoint_restore(struct checkpoint *cp, struct run *run, struct weir_e
     run->watermark_us = cp->watermark_us;
     run->previous_watermark_us = cp->previous_watermark_us;
     snprintf(run->job_id, sizeof run->job_id, "%s", log_job_id(cp->log));
+    if (result == WEIR_DATA) snprintf(run->error_where, sizeof run->error_where, "checkpoint");
     return result == WEIR_OK ? result : weir_fail(error, result, "out of memory");
 }
 
@@ -634,6 +635,8 @@ int32_t checkpoint_load_spools(struct checkpoint *cp, struct run *run, struct we
             for (uint32_t e = 0; e < move->n_spool; e++) {
                 uint8_t *bytes;
                 int32_t result = log_extent_read(cp->log, &move->spool[e], &bytes, error);
+                if (result == WEIR_DATA)
+                    snprintf(run->error_where, sizeof run->error_where, "checkpoint");
                 if (result != WEIR_OK) return result;
                 result = buffer_add(&reader->spool, bytes, move->spool[e].length);
                 mem_free(bytes);

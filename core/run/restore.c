@@ -48,6 +48,20 @@ static int32_t restore_piece(struct restore *r, uint32_t piece, struct weir_erro
     return result;
 }
 
+/* Nothing mends state: whose it is, and what is left to do. */
+static void say_lost(const struct checkpoint *cp, const struct cp_stored *stored,
+                     struct weir_error *error)
+{
+    const struct weir_error why = *error;
+    if (why.error_class != WEIR_DATA) return;
+    weir_error_init(error);
+    weir_fail(error, WEIR_DATA,
+              "the state \"%.100s\" can't be read: %.200s: put back a copy of the checkpoint, or let "
+              "that state begin empty with %s--drop %.*s",
+              stored->table, why.text, cp->has_plan ? "--replan " : "",
+              (int)strcspn(stored->table, "/"), stored->table);
+}
+
 static void restore_groups(struct restore_task *task)
 {
     struct restore *r = task->restore;
@@ -61,6 +75,7 @@ static void restore_groups(struct restore_task *task)
             task->result = result;
             task->failed = i;
             task->error = error;
+            say_lost(r->cp, &r->cp->pieces[i], &task->error);
             break;
         }
 }
@@ -143,4 +158,21 @@ int32_t cp_restore_pieces(struct checkpoint *cp, struct run *run, struct weir_er
     free(r.groups);
     free(r.next);
     return result;
+}
+
+int32_t checkpoint_check_state(const struct checkpoint *cp, const struct run *run,
+                               struct weir_error *error)
+{
+    for (uint32_t i = 0; i < cp->n_pieces; i++) {
+        const struct cp_stored *stored = &cp->pieces[i];
+        uint8_t *bytes = NULL;
+        if (stored->bytes || cp_dropped(run, stored->table)) continue;
+        weir_error_init(error);
+        int32_t result = log_extent_read(cp->log, &stored->extent, &bytes, error);
+        mem_free(bytes);
+        if (result == WEIR_DATA && strstr(error->text, "is missing")) continue;
+        if (result == WEIR_DATA) say_lost(cp, stored, error);
+        if (result != WEIR_OK) return result;
+    }
+    return WEIR_OK;
 }

@@ -34,12 +34,15 @@ void run_fail(struct run *run, const char *where, const struct weir_error *error
     run->failed = 1;
     run->error = *error;
     if (!run->error.text[0]) snprintf(run->error.text, sizeof run->error.text, "no reason given");
-    snprintf(run->error_where, sizeof run->error_where, "%s", where);
+    if (where != run->error_where)
+        snprintf(run->error_where, sizeof run->error_where, "%s", where);
     const int is_io = error->code > 0 && /* an errno of weir.io */
                       (error->error_class == WEIR_FATAL || error->error_class == WEIR_RETRY);
     run->exit_status = error->error_class == WEIR_CONFIG                 ? 78
-                       : is_io || strcmp(where, "checkpoint") == 0 ? 74
-                                                                   : 70;
+                       : is_io ? 74
+                       : strcmp(where, "checkpoint") != 0 ? 70
+                       : error->error_class == WEIR_DATA  ? 73 /* damaged */
+                                                          : 74;
     journal_add(run->journal, WEIR_LOG_ERROR, where, -1, "%s", run->error.text);
 }
 
@@ -389,14 +392,22 @@ static int exit_of_open(int32_t result)
     return result == WEIR_RETRY ? 75 : result == WEIR_FATAL ? 74 : 73;
 }
 
-/* What to do about a checkpoint that can't be read. */
+/* What to do about a checkpoint that can't be read, where its error does not say it: repair cuts
+ * the log, behind something sound. */
 static void say_damaged(const struct run *run, const struct weir_error *error)
 {
-    if (error->error_class != WEIR_DATA || !strstr(error->text, "damaged")) return;
-    journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
-                "`weir checkpoint verify %s` says all that is damaged, `weir checkpoint repair %s` "
-                "goes back to the last batch before it",
-                run->job->checkpoint, run->job->checkpoint);
+    const char *directory = run->job->checkpoint;
+    if (!directory || error->error_class != WEIR_DATA || !strstr(error->text, "damaged") ||
+        strstr(error->text, "put back") || strstr(error->text, "put it back"))
+        return;
+    if (strstr(error->text, "/log-") && !strstr(error->text, "nothing sound"))
+        journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
+                    "`weir checkpoint verify %s` says all that is damaged, `weir checkpoint repair "
+                    "%s` goes back to the last batch before it", directory, directory);
+    else
+        journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
+                    "`weir checkpoint repair` can't mend that: put back a copy of %s, or name "
+                    "another checkpoint, with which the job begins anew", directory);
 }
 
 /* Runs the plan that was made, to its end. */
@@ -434,6 +445,17 @@ static int check_sinks(struct run *run, struct report *report)
     return status;
 }
 
+/* What a start would refuse behind the plan; the exit status. */
+static int check_start(struct run *run, struct report *report)
+{
+    struct weir_error error = WEIR_ERROR_INIT;
+    int32_t result =
+        run->checkpoint ? checkpoint_check_state(run->checkpoint, run, &error) : WEIR_OK;
+    if (result != WEIR_OK) run_fail(run, "checkpoint", &error);
+    const int status = check_sinks(run, report);
+    return result != WEIR_OK ? run->exit_status : status;
+}
+
 /* One run with one job. only_pending: it ends after the batch that was pending. */
 static int run_once(struct run *run, struct report *report, int only_pending)
 {
@@ -442,7 +464,7 @@ static int run_once(struct run *run, struct report *report, int only_pending)
     run->plan = plan_create(run->job, run->registry, run->sys, run->journal, run->hash_seed,
                             run->checks && !only_pending ? PLAN_CHECK : 0, report);
     if (run->plan && (!run->checkpoint || checkpoint_fits(run, report)))
-        status = run->checks ? check_sinks(run, report) : run_plan(run);
+        status = run->checks ? check_start(run, report) : run_plan(run);
     if (run->plan && run->planned && !only_pending) run->planned(run->planned_arg, run->plan);
     plan_destroy(run->plan);
     run->plan = NULL;
@@ -465,6 +487,10 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
         journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
                     "the job as it was when it planned the pending batch can't start: put back "
                     "what it lacks, or run the batch under the job as it is now with --replan");
+    else if (status == 78 && run->failed)
+        journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
+                    "that was the job as it was when it planned the pending batch: what has changed "
+                    "since, such as the path of a sink, counts for that batch with --replan only");
     run->owed_are_settled = 1;
     if (run->checks) return status;
     checkpoint_close(run->checkpoint);

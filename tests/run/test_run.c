@@ -29,6 +29,11 @@ static const char three_partitions[] =
     " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 200000, \"partitions\": 3,"
     "                      \"step\": 3001, \"keys\": 1013}}," GRAPH;
 
+static const char many_keys[] =
+    "{\"name\": \"toy\", \"trigger\": \"available_now\", \"checkpoint\": \"cp\","
+    " \"sources\": {\"n\": {\"plugin\": \"toy_numbers\", \"rows\": 100000,"
+    "                      \"step\": 3001, \"keys\": 30011}}," GRAPH;
+
 static const char *job_text = one_partition;
 
 /* Rows that show only what a two-phase sink commits. */
@@ -496,6 +501,92 @@ static void an_operator_that_can_not_go_on_fails_the_batch_and_it_is_read_again(
     sim_disk_destroy(disk);
 }
 
+/* ---- damage ---- */
+
+/* A byte of the file, from its end, is another one. */
+static void flip(struct sim_disk *disk, const char *path, size_t from_end)
+{
+    size_t n;
+    const uint8_t *file = sim_disk_file(disk, path, &n);
+    assert_non_null(file);
+    assert_true(n > from_end);
+    uint8_t *copy = malloc(n);
+    memcpy(copy, file, n);
+    copy[n - from_end] ^= 0x20;
+    assert_int_equal(sim_disk_put(disk, path, copy, n, 1700000000000000), 0);
+    free(copy);
+}
+
+static size_t file_size(struct sim_disk *disk, const char *path)
+{
+    size_t n;
+    assert_non_null(sim_disk_file(disk, path, &n));
+    return n;
+}
+
+/* A check, then the start: both end with 73 and say `part`, and nothing that would not help. */
+static void both_find(struct sim_disk *disk, const char *part, int repairable)
+{
+    for (only_check = 1;; only_check = 0) {
+        int status = life(disk, 3, 2, 0, NULL);
+        if (status != 73 || !strstr(said, part) ||
+            (strstr(said, "checkpoint repair cp`") != NULL) != repairable)
+            fail_msg("%s: exit %d: %s", only_check ? "check" : "start", status, said);
+        if (!only_check) break;
+    }
+}
+
+static void damage_is_told_with_what_helps(void **state)
+{
+    static const char *const names[] = { "s" };
+    (void)state;
+    struct sim_disk *whole = sim_disk_create();
+    toy_reset();
+    job_text = many_keys;
+    assert_int_equal(life(whole, 3, 2, 0, NULL), 0);
+
+    struct sim_disk *disk = sim_disk_clone(whole);
+    flip(disk, "cp/state-00000001", 5);
+    both_find(disk, "the state \"s/sums\" can't be read: cp/state-00000001: offset ", 0);
+    assert_non_null(strstr(said, "begin empty with --drop s"));
+    settings = (struct run_options){ .drop = names, .n_drop = 1 };
+    assert_int_equal(life(disk, 3, 2, 0, NULL), 0);
+    settings = (struct run_options){ 0 };
+    assert_int_equal(life(disk, 3, 2, 0, NULL), 0);
+    sim_disk_destroy(disk);
+
+    disk = sim_disk_clone(whole);
+    flip(disk, "cp/log-00000001", 500);
+    both_find(disk, "cp/log-00000001: offset ", 1);
+    sim_disk_destroy(disk);
+
+    disk = sim_disk_clone(whole);
+    sim_disk_put(disk, "cp/weir.json", "junk", 4, 1700000000000000);
+    both_find(disk, "put back a copy of cp, or name another checkpoint", 0);
+    sim_disk_destroy(disk);
+
+    disk = sim_disk_clone(whole);
+    flip(disk, "cp/log-00000001", file_size(disk, "cp/log-00000001") - 40);
+    both_find(disk, "put back a copy of cp, or name another checkpoint", 0);
+    sim_disk_destroy(disk);
+    sim_disk_destroy(whole);
+}
+
+static void a_change_that_the_pending_batch_does_not_know_is_told(void **state)
+{
+    (void)state;
+    struct sim_disk *disk = pending_disk(two_phase);
+    job_text = two_phase_changed;
+    toy_world.ahead = 1;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 78);
+    assert_non_null(strstr(said, "the toy is ahead"));
+    assert_non_null(strstr(said, "counts for that batch with --replan only"));
+    job_text = two_phase;
+    assert_int_equal(life(disk, 3, 1, 0, NULL), 78);
+    assert_null(strstr(said, "--replan"));
+    sim_disk_destroy(disk);
+}
+
 /* ---- being told to stop ---- */
 
 static int64_t signal_at[2]; /* from the start; 0: none */
@@ -760,6 +851,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_check_looks_behind_the_pending_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_that_goes_is_forgotten_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_of_the_pending_batch_is_not_dropped_by_replanning,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_is_told_with_what_helps, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_that_the_pending_batch_does_not_know_is_told,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_signal_stops_now_and_cancels_the_sources, setup,
                                         teardown),

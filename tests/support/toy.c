@@ -575,6 +575,7 @@ static int32_t sink_finish(void *self, struct weir_error *error)
 static int32_t sink_recover(void *self, const struct weir_committable *list, uint32_t n,
                             uint64_t next_batch, struct weir_error *error)
 {
+    if (toy_world.ahead) return weir_fail(error, WEIR_CONFIG, "the toy is ahead");
     (void)self;
     (void)list;
     (void)n;

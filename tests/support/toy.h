@@ -30,6 +30,7 @@ struct toy_world {
     int fail_begin;  /* answers RETRY that often */
     int fail_next;   /* the call of toy_numbers' `next` that answers RETRY, from 1; 0: none */
     int fail_double_begin, fail_double; /* toy_double's `begin`, `process` answer RETRY that often */
+    int ahead;       /* toy_sink has batches that the checkpoint does not know */
     int surplus;     /* rows that toy_numbers gives beyond those asked for */
     int cancelled;   /* how often toy_numbers' `cancel` was called */
     int no_position; /* toy_numbers gives rows and says nothing of where it is */
