@@ -13,7 +13,9 @@
  *  2. State over rows that replace earlier ones would count those twice, since nothing takes them
  *     out again; so would a window of batches, which holds both. Operators that know better say
  *     WEIR_PLAN_ANY_MODE. Rows are such by the form of their stream, or because only the author of
- *     a function knows it (WEIR_PLAN_UPDATES). This holds in every job.
+ *     a function knows it (WEIR_PLAN_UPDATES), and whatever is made of them on the way to the state
+ *     (a column less, items, the count of a batch) still comes again when they do. This holds in
+ *     every job.
  *  3. In update and complete mode there is one aggregation (WEIR_PLAN_AGGREGATES) on the way, also
  *     where the first of two would append. Asides are no rows of the aggregation that drops them.
  *  4. A join of streams with state gives a pair once, when both are there, and an outer row once it
@@ -22,10 +24,12 @@
  *     the function mode of group_state) goes with that mode of the query. Beside an aggregation,
  *     whose rows are the result, it has to append.
  *
- * A query is all that comes to one sink: what stands in a job beside it is another one.
+ * A query is all that comes to one sink: what stands in a job beside it is another one. An operator
+ * that is in several queries has to fit each.
  *
  * Rules of one operator alone (append needs a watermark, order needs a table, limit no changes) are
- * those of its bind. An instance that has a mistake already is not told more of it here.
+ * those of its bind. An instance that has a mistake already is not told more of it here, nor is
+ * what stands behind it told the same again.
  */
 #include "core/plan/rules.h"
 
@@ -37,6 +41,10 @@
 #define WALKED 1u /* rows of it, or of an aside of it, come */
 #define GIVES 2u  /* rows of its main output come */
 
+/* Where mark_before goes. */
+#define NO_ASIDES 1u   /* not by named outputs */
+#define NO_MISTAKES 2u /* not to nodes that a rule or their bind refuses */
+
 struct rules {
     const struct plan *plan;
     struct report *report;
@@ -44,6 +52,7 @@ struct rules {
     const char *word;    /* the same, as it is written */
     uint8_t *before;     /* by node: WALKED, GIVES; of the last mark_before */
     uint8_t *aggregated; /* by node: a query that it is in has an aggregation */
+    uint8_t *plain;      /* by node: a query that it is in has none */
     uint8_t *refused;    /* by node: a rule refuses it */
 };
 
@@ -62,24 +71,31 @@ refuse(const struct rules *r, const struct plan_node *node, const char *format, 
 
 /* ---- what comes to a node ---- */
 
-static void walk_before(struct rules *r, const struct plan_node *node)
+static int passes(const struct rules *r, const struct plan_stream *stream, uint32_t ways)
+{
+    const struct plan_node *node = stream->node;
+    if (node == &r->plan->nowhere || (stream->name && ways & NO_ASIDES)) return 0;
+    return !(ways & NO_MISTAKES) || (!r->refused[node->index] && !node->mistakes);
+}
+
+static void walk_before(struct rules *r, const struct plan_node *node, uint32_t ways)
 {
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const struct plan_stream *stream = node->inputs[i];
-        if (stream->node == &r->plan->nowhere) continue;
+        if (!passes(r, stream, ways)) continue;
         uint8_t *mark = &r->before[stream->node->index];
         if (!stream->name) *mark |= GIVES;
         if (*mark & WALKED) continue;
         *mark |= WALKED;
-        walk_before(r, stream->node);
+        walk_before(r, stream->node, ways);
     }
 }
 
 /* Marks the nodes whose rows come to `node`. */
-static void mark_before(struct rules *r, const struct plan_node *node)
+static void mark_before(struct rules *r, const struct plan_node *node, uint32_t ways)
 {
     memset(r->before, 0, r->plan->n_nodes);
-    walk_before(r, node);
+    walk_before(r, node, ways);
 }
 
 /* The first of the marked nodes that gives rows and has the flag, or NULL. */
@@ -92,14 +108,15 @@ static const struct plan_node *marked(const struct rules *r, uint32_t flag)
     return NULL;
 }
 
-/* What comes to each sink is a query. */
-static void mark_aggregated(struct rules *r)
+/* What comes to each sink is a query. Asides need no aggregation. */
+static void mark_queries(struct rules *r)
 {
     for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
         if (r->plan->nodes[i]->kind != JOB_SINK) continue;
-        mark_before(r, r->plan->nodes[i]);
-        if (!marked(r, WEIR_PLAN_AGGREGATES)) continue;
-        for (uint32_t k = 0; k < r->plan->n_nodes; k++) r->aggregated[k] |= r->before[k];
+        mark_before(r, r->plan->nodes[i], 0);
+        uint8_t *marks = marked(r, WEIR_PLAN_AGGREGATES) ? r->aggregated : r->plain;
+        if (marks == r->plain) mark_before(r, r->plan->nodes[i], NO_ASIDES);
+        for (uint32_t k = 0; k < r->plan->n_nodes; k++) marks[k] |= r->before[k];
     }
 }
 
@@ -108,7 +125,7 @@ static void mark_aggregated(struct rules *r)
 /* What is wrong with the form of a stream may follow from a mistake before it. */
 static int behind_refused(struct rules *r, const struct plan_node *sink)
 {
-    mark_before(r, sink);
+    mark_before(r, sink, 0);
     for (uint32_t i = 0; i < r->plan->n_nodes; i++)
         if (r->before[i] && r->refused[i]) return 1;
     return 0;
@@ -147,32 +164,36 @@ static int counts_rows(const struct plan_node *node)
     return node->stateful && !(node->bound.flags & WEIR_PLAN_ANY_MODE);
 }
 
-static int inputs_fit(const struct rules *r, const struct plan_node *node)
+/* The first of the marked nodes whose rows replace earlier ones, or NULL. */
+static const struct plan_node *changing(const struct rules *r)
 {
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        const struct plan_stream *stream = node->inputs[i];
-        if (stream->unsure || schema_is_open(&stream->schema) || stream->form == WEIR_FORM_APPEND)
-            continue;
-        return refuse(r, node,
-                      "%s%s%s\"%s\" gives rows that replace earlier ones, which state behind it "
-                      "would count again: %s",
-                      r->mode ? "in output_mode " : "", r->mode ? r->word : "", r->mode ? " " : "",
-                      stream->node->name, r->mode ? "take append" : "let it append");
+    for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
+        const struct plan_node *node = r->plan->nodes[i];
+        const struct plan_stream *stream = &node->outputs[0];
+        if (!(r->before[i] & GIVES) || !node->n_outputs) continue;
+        if (node->bound.flags & WEIR_PLAN_UPDATES) return node;
+        if (stream->form != WEIR_FORM_APPEND && !stream->unsure &&
+            !schema_is_open(&stream->schema))
+            return node;
     }
-    return 1;
+    return NULL;
 }
 
-/* Rows of which only their author says that they replace earlier ones. What function_fits refuses
- * is not told twice. */
-static int functions_append(struct rules *r, const struct plan_node *node)
+static int inputs_append(struct rules *r, const struct plan_node *node)
 {
-    mark_before(r, node);
-    const struct plan_node *function = marked(r, WEIR_PLAN_UPDATES);
-    if (!function || (r->mode && r->aggregated[function->index])) return 1;
+    mark_before(r, node, NO_MISTAKES);
+    const struct plan_node *first = changing(r);
+    if (!first) return 1;
+    if (first->bound.flags & WEIR_PLAN_UPDATES)
+        return refuse(r, node,
+                      "\"%s\" says that its rows replace earlier ones (output_mode update), and "
+                      "the state of this operator would count them again: let it append",
+                      first->name);
     return refuse(r, node,
-                  "\"%s\" says that its rows replace earlier ones (output_mode update), and the "
-                  "state of this operator would count them again: let it append",
-                  function->name);
+                  "%s%s%s\"%s\" gives rows that replace earlier ones, which state behind it would "
+                  "count again: %s",
+                  r->mode ? "in output_mode " : "", r->mode ? r->word : "", r->mode ? " " : "",
+                  first->name, r->mode ? "take append" : "let it append");
 }
 
 static int state_fits(struct rules *r, const struct plan_node *node)
@@ -183,7 +204,7 @@ static int state_fits(struct rules *r, const struct plan_node *node)
                       "in output_mode %s streams can't be joined (the first is \"%s\"): a join "
                       "gives each pair once; take append",
                       r->word, node->inputs[0]->node->name);
-    return inputs_fit(r, node) && functions_append(r, node);
+    return inputs_append(r, node);
 }
 
 /* ---- aggregations and functions ---- */
@@ -191,7 +212,7 @@ static int state_fits(struct rules *r, const struct plan_node *node)
 static int one_aggregation(struct rules *r, const struct plan_node *node)
 {
     if (r->mode == WEIR_FORM_APPEND || !(node->bound.flags & WEIR_PLAN_AGGREGATES)) return 1;
-    mark_before(r, node);
+    mark_before(r, node, 0);
     const struct plan_node *other = marked(r, WEIR_PLAN_AGGREGATES);
     if (!other) return 1;
     return refuse(r, node,
@@ -203,10 +224,11 @@ static int one_aggregation(struct rules *r, const struct plan_node *node)
 static int function_fits(const struct rules *r, const struct plan_node *node)
 {
     const uint32_t flags = node->bound.flags;
-    if (flags & WEIR_PLAN_APPENDS && r->mode == WEIR_FORM_UPSERT && !r->aggregated[node->index])
+    if (flags & WEIR_PLAN_APPENDS && r->mode == WEIR_FORM_UPSERT &&
+        (r->plain[node->index] || !r->aggregated[node->index]))
         return refuse(r, node,
                       "the job is in output_mode update, but \"%s\" says that it appends: give "
-                      "both the same output_mode, or put an aggregation behind it",
+                      "both the same output_mode, or put an aggregation between it and each sink",
                       node->name);
     if (flags & WEIR_PLAN_UPDATES && r->aggregated[node->index])
         return refuse(r, node,
@@ -226,7 +248,7 @@ static int operator_fits(struct rules *r, const struct plan_node *node)
 static int all_fit(struct rules *r)
 {
     int good = 1;
-    mark_aggregated(r);
+    mark_queries(r);
     for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
         const struct plan_node *node = r->plan->nodes[i];
         if (node->kind == JOB_OPERATOR) r->refused[i] = !operator_fits(r, node);
@@ -240,19 +262,16 @@ int plan_rules(const struct plan *plan, struct report *report)
 {
     struct rules r = { .plan = plan, .report = report, .mode = plan_output_mode(plan->job),
                        .word = plan->job->output_mode };
-    int good = 0;
-    r.before = mem_alloc(plan->n_nodes + 1);
-    r.aggregated = mem_alloc(plan->n_nodes + 1);
-    r.refused = mem_alloc(plan->n_nodes + 1);
-    if (r.before && r.aggregated && r.refused) {
-        memset(r.aggregated, 0, plan->n_nodes);
-        memset(r.refused, 0, plan->n_nodes);
-        good = all_fit(&r);
-    } else {
-        report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
+    uint8_t **marks[] = { &r.before, &r.aggregated, &r.plain, &r.refused };
+    const uint32_t n = sizeof marks / sizeof *marks;
+    int good = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        *marks[i] = mem_alloc(plan->n_nodes + 1);
+        if (*marks[i]) memset(*marks[i], 0, plan->n_nodes + 1);
+        good &= *marks[i] != NULL;
     }
-    mem_free(r.before);
-    mem_free(r.aggregated);
-    mem_free(r.refused);
+    if (good) good = all_fit(&r);
+    else report_add(report, REPORT_ERROR, (struct place){ 0 }, NULL, "out of memory");
+    for (uint32_t i = 0; i < n; i++) mem_free(*marks[i]);
     return good;
 }

@@ -104,7 +104,7 @@ static int32_t limit_bind(void *self, const struct weir_operator_bind *in,
     for (uint32_t i = 0; i < limit->n_columns; i++)
         limit->columns[i] = (struct weir_output_column){ (int32_t)i, 0, NULL };
     result = passing_plan(limit->data, &in->inputs[0], out, error);
-    out->flags = WEIR_PLAN_ANY_MODE | WEIR_PLAN_TIMELESS;
+    out->flags = WEIR_PLAN_TIMELESS;
     if (result == WEIR_OK)
         result = limit->data->schema_copy(schema, NULL, &out->distribution[0].exchange, error);
     return result;

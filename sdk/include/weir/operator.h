@@ -118,15 +118,16 @@ struct weir_operator_plan {
                                         behind this operator reads them */
 #define WEIR_PLAN_TIMELESS 32u       /* state does not wait for a later watermark: no batch without
                                         rows because of one (complete mode) */
-#define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones
-                                        (limit); of others a check refuses it */
-#define WEIR_PLAN_APPENDS 512u       /* the job's author says that its rows are final: in a job in output_mode
-                                        update only an aggregation makes changing ones of them */
-#define WEIR_PLAN_UPDATES 1024u      /* … that its rows replace earlier ones: no state stands behind them
-                                        (but of WEIR_PLAN_ANY_MODE), and in a job with an output_mode
-                                        no aggregation is in the same query */
-#define WEIR_PLAN_AGGREGATES 2048u   /* an aggregation over all rows so far: in a job in output_mode update or
-                                        complete there is one on the way to a sink */
+#define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones, and
+                                        behind what is made of them; of others a check refuses it */
+#define WEIR_PLAN_APPENDS 512u       /* the job's author says that its rows are final: in a job in
+                                        output_mode update only an aggregation makes changing ones of
+                                        them, so there has to be one between it and each sink */
+#define WEIR_PLAN_UPDATES 1024u      /* … that its rows replace earlier ones: no state stands behind
+                                        them (but of WEIR_PLAN_ANY_MODE), and in a job with an
+                                        output_mode no aggregation is in the same query */
+#define WEIR_PLAN_AGGREGATES 2048u   /* an aggregation over all rows so far: in a job in output_mode
+                                        update or complete there is one on the way to a sink */
 #define WEIR_PLAN_OUTPUTS_ASKED 4096u /* outputs behind the main one are there because options ask for
                                         them: the check warns of one that nobody reads */
 #define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
