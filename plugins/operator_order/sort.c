@@ -89,16 +89,20 @@ static size_t trimmed(const char *text, size_t n)
     return n;
 }
 
+static int same_word(const char *text, const char *word, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]) != word[i]) return 0;
+    return 1;
+}
+
 /* Cuts `word` off the end of a text of n characters: the new length, or n. It is no word if
  * nothing stands before it, for then it is the expression. */
 static size_t without(const char *text, size_t n, const char *word)
 {
     const size_t length = strlen(word);
     if (n <= length || !is_space(text[n - length - 1])) return n;
-    for (size_t i = 0; i < length; i++) {
-        const char c = text[n - length + i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != word[i]) return n;
-    }
+    if (!same_word(text + n - length, word, length)) return n;
     n = trimmed(text, n - length);
     return n ? n : n + length;
 }
@@ -123,6 +127,26 @@ static size_t read_suffix(const char *text, size_t n, struct key *key)
     return shorter;
 }
 
+static int is_operand_end(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != 0 && strchr("_)]\"'.", c)) || (unsigned char)c >= 0x80;
+}
+
+/* Ends it in `nulls` as the word of an order? Behind an operator it is a column. */
+static int lacks_first(const char *text, size_t n)
+{
+    static const char *const operators[] = { "and", "or", "not", "div", "like", "rlike", "from" };
+    const size_t before = without(text, n, "nulls");
+    if (before == n || !is_operand_end(text[before - 1])) return 0;
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        const size_t length = strlen(operators[i]);
+        if (without(text, before, operators[i]) < before) return 0;
+        if (before == length && same_word(text, operators[i], length)) return 0;
+    }
+    return 1;
+}
+
 static int32_t add_key(struct order *order, const char *text, size_t n, uint64_t item,
                        struct weir_error *error)
 {
@@ -135,10 +159,10 @@ static int32_t add_key(struct order *order, const char *text, size_t n, uint64_t
     if (order->n_keys == KEYS_MAX)
         return weir_fail_option(error, option, -1, "%u keys are the most", KEYS_MAX);
     n = read_suffix(text, n, key);
-    if (without(text, n, "nulls") < n)
+    if (lacks_first(text, n))
         return weir_fail_option(error, option, -1,
-                                "\"nulls\" wants `first` or `last` behind it: \"EXPRESSION [asc|desc] "
-                                "[nulls first|last]\"");
+                                "\"nulls\" wants `first` or `last` behind it: \"EXPRESSION "
+                                "[asc|desc] [nulls first|last]\"");
     order->host->free(order->text);
     order->text = order->host->alloc(n + 1);
     if (!order->text) return no_memory(error);
