@@ -68,8 +68,9 @@ struct weir_time_bound {
     int64_t offset_us;
 };
 
-/* Told of a row on which an expression failed: what becomes of it is the caller's. `reason` is borrowed.
- * What is returned other than OK ends the evaluation. */
+/* Told of a row on which an expression failed: what becomes of it is the caller's. `arg` is what was
+ * given with it, `reason` is borrowed. What is returned other than OK ends the evaluation.
+ * Thread: the lane's, within the call that evaluates. */
 typedef int32_t (*weir_expr_failed)(void *arg, uint32_t row, const char *reason,
                                     struct weir_error *error);
 

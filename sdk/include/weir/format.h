@@ -49,7 +49,9 @@ struct weir_decode_plan {
     struct ArrowSchema schema; /* moved to the host; in order of `wanted` where that is given */
     uint64_t absorbed;         /* bit i: conjunct i is looked at by decode */
     uint32_t one_to_one;       /* 1: records with offsets, none of them empty, give one row each, in
-                                  order, or are rejected; 2: empty ones, too */
+                                  order, or are rejected; 2: empty ones, too. The host then gives
+                                  many at once, and where rows and rejected records together are
+                                  more or fewer than records the batch fails, with WEIR_FATAL */
     uint32_t reserved;
 };
 
