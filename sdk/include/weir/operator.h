@@ -16,9 +16,9 @@
  *
  * What combine emits (output WEIR_OUTPUT_EXCHANGE) has the exchange schema and is what process then
  * gets. combine_end comes at the end of a segment (and of a key group, behind another exchange), so
- * that it flushes at the same rows whatever the chunks and workers are. Where combining does not pay it may
- * emit rows in a second schema (`uncombined` of the plan, output WEIR_OUTPUT_UNCOMBINED); process tells
- * them by the schema of the chunk.
+ * that it flushes at the same rows whatever the chunks and workers are. Where combining does not
+ * pay it may emit rows in a second schema (`uncombined` of the plan, output WEIR_OUTPUT_UNCOMBINED);
+ * process tells them by the schema of the chunk.
  *
  * Determinism: given the same rows in the same order and the same state, an operator emits the same
  * rows in the same order. Time is the batch time T. One that can't promise this leaves out
@@ -72,7 +72,7 @@ struct weir_operator_bind {
 struct weir_stream {
     const char *name;           /* NULL for the main output; constant of the module */
     uint32_t form;
-    uint32_t slide;             /* 0: as the input, and the operator runs when it is its turn only */
+    uint32_t slide;             /* 0: as the input, and the operator runs when it is its turn */
     struct ArrowSchema schema;  /* moved to the host */
     uint32_t key_columns[16];   /* of an upsert stream */
     uint32_t n_key_columns;
@@ -100,11 +100,12 @@ struct weir_operator_plan {
                                    columns from 63 on share bit 63 */
     int64_t delay_us;           /* of a watermark operator: its delay; carried on by the host */
     uint64_t time_columns[4];   /* per output: further columns of event time, as in weir_input */
-    struct ArrowSchema uncombined; /* moved; release NULL: none. A second schema in which combine may
-                                   emit rows of input 0; its distribution has the same columns */
-    const char *const *conjuncts; /* valid with the instance. Conditions (weir_expr_table.simple) on input 0:
-                                   a row for which one is not true has no effect here, so whoever makes
-                                   the rows may leave it out */
+    struct ArrowSchema uncombined; /* moved; release NULL: none. A second schema in which combine
+                                   may emit rows of input 0; its distribution has the same
+                                   columns */
+    const char *const *conjuncts; /* valid with the instance. Conditions (weir_expr_table.simple) on
+                                   input 0: a row for which one is not true has no effect here, so
+                                   whoever makes the rows may leave it out */
     uint32_t n_conjuncts;
     uint32_t reserved_2;
 };
@@ -118,20 +119,21 @@ struct weir_operator_plan {
                                         behind this operator reads them */
 #define WEIR_PLAN_TIMELESS 32u       /* state does not wait for a later watermark: no batch without
                                         rows because of one (complete mode) */
-#define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones, and
-                                        behind what is made of them; of others a check refuses it */
+#define WEIR_PLAN_ANY_MODE 256u      /* its state may stand behind rows that replace earlier ones,
+                                        and behind what is made of them; of others a check refuses
+                                        it */
 #define WEIR_PLAN_APPENDS 512u       /* the job's author says that its rows are final: in a job in
-                                        output_mode update only an aggregation makes changing ones of
-                                        them, so there has to be one between it and each sink */
+                                        output_mode update only an aggregation makes changing ones
+                                        of them, so there has to be one between it and each sink */
 #define WEIR_PLAN_UPDATES 1024u      /* … that its rows replace earlier ones: no state stands behind
                                         them (but of WEIR_PLAN_ANY_MODE), and in a job with an
                                         output_mode no aggregation is in the same query */
 #define WEIR_PLAN_AGGREGATES 2048u   /* an aggregation over all rows so far: in a job in output_mode
                                         update or complete there is one on the way to a sink */
-#define WEIR_PLAN_OUTPUTS_ASKED 4096u /* outputs behind the main one are there because options ask for
-                                        them: the check warns of one that nobody reads */
-#define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint, also
-                                        without rows (state to begin with) */
+#define WEIR_PLAN_OUTPUTS_ASKED 4096u /* outputs behind the main one are there because options ask
+                                        for them: the check warns of one that nobody reads */
+#define WEIR_PLAN_FIRST_ALL 128u     /* all key groups run in the first batch of the checkpoint,
+                                        also without rows (state to begin with) */
 
 struct weir_state; /* a group's state of this operator: see state.h; NULL without tables */
 
@@ -147,12 +149,13 @@ struct weir_begin {
     uint32_t absent;            /* bit i: input i is absent in this batch */
     uint32_t first;             /* 1 in the first batch of the checkpoint; in the first turn of an
                                    operator that runs in the turns of its input */
-    int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us + k·trigger_us */
+    int64_t zero_us;            /* ticking jobs: T of batch k of the grid is
+                                   zero_us + k·trigger_us */
     int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
     uint32_t outputs;           /* bit k: somebody takes output k, as far as the host can tell */
     uint32_t segment;           /* number within partition and batch; 0 behind an exchange */
-    uint64_t seed;              /* of the job: chance comes from it and batch, partition, segment and
-                                   the number of the row in the lane */
+    uint64_t seed;              /* of the job: chance comes from it and batch, partition, segment
+                                   and the number of the row in the lane */
 };
 
 /* Event times of the rows of a batch; sums are sum_s seconds and sum_us microseconds, so that they

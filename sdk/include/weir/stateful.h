@@ -15,15 +15,17 @@
  *         1, "total bigint", update, 1 };
  *     WEIR_STATEFUL(totals_table, totals)
  *
- * The first `n_key` columns of `inputs` are the key; rows of a key come in order. State is zero for a new key, is written
- * with the batch and survives restarts and other numbers of workers. A row that `update` rejects (WEIR_DATA) leaves no
- * trace in it: record, timer and number of rows are as before, a key that it began is not there, one that it removed
- * stays. (Rows that it had emitted stay; so check first.) Behind a row that removed its key the next one of that key,
- * also in the same batch, begins with fresh state.
+ * The first `n_key` columns of `inputs` are the key; rows of a key come in order. State is zero for
+ * a new key, is written with the batch and survives restarts and other numbers of workers. A row that
+ * `update` rejects (WEIR_DATA) leaves no trace in it: record, timer and number of rows are as
+ * before, a key that it began is not there, one that it removed stays. (Rows that it had emitted
+ * stay; so check first.) Behind a row that removed its key the next one of that key, also in the same
+ * batch, begins with fresh state.
  *
  * With WEIR_STATEFUL_WITH there may be more calls than those for rows (struct weir_stateful_more):
- * one for each key at the end of a batch, also without rows, and one for each key whose timer is due.
- * In these there is no row: the key is read by weir_stateful_key_int and weir_stateful_key_text.
+ * one for each key at the end of a batch, also without rows, and one for each key whose timer is
+ * due. In these there is no row: the key is read by weir_stateful_key_int and
+ * weir_stateful_key_text.
  *
  *     static int32_t gone(struct weir_stateful_row *r, struct weir_error *error)
  *     {
@@ -33,10 +35,10 @@
  *     }
  *     static const struct weir_stateful_more timeouts = { sizeof timeouts, 0, WEIR_CLOCK_BATCH, 0,
  *                                                         NULL, gone };
- *     WEIR_STATEFUL_WITH(totals_table, totals, timeouts)    // update calls weir_stateful_timer(r, at)
+ *     WEIR_STATEFUL_WITH(totals_table, totals, timeouts)  // update calls weir_stateful_timer
  *
- * A module is compiled with -fvisibility=hidden, for the table is no static one: other files of the module may name it.
- * examples/state has an operator of each kind.
+ * A module is compiled with -fvisibility=hidden, for the table is no static one: other files of the
+ * module may name it. examples/state has an operator of each kind.
  */
 #ifndef WEIR_STATEFUL_H
 #define WEIR_STATEFUL_H
@@ -71,8 +73,8 @@ struct weir_stateful_more {
     uint32_t reserved;
     /* After the rows of the batch, for a key; weir_stateful_rows tells how many it had. */
     int32_t (*end)(struct weir_stateful_row *row, struct weir_error *error);
-    /* After these, for a key whose timer is at or before now, in order of (time, slot). The timer is
-     * cleared before. */
+    /* After these, for a key whose timer is at or before now, in order of (time, slot). The timer
+     * is cleared before. */
     int32_t (*timeout)(struct weir_stateful_row *row, struct weir_error *error);
 };
 
@@ -108,7 +110,8 @@ struct weir_stateful_before {
     int64_t hidden[3];
 };
 
-/* Columns behind those of the author: batch and number of rows of the last batch with rows, timer. */
+/* Columns behind those of the author: batch and number of rows of the last batch with rows,
+ * timer. */
 static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_t c)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
@@ -117,16 +120,16 @@ static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_
     return view.base + (uint64_t)r->slot * view.stride;
 }
 
-/* Rows that the key had in this batch so far, this one included, rejected ones not; since it was removed, where it was.
- * With WEIR_STATEFUL_WITH. */
+/* Rows that the key had in this batch so far, this one included, rejected ones not; since it was
+ * removed, where it was. With WEIR_STATEFUL_WITH. */
 static inline int64_t weir_stateful_rows(struct weir_stateful_row *r)
 {
     if (*(int64_t *)(void *)weir_stateful_hidden(r, 0) != (int64_t)r->batch + 1) return 0;
     return *(int64_t *)(void *)weir_stateful_hidden(r, 1);
 }
 
-/* Sets the timer of the key (INT64_MAX: none); it fires when `at_us` is at or before now. One that is
- * set while a timer fires does so in a later batch. */
+/* Sets the timer of the key (INT64_MAX: none); it fires when `at_us` is at or before now. One that
+ * is set while a timer fires does so in a later batch. */
 static inline int32_t weir_stateful_timer(struct weir_stateful_row *r, int64_t at_us)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
@@ -142,7 +145,8 @@ static inline int weir_stateful_key_null(const struct weir_stateful_row *r, uint
 
 static inline int64_t weir_stateful_key_int(const struct weir_stateful_row *r, uint32_t c)
 {
-    const struct weir_stateful_self *s = (const struct weir_stateful_self *)(const void *)r->row.self;
+    const struct weir_stateful_self *s =
+        (const struct weir_stateful_self *)(const void *)r->row.self;
     switch (weir_type_of(s->key.children[c])) {
     case WEIR_TYPE_BOOL: return weir_get_bool(&r->keys[c], 0);
     case WEIR_TYPE_INT32:
@@ -151,7 +155,8 @@ static inline int64_t weir_stateful_key_int(const struct weir_stateful_row *r, u
     }
 }
 
-static inline struct weir_bytes weir_stateful_key_text(const struct weir_stateful_row *r, uint32_t c)
+static inline struct weir_bytes weir_stateful_key_text(const struct weir_stateful_row *r,
+                                                       uint32_t c)
 {
     return weir_get_bytes(&r->keys[c], 0);
 }
@@ -167,8 +172,8 @@ static inline double *weir_stateful_float(struct weir_stateful_row *r, uint32_t 
     return (double *)(void *)(r->views[c].base + (uint64_t)r->slot * r->views[c].stride);
 }
 
-/* Drops the key's state when the call has returned OK; until then the record is readable. The next row of the key
- * begins with fresh state. Can't fail. */
+/* Drops the key's state when the call has returned OK; until then the record is readable. The next
+ * row of the key begins with fresh state. Can't fail. */
 static inline int32_t weir_stateful_remove(struct weir_stateful_row *r)
 {
     r->remove = 1;
@@ -199,7 +204,8 @@ WEIR_UNUSED static int32_t weir_stateful_check(const struct weir_stateful_self *
         return weir_fail(error, WEIR_FATAL, "a state function has 1 to 16 key columns, which begin "
                          "its inputs");
     if (s->state.n_children > WEIR_ROW_COLUMNS)
-        return weir_fail(error, WEIR_FATAL, "the record of a state function has at most 32 columns");
+        return weir_fail(error, WEIR_FATAL,
+                         "the record of a state function has at most 32 columns");
     for (c = 0; c < s->state.n_children; c++)
         if (weir_stateful_width(s->state.children[c]) == 0)
             return weir_fail(error, WEIR_FATAL, "column \"%s\" of the record is of no fixed width",
@@ -352,7 +358,8 @@ WEIR_UNUSED static void weir_stateful_views(struct weir_stateful_self *s,
         r->views[c] = s->table->column(r->state, s->number, c);
 }
 
-/* Slots of the rows of a chunk, announced for writing; behind them what there was before (NO_SLOT: a new key). */
+/* Slots of the rows of a chunk, announced for writing; behind them what there was before (NO_SLOT:
+ * a new key). */
 WEIR_UNUSED static int32_t weir_stateful_slots(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r,
                                                const struct weir_chunk *chunk,
@@ -404,8 +411,9 @@ WEIR_UNUSED static int32_t weir_stateful_again(struct weir_stateful_self *s,
     return result;
 }
 
-/* Finds the key of row i of the chunk, and keeps its state as it is. New keys of a chunk have ascending slots in order
- * of arrival, so a row is the first of its key where it has a greater one. */
+/* Finds the key of row i of the chunk, and keeps its state as it is. New keys of a chunk have
+ * ascending slots in order of arrival, so a row is the first of its key where it has a greater
+ * one. */
 WEIR_UNUSED static int32_t weir_stateful_enter(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r, uint32_t i,
                                                struct weir_stateful_before *before,
