@@ -249,11 +249,6 @@ static const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-static int ends_token(uint8_t c)
-{
-    return c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Behind the closing quote of a string that begins at its first byte; NULL if it has escapes. */
 static const uint8_t *behind_string(const uint8_t *at, const uint8_t *end)
 {
@@ -297,7 +292,7 @@ static int learn(struct json_shape *shape, const struct json_plan *plan, const u
             !add_literal(shape, literal, at, column))
             return 0;
         if (*at == '"') at = behind_string(at + 1, end);
-        else while (at < end && !ends_token(*at)) at++;
+        else while (at < end && !json_ends_token(*at)) at++;
         if (!at) return 0;
         literal = at;
         at = skip_blanks(at, end);

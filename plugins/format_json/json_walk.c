@@ -87,16 +87,11 @@ static __attribute__((noinline)) int64_t search_string(const uint8_t *from, uint
     return !high || utf8_ok(from, n) ? (int64_t)n : -1;
 }
 
-static int ends_token(uint8_t c)
-{
-    return c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* The length of a number, true, false or null, which ends before `most`; -1: it is none. */
 static __attribute__((noinline)) int64_t search_token(const uint8_t *from, uint64_t most)
 {
     uint64_t n = 0;
-    while (n < most && !ends_token(from[n])) n++;
+    while (n < most && !json_ends_token(from[n])) n++;
     if (n == 4 && (memcmp(from, "null", 4) == 0 || memcmp(from, "true", 4) == 0)) return 4;
     if (n == 5 && memcmp(from, "false", 5) == 0) return 5;
     return n && json_number_ok((const char *)from, n) ? (int64_t)n : -1;

@@ -67,6 +67,12 @@ struct json_value {
     uint32_t is_string; /* 0: a number, true, false or null, well-formed */
 };
 
+/* Whether a byte ends a number, true, false or null of a member. */
+static inline int json_ends_token(uint8_t c)
+{
+    return c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* One more literal of a shape. 0: there are too many. */
 int json_shape_add(struct json_shape *shape, const uint8_t *text, uint32_t length, int32_t column);
 

@@ -186,8 +186,7 @@ static void add_ints(const struct weir_cells *cells, const uint32_t *slots,
 static int is_even(const struct weir_cells *cells, const struct weir_call *call)
 {
     const struct weir_view *v = cells->views;
-    return !call->args[0]->buffers[0] && !(call->constant && call->constant[0]) &&
-           v[0].stride == v[1].stride && v[0].stride == v[2].stride;
+    return is_plain(call) && v[0].stride == v[1].stride && v[0].stride == v[2].stride;
 }
 
 static int32_t sum_update(void *bound, const struct weir_cells *cells, const uint32_t *slots,
