@@ -17,8 +17,8 @@
  * What combine emits (output WEIR_OUTPUT_EXCHANGE) has the exchange schema and is what process then
  * gets. combine_end comes at the end of a segment (and of a key group, behind another exchange), so
  * that it flushes at the same rows whatever the chunks and workers are. Where combining does not
- * pay it may emit rows in a second schema (`uncombined` of the plan, output WEIR_OUTPUT_UNCOMBINED);
- * process tells them by the schema of the chunk.
+ * pay it may emit rows in a second schema (`uncombined` of the plan, output
+ * WEIR_OUTPUT_UNCOMBINED); process tells them by the schema of the chunk.
  *
  * Determinism: given the same rows in the same order and the same state, an operator emits the same
  * rows in the same order. Time is the batch time T. One that can't promise this leaves out

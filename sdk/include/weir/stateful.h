@@ -16,11 +16,11 @@
  *     WEIR_STATEFUL(totals_table, totals)
  *
  * The first `n_key` columns of `inputs` are the key; rows of a key come in order. State is zero for
- * a new key, is written with the batch and survives restarts and other numbers of workers. A row that
- * `update` rejects (WEIR_DATA) leaves no trace in it: record, timer and number of rows are as
+ * a new key, is written with the batch and survives restarts and other numbers of workers. A row
+ * that `update` rejects (WEIR_DATA) leaves no trace in it: record, timer and number of rows are as
  * before, a key that it began is not there, one that it removed stays. (Rows that it had emitted
- * stay; so check first.) Behind a row that removed its key the next one of that key, also in the same
- * batch, begins with fresh state.
+ * stay; so check first.) Behind a row that removed its key the next one of that key, also in the
+ * same batch, begins with fresh state.
  *
  * With WEIR_STATEFUL_WITH there may be more calls than those for rows (struct weir_stateful_more):
  * one for each key at the end of a batch, also without rows, and one for each key whose timer is
