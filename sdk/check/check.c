@@ -165,6 +165,7 @@ char *weir_check_source(struct weir_check *check, const char *element, struct we
         make_words(&words, NULL, element, 1) == 0)
         text = rows_of(check, &words, error);
     words_fini(&words);
+    if (!text) weir_fail(error, WEIR_FATAL, "out of memory"); /* unless there is a reason */
     return text;
 }
 
@@ -180,6 +181,7 @@ char *weir_check_operator(struct weir_check *check, const char *elements, const 
         make_words(&words, columns, elements, 1) == 0)
         text = rows_of(check, &words, error);
     words_fini(&words);
+    if (!text) weir_fail(error, WEIR_FATAL, "out of memory"); /* unless there is a reason */
     return text;
 }
 

@@ -74,7 +74,11 @@ struct weir_error {
 
 #define WEIR_ERROR_INIT { sizeof(struct weir_error), 0, 0, 0, -1, 0, { 0 }, { 0 } }
 
-/* Makes `e` empty. [any] */
+/* Purpose: makes `e` empty, whatever it was.
+ * Thread and state: [any].
+ * Ownership: `e` stays the caller's.
+ * Returns: nothing.
+ * On failure: can't fail. */
 static inline void weir_error_init(struct weir_error *e)
 {
     memset(e, 0, sizeof *e);
@@ -82,7 +86,13 @@ static inline void weir_error_init(struct weir_error *e)
     e->offset = -1;
 }
 
-/* Fills `e` (which may be NULL), unless it is filled already, and returns `error_class`. [any] */
+/* Purpose: fills `e` with class and formatted text (cut at 511 bytes), unless it is filled already:
+ *   `return weir_fail(error, WEIR_DATA, "…")`.
+ * Thread and state: [any].
+ * Ownership: `e` (may be NULL: nobody wants the text) stays the caller's; format and arguments are
+ *   borrowed.
+ * Returns: `error_class`, as it was given.
+ * On failure: can't fail. */
 WEIR_PRINTF(3, 4) WEIR_UNUSED
 static int32_t weir_fail(struct weir_error *e, int32_t error_class, const char *format, ...)
 {
@@ -96,7 +106,12 @@ static int32_t weir_fail(struct weir_error *e, int32_t error_class, const char *
     return error_class;
 }
 
-/* As weir_fail, with the option at fault and the place inside its value (-1: the whole). [any] */
+/* Purpose: as weir_fail, of class CONFIG, with the option at fault and the place inside its value:
+ *   `offset` in code points, -1: the whole.
+ * Thread and state: [any].
+ * Ownership: as weir_fail; the name of the option is copied (63 bytes of it).
+ * Returns: WEIR_CONFIG.
+ * On failure: can't fail. */
 WEIR_PRINTF(4, 5) WEIR_UNUSED
 static int32_t weir_fail_option(struct weir_error *e, const char *option, int32_t offset,
                                 const char *format, ...)

@@ -75,7 +75,11 @@ struct ArrowArray {
 #define WEIR_TYPE_LIST 9u
 #define WEIR_TYPE_STRUCT 10u
 
-/* The type of a schema node; WEIR_TYPE_NONE if it is not in the profile. [any] */
+/* Purpose: the type of a schema node by its format text.
+ * Thread and state: [any].
+ * Ownership: the schema is borrowed.
+ * Returns: WEIR_TYPE_…; WEIR_TYPE_NONE if it is not in the profile.
+ * On failure: can't fail. */
 static inline uint32_t weir_type_of(const struct ArrowSchema *schema)
 {
     const char *f = schema->format;
@@ -103,7 +107,11 @@ static inline uint32_t weir_type_of(const struct ArrowSchema *schema)
     }
 }
 
-/* The Arrow format text of a type; NULL for WEIR_TYPE_NONE. [any] */
+/* Purpose: the Arrow format text of a type, the reverse of weir_type_of.
+ * Thread and state: [any].
+ * Ownership: a constant, valid for ever.
+ * Returns: the text; NULL for WEIR_TYPE_NONE and for numbers that are no type.
+ * On failure: can't fail. */
 static inline const char *weir_type_format(uint32_t type)
 {
     static const char *const formats[] = { 0,   "b",       "i",   "l",  "g", "u",
@@ -111,7 +119,11 @@ static inline const char *weir_type_format(uint32_t type)
     return type < sizeof formats / sizeof *formats ? formats[type] : 0;
 }
 
-/* Bytes of one value of a fixed-width type; 0 for bool (a bit), text, binary, list, struct. [any] */
+/* Purpose: bytes of one value of a fixed-width type.
+ * Thread and state: [any].
+ * Ownership: none.
+ * Returns: 4 or 8; 0 for bool (a bit), text, binary, list, struct.
+ * On failure: can't fail. */
 static inline uint32_t weir_type_width(uint32_t type)
 {
     switch (type) {

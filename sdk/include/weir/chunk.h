@@ -30,7 +30,11 @@ struct weir_chunk {
     const struct ArrowSchema *schema; /* the same pointer for all chunks of one stream */
 };
 
-/* The row number of the i-th selected row. [any] */
+/* Purpose: the row number of the i-th selected row.
+ * Thread and state: [any]; i < chunk->selected.
+ * Ownership: the chunk is borrowed.
+ * Returns: a row of chunk->array.
+ * On failure: can't fail. */
 static inline uint32_t weir_row(const struct weir_chunk *chunk, uint32_t i)
 {
     return chunk->selection ? chunk->selection[i] : i;
@@ -58,8 +62,9 @@ struct weir_emission {
     uint32_t rows;             /* length of every column; `from->rows` where one is an input */
     const uint32_t *selection; /* ascending rows that count, copied by the host; NULL: all */
     uint32_t selected;         /* entries of selection; ignored where it is NULL */
-    uint32_t left_out;         /* of a format: rows beside these that are left out since a conjunct is not
-                                  true; they count as read. rows may be 0 then, and columns NULL */
+    uint32_t left_out;         /* of a format: rows beside these that are left out since a conjunct
+                                  is not true; they count as read. rows may be 0 then, and columns
+                                  NULL */
 };
 
 #ifdef __cplusplus

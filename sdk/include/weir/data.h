@@ -75,9 +75,10 @@ struct weir_data {
      * On failure: a bug of the caller. */
     struct weir_builder *(*builder_child)(struct weir_builder *builder, uint32_t i);
 
-    /* Purpose: append one value: null; bool, int32, int64, date, timestamp; float64; text, binary.
-     *   `append_valid` ends a struct value (its fields were appended) or a list value (its items
-     *   were appended to child 0 since the value before).
+    /* Purpose: append one value: append_null a null; append_int a bool (0 or 1), int32, int64,
+     *   date (days) or timestamp (microseconds UTC); append_float a float64; append_bytes text or
+     *   binary; append_valid ends a struct value (its fields were appended) or a list value (its
+     *   items were appended to child 0 since the value before). These five share this contract.
      * Thread and state: [any], on a leaf (or list, struct) builder.
      * Ownership: bytes are copied.
      * Returns: OK; DATA where the value doesn't fit the type; FATAL without memory.
@@ -141,7 +142,8 @@ struct weir_data {
                           struct ArrowArray *out, struct weir_error *error);
 
     /* Purpose: rows of n struct arrays of one schema as one array: of array i the rows
-     *   selections[i][0 … counts[i] - 1], or the first counts[i] where that (or selections) is NULL.
+     *   selections[i][0 … counts[i] - 1], or the first counts[i] where that (or selections) is
+     *   NULL.
      * Thread and state: [any].
      * Ownership: all borrowed; `out` becomes the caller's.
      * Returns: OK; FATAL without memory or for more than 2^31 bytes of text in a column.
@@ -163,6 +165,13 @@ struct weir_data {
 
 /* ---- reader: [any], on arrays of the profile; row < length ---- */
 
+/* Purpose: cell `row` of a column: weir_is_null is it null; weir_get_bool 0 or 1; weir_get_int32 an
+ *   int32 or date (days); weir_get_int64 an int64 or timestamp (microseconds UTC); weir_get_float64
+ *   a float64; weir_get_bytes text or binary. These six share this contract.
+ * Thread and state: [any], on arrays of the profile and of a type named above; row < length.
+ * Ownership: the array is borrowed; bytes are valid as long as it, other values are copies.
+ * Returns: the value; below a null it is defined but means nothing.
+ * On failure: can't fail. */
 static inline int weir_is_null(const struct ArrowArray *a, uint32_t row)
 {
     const uint8_t *valid = (const uint8_t *)a->buffers[0];
@@ -201,7 +210,11 @@ static inline struct weir_bytes weir_get_bytes(const struct ArrowArray *a, uint3
     return b;
 }
 
-/* The number of the column with this name in a struct schema, -1 if there is none. */
+/* Purpose: the number of the column with this name in a struct schema.
+ * Thread and state: [any].
+ * Ownership: schema and name are borrowed.
+ * Returns: the number of the first one; -1 if there is none.
+ * On failure: can't fail. */
 static inline int32_t weir_column_index(const struct ArrowSchema *schema, const char *name)
 {
     int64_t i;

@@ -68,9 +68,12 @@ struct weir_time_bound {
     int64_t offset_us;
 };
 
-/* Told of a row on which an expression failed: what becomes of it is the caller's. `arg` is what was
- * given with it, `reason` is borrowed. What is returned other than OK ends the evaluation.
- * Thread: the lane's, within the call that evaluates. */
+/* Purpose: told of a row on which an expression failed; what becomes of it is the caller's (usually
+ *   weir_host.reject).
+ * Thread and state: [worker], inside eval_telling or filter_telling, in the order of the rows.
+ * Ownership: `arg` is what was given with it, the caller's; `reason` is borrowed.
+ * Returns: OK to go on; any other class ends the evaluation.
+ * On failure: eval_telling or filter_telling returns the class. */
 typedef int32_t (*weir_expr_failed)(void *arg, uint32_t row, const char *reason,
                                     struct weir_error *error);
 
@@ -124,9 +127,9 @@ struct weir_expr_table {
      * On failure: can't fail. */
     int32_t (*reads)(const struct weir_expr *expr, uint32_t input, uint32_t column);
 
-    /* Purpose: values of the rows in `rows` (NULL: the chunk's selection), as an array of chunk->rows
-     *   rows. Failed rows are rejected by the host and leave `rows`; with on_error `null` they
-     *   stay, as null. With several inputs `chunks` has one chunk each, of equal rows.
+    /* Purpose: values of the rows in `rows` (NULL: the chunk's selection), as an array of
+     *   chunk->rows rows. Failed rows are rejected by the host and leave `rows`; with on_error
+     *   `null` they stay, as null. With several inputs `chunks` has one chunk each, of equal rows.
      * Thread and state: [worker]; several lanes may use one expression.
      * Ownership: chunks are borrowed; `out` becomes the caller's (moved on by emit, or released).
      * Returns: OK; DATA where on_error is `fail`; FATAL.
@@ -151,6 +154,12 @@ struct weir_expr_table {
                          const char *const *names, const char *const *texts,
                          const struct weir_expr_input *input, const struct ArrowSchema *by,
                          struct weir_aggregation **out, struct weir_error *error);
+
+    /* Purpose: frees an aggregation with its calls; NULL is allowed.
+     * Thread and state: [control].
+     * Ownership: it, its calls and its schema are invalid afterwards.
+     * Returns: nothing.
+     * On failure: can't fail. */
     void (*aggregate_free)(struct weir_aggregation *aggregation);
 
     /* Purpose: the aggregate calls, distinct ones merged; NULL past the last.
@@ -168,8 +177,8 @@ struct weir_expr_table {
      * On failure: can't fail. */
     const struct ArrowSchema *(*aggregate_schema)(const struct weir_aggregation *aggregation);
 
-    /* Purpose: results from key columns and finished aggregates: `by` arrays then one array per call,
-     *   n rows each; `out` has one array per result. rows: as in eval (failed rows leave it).
+    /* Purpose: results from key columns and finished aggregates: `by` arrays then one array per
+     *   call, n rows each; `out` has one array per result. rows: as in eval (failed rows leave it).
      * Thread and state: [worker].
      * Ownership: inputs are borrowed; out[] become the caller's.
      * Returns, failure: as eval. */
@@ -210,8 +219,8 @@ struct weir_expr_table {
      * On failure: can't fail. */
     int32_t (*input_column)(const struct weir_expr *expr, uint32_t *input);
 
-    /* Purpose: the i-th of those conjuncts that are simple, as text: "column op literal", the column
-     *   first, or "contains(column, 'text')"; none of an expression that may fail.
+    /* Purpose: the i-th of those conjuncts that are simple, as text: "column op literal", the
+     *   column first, or "contains(column, 'text')"; none of an expression that may fail.
      * Thread and state: [any].
      * Ownership: valid with the expression.
      * Returns: the text; NULL past the last one.
@@ -225,14 +234,19 @@ struct weir_expr_table {
      * On failure: can't fail. */
     int32_t (*may_fail)(const struct weir_expr *expr);
 
-    /* Purpose: as eval and filter, for chunks whose rows are not those of an input (pairs of a join): rows
-     *   that fail are told to `failed`, in their order, and are not rejected, which the caller does with
-     *   the row of the input by weir_host.reject. They leave `rows`. With on_error `null` none is told.
-     * Thread, ownership, returns, failure: as eval; and what `failed` returned. */
+    /* Purpose: as eval, for chunks whose rows are not those of an input (pairs of a join): rows
+     *   that fail are told to `failed`, in their order, and are not rejected, which the caller does
+     *   with the row of the input by weir_host.reject. They leave `rows`. With on_error `null` none
+     *   is told.
+     * Thread, ownership, returns, failure: as eval; and what `failed` returned, with `error` as
+     *   that left it. */
     int32_t (*eval_telling)(struct weir_context *lane, struct weir_expr *expr,
                             const struct weir_chunk *const *chunks, struct weir_rows *rows,
                             struct ArrowArray *out, weir_expr_failed failed, void *arg,
                             struct weir_error *error);
+
+    /* Purpose: as filter, telling like eval_telling.
+     * Thread, ownership, returns, failure: as eval_telling; there is no `out`. */
     int32_t (*filter_telling)(struct weir_context *lane, struct weir_expr *expr,
                               const struct weir_chunk *const *chunks, struct weir_rows *rows,
                               weir_expr_failed failed, void *arg, struct weir_error *error);

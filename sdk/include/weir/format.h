@@ -19,8 +19,9 @@ extern "C" {
 
 #define WEIR_FRAME_START 1u /* the bytes begin the partition */
 #define WEIR_FRAME_END 2u   /* nothing follows them: a last record may lack its separator */
-#define WEIR_FRAME_INSIDE 4u /* weir.format/1 only. In: the bytes begin inside a record over max_record.
-                               Out: what was skipped ends inside one; pass it in with the next */
+#define WEIR_FRAME_INSIDE 4u /* weir.format/1 only. In: the bytes begin inside a record over
+                                max_record. Out: what was skipped ends inside one; pass it in
+                                with the next */
 
 struct weir_frame {
     uint32_t size;
@@ -101,6 +102,12 @@ struct weir_format {
      * On failure: the host calls lane_destroy if *lane is not NULL. */
     int32_t (*lane_create)(void *self, struct weir_context *context, void **lane,
                            struct weir_error *error);
+
+    /* Purpose: frees the scratch of a lane, half-built too.
+     * Thread and state: [control]; no other call with the lane is under way or follows.
+     * Ownership: lane is invalid afterwards.
+     * Returns: nothing.
+     * On failure: can't fail. */
     void (*lane_destroy)(void *self, void *lane);
 
     /* Purpose: rows of the records, by `emit` to the context of the lane; bad ones by reject_bytes.
@@ -210,6 +217,12 @@ struct weir_formats {
      * On failure: *out is NULL. */
     int32_t (*decoder_create)(struct weir_context *lane, struct weir_decoder **out,
                               struct weir_error *error);
+
+    /* Purpose: frees a decoder; NULL is allowed.
+     * Thread and state: [control], inside lane_destroy (or a lane_create that fails).
+     * Ownership: the decoder is invalid afterwards.
+     * Returns: nothing.
+     * On failure: can't fail. */
     void (*decoder_destroy)(struct weir_decoder *decoder);
 
     /* Purpose: decodes records; they must have offsets.
@@ -220,8 +233,8 @@ struct weir_formats {
     int32_t (*decode)(struct weir_decoder *decoder, const struct weir_records *records,
                       const struct weir_decoded *out, struct weir_error *error);
 
-    /* Purpose: the columns of a table that the operator reads from a file: the format that its option
-     *   "table.format" names, with `declared` columns (NULL: the format's own).
+    /* Purpose: the columns of a table that the operator reads from a file: the format that its
+     *   option "table.format" names, with `declared` columns (NULL: the format's own).
      * Thread and state: [control], inside bind; no I/O.
      * Ownership: `declared` is borrowed, *out moved to the caller.
      * Returns: as weir_format.bind_decode; UNSUPPORTED where the job names no format.

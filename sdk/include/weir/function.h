@@ -45,8 +45,8 @@ struct weir_scalar {
     uint32_t reserved;
 
     /* Purpose: result type for these arguments; prepares literals (patterns, formats).
-     * Thread and state: [control]; no I/O but small files of the system that say what a literal means
-     *   (time zones).
+     * Thread and state: [control]; no I/O but small files of the system that say what a literal
+     *   means (time zones).
      * Ownership: args are borrowed; *bound is the host's until unbind; result is moved to the host.
      * Returns: OK; CONFIG with a text like "upper(text) takes text, got int64".
      * On failure: the check reports it at the call. */
@@ -91,6 +91,8 @@ struct weir_aggregate {
     /* Purpose, thread, ownership, classes, failure: as weir_scalar.bind. */
     int32_t (*bind)(const struct weir_host *host, const struct weir_argument *args, uint32_t n_args,
                     struct weir_aggregate_plan *plan, void **bound, struct weir_error *error);
+
+    /* Purpose, thread, ownership, returns, failure: as weir_scalar.unbind. */
     void (*unbind)(void *bound);
 
     /* Purpose: adds row rows[i] of the arguments to slot slots[i], for i < n; rows NULL: row i.
@@ -113,8 +115,8 @@ struct weir_aggregate {
     int32_t (*inverse)(void *bound, const struct weir_cells *cells, const uint32_t *slots,
                        const struct weir_call *call, struct weir_error *error);
 
-    /* Purpose: results of slots slots[i] (or from + i where it is NULL); failed[i] = 1 (zeroed by the
-     *   host) rejects the result row, `reason` (128 bytes) says why.
+    /* Purpose: results of slots slots[i] (or from + i where it is NULL); failed[i] = 1 (zeroed by
+     *   the host) rejects the result row, `reason` (128 bytes) says why.
      * Thread and state: [worker].
      * Ownership: `out` (n rows) is moved to the host.
      * Returns: OK; FATAL.

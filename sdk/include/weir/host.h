@@ -46,8 +46,8 @@ struct weir_context;
 #define WEIR_OPTION_SECRET 2u   /* never shown, logged or stored */
 #define WEIR_OPTION_LIVE 4u     /* may change under a running job */
 /* Text: a place that the instance has for itself. The check refuses a job in which another sink
- * of a component of this name, or such a source that feeds this one, has the same path as its option of
- * this name. */
+ * of a component of this name, or such a source that feeds this one, has the same path as its
+ * option of this name. */
 #define WEIR_OPTION_OWN 8u
 
 /* One row of a component's option table. A dot in a name ("window.length") is a nested member. */

@@ -149,8 +149,8 @@ struct weir_begin {
     uint32_t absent;            /* bit i: input i is absent in this batch */
     uint32_t first;             /* 1 in the first batch of the checkpoint; in the first turn of an
                                    operator that runs in the turns of its input */
-    int64_t zero_us;            /* ticking jobs: T of batch k of the grid is
-                                   zero_us + k·trigger_us */
+    int64_t zero_us;            /* ticking jobs: T of batch k of the grid is zero_us +
+                                   k·trigger_us */
     int64_t trigger_us;         /* 0: there is no grid, and zero_us means nothing */
     uint32_t outputs;           /* bit k: somebody takes output k, as far as the host can tell */
     uint32_t segment;           /* number within partition and batch; 0 behind an exchange */
@@ -192,6 +192,12 @@ struct weir_operator {
      * On failure: the host calls lane_destroy if *lane is not NULL. */
     int32_t (*lane_create)(void *self, struct weir_context *context, void **lane,
                            struct weir_error *error);
+
+    /* Purpose: frees the scratch of a lane, half-built too.
+     * Thread and state: [control]; no other call with the lane is under way or follows.
+     * Ownership: lane is invalid afterwards.
+     * Returns: nothing.
+     * On failure: can't fail. */
     void (*lane_destroy)(void *self, void *lane);
 
     /* Purpose: a batch begins in this lane. Optional.
@@ -220,10 +226,15 @@ struct weir_operator {
      * On failure: the host ends the batch. */
     int32_t (*advance)(void *self, void *lane, struct weir_error *error);
 
-    /* Purpose: the combine side; see the top of this file. Both NULL: no combine side.
+    /* Purpose: rows of an input before the exchange: the combine side, see the top of this file.
+     *   NULL together with combine_end: no combine side.
      * Thread and state, ownership, returns, failure: as process. */
     int32_t (*combine)(void *self, void *lane, uint32_t input, const struct weir_chunk *chunk,
                        struct weir_error *error);
+
+    /* Purpose: the end of a segment (or key group) of an input on the combine side: emits what is
+     *   held back.
+     * Thread and state, ownership, returns, failure: as process. */
     int32_t (*combine_end)(void *self, void *lane, uint32_t input, struct weir_error *error);
 
     /* Purpose: the watermark behind this operator, from those of its inputs. Pure. Optional: the

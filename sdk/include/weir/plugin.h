@@ -2,7 +2,8 @@
  * weir/plugin.h - what a module exports. Include this one header in a plugin.
  *
  *     static const struct weir_component components[] = { … };
- *     static const struct weir_plugin plugin = { sizeof plugin, WEIR_ABI_MAJOR, 0, 0, "org.example.x",
+ *     static const struct weir_plugin plugin = { sizeof plugin, WEIR_ABI_MAJOR, 0, 0,
+ *                                               "org.example.x",
  *                                               "1.0", "MIT", WEIR_SDK_VERSION, components,
  *                                               sizeof *components, 1 };
  *     WEIR_PLUGIN(plugin)

@@ -1,8 +1,8 @@
 /*
  * weir/row.h - row adapters: an operator or a function from one C function that sees one row.
  *
- * The adapter reads and builds columns; the plugin names columns and types and writes `row`. This is slower than
- * a columnar operator (some tens of ns per row), and enough for most.
+ * The adapter reads and builds columns; the plugin names columns and types and writes `row`. This
+ * is slower than a columnar operator (some tens of ns per row), and enough for most.
  *
  *     static int32_t tax(struct weir_row *row, struct weir_error *error)
  *     {
@@ -15,12 +15,13 @@
  *                                                        "user string, gross double", tax, 0 };
  *     WEIR_ROW_OPERATOR(tax_table, tax_rows)          // a struct weir_operator for a component
  *
- * A row that was begun (put) and not ended (emit) when `row` returns is dropped, also where `row` fails; rows
- * that it had ended before stay.
+ * A row that was begun (put) and not ended (emit) when `row` returns is dropped, also where `row`
+ * fails; rows that it had ended before stay.
  *
  * What a null cell reads as means nothing: ask weir_row_null first.
  *
- * All functions: [worker], inside `row`; nothing is kept beyond the call.
+ * Functions whose purpose begins with "internal", and those that are as one of weir_operator or
+ * weir_scalar, are the adapter's own: authors don't call them.
  */
 #ifndef WEIR_ROW_H
 #define WEIR_ROW_H
@@ -38,10 +39,22 @@ struct weir_row;
 struct weir_row_operator {
     const char *inputs;  /* DDL of the columns that it reads, found by name in the input */
     const char *outputs; /* DDL of the rows that it gives */
-    /* One row in, any number out. DATA with a text rejects the row. */
+
+    /* Purpose: one row in, any number out by weir_row_put_… and weir_row_emit.
+     * Thread and state: [worker], inside process; lanes call it at the same time, each with a `row`
+     *   of its own. What `options` made is row->self->data, the same for all.
+     * Ownership: `row` and all that it is read from are borrowed during the call.
+     * Returns: OK; DATA with a text about the row; the class of weir_row_emit; FATAL.
+     * On failure: DATA rejects the row, as on_error says (rows that it had ended stay); with
+     *   others the host ends the batch. */
     int32_t (*row)(struct weir_row *row, struct weir_error *error);
-    /* Optional: the whole operator's own options; called once, in create. `data` is given to
-     * every row. */
+
+    /* Purpose: reads the operator's own options (weir_host.option) into *data. Optional: NULL.
+     * Thread and state: [control], once per instance, at the end of create.
+     * Ownership: *data is from weir_host.alloc, or NULL; the adapter frees it with the instance,
+     *   but nothing that it points to.
+     * Returns: OK; CONFIG with error.option; FATAL.
+     * On failure: create returns the class; *data is freed as always. */
     int32_t (*options)(const struct weir_host *host, struct weir_context *context, void **data,
                        struct weir_error *error);
 };
@@ -70,11 +83,24 @@ struct weir_row {
     uint32_t n_dropped, dropped_room;
 };
 
+/* Purpose: the column of the input chunk that column c of `inputs` is.
+ * Thread and state: [worker], inside `row` or `update`; c < columns of `inputs`.
+ * Ownership: borrowed, valid during the call; the row is number row->number of it.
+ * Returns: the array.
+ * On failure: can't fail. */
 static inline const struct ArrowArray *weir_row_column(const struct weir_row *row, uint32_t c)
 {
     return row->chunk->array->children[row->self->columns[c]];
 }
 
+/* Purpose: cell c of the row: weir_row_null is it null; weir_row_int its value, of a bool (0 or 1),
+ *   int32, int64, date (days) or timestamp (microseconds UTC); weir_row_float its value, of a
+ *   float64; weir_row_text its bytes, of text or binary. These four share this contract.
+ * Thread and state: [worker], inside `row` or `update`; c < columns of `inputs`, of a type named
+ *   above.
+ * Ownership: the bytes are borrowed, valid during the call; other values are copies.
+ * Returns: the value; of a null cell it means nothing.
+ * On failure: can't fail. */
 static inline int weir_row_null(const struct weir_row *row, uint32_t c)
 {
     return weir_is_null(weir_row_column(row, c), row->number);
@@ -102,8 +128,12 @@ static inline struct weir_bytes weir_row_text(const struct weir_row *row, uint32
     return weir_get_bytes(weir_row_column(row, c), row->number);
 }
 
-/* Takes note of what a cell answered. A cell that can't be put fails its row, also where nobody
- * looks at the answer. */
+/* Purpose: internal. Takes note of what a cell answered, so that one that can't be put fails its
+ *   row, also where nobody looks at the answer.
+ * Thread and state: [worker], inside weir_row_put_….
+ * Ownership: none.
+ * Returns: `result`, as it was given.
+ * On failure: can't fail. */
 static inline int32_t weir_row_note(struct weir_row *row, uint32_t c, int32_t result)
 {
     if (result == WEIR_OK) {
@@ -116,8 +146,11 @@ static inline int32_t weir_row_note(struct weir_row *row, uint32_t c, int32_t re
     return result;
 }
 
-/* The column of the next output row; NULL, and the row fails, where there is none or it is there
- * already. */
+/* Purpose: internal. The builder of column c of the next output row.
+ * Thread and state: [worker], inside weir_row_put_….
+ * Ownership: the lane's.
+ * Returns: the builder; NULL where there is no such column or it is there already.
+ * On failure: the row is failed, as of weir_row_put_…. */
 static inline struct weir_builder *weir_row_out(struct weir_row *row, uint32_t c)
 {
     if (c < (uint32_t)row->self->outputs.n_children && !((row->put >> c) & 1))
@@ -127,7 +160,15 @@ static inline struct weir_builder *weir_row_out(struct weir_row *row, uint32_t c
     return NULL;
 }
 
-/* Cells of the next output row; one that is not put is null. They answer as weir_data.append_…. */
+/* Purpose: cell c of the next output row: weir_row_put_int for bool (0 or 1), int32, int64, date
+ *   (days), timestamp (microseconds UTC); weir_row_put_float for float64; weir_row_put_text for
+ *   text (UTF-8) and binary. One that is not put is null. These three share this contract.
+ * Thread and state: [worker], inside `row`, `update`, `end` or `timeout`; each column once per row.
+ * Ownership: bytes are copied.
+ * Returns: OK; DATA where the value doesn't fit the column, or there is none or it is put already;
+ *   FATAL without memory.
+ * On failure: the answer may be ignored: weir_row_emit, or the adapter behind the call, ends the
+ *   batch with FATAL. */
 static inline int32_t weir_row_put_int(struct weir_row *row, uint32_t c, int64_t value)
 {
     struct weir_builder *out = weir_row_out(row, c);
@@ -150,8 +191,11 @@ static inline int32_t weir_row_put_text(struct weir_row *row, uint32_t c, struct
                          row->self->data_table->append_bytes(out, value.data, value.length));
 }
 
-/* The rows of the builder that were ended, as a selection; *n of them. NULL: all, or no memory
- * (*n is then 0). */
+/* Purpose: internal. The rows of the builder that were ended, as a selection of `rows` rows.
+ * Thread and state: [worker], inside weir_row_flush.
+ * Ownership: the result is the caller's, for weir_host.free.
+ * Returns: *n row numbers; NULL with *n = rows where all were ended.
+ * On failure: NULL with *n = 0 without memory. */
 static inline uint32_t *weir_row_ended(const struct weir_row *row, uint32_t rows, uint32_t *n)
 {
     uint32_t *ended, i, k = 0;
@@ -166,7 +210,11 @@ static inline uint32_t *weir_row_ended(const struct weir_row *row, uint32_t rows
     return ended;
 }
 
-/* Hands the rows that were built to the host. */
+/* Purpose: internal. Hands the rows that were built to the host.
+ * Thread and state: [worker], inside process or advance.
+ * Ownership: the rows are moved to the host; the builder is empty afterwards.
+ * Returns: OK, also without rows; FATAL without memory; the class of weir_host.emit.
+ * On failure: the rows may be lost: the host ends the batch. */
 static inline int32_t weir_row_flush(struct weir_row *row, struct weir_error *error)
 {
     struct ArrowArray rows;
@@ -204,7 +252,11 @@ static inline int32_t weir_row_flush(struct weir_row *row, struct weir_error *er
     return result;
 }
 
-/* Ends the row of the builder: columns that were not put are null. */
+/* Purpose: internal. Ends the row of the builder; columns that were not put are null.
+ * Thread and state: [worker], inside weir_row_emit or weir_row_settle.
+ * Ownership: none.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 static inline int32_t weir_row_end(struct weir_row *row, struct weir_error *error)
 {
     const struct weir_data *d = row->self->data_table;
@@ -219,7 +271,13 @@ static inline int32_t weir_row_end(struct weir_row *row, struct weir_error *erro
     return WEIR_OK;
 }
 
-/* Ends the output row. */
+/* Purpose: ends the output row: it is one of those that the operator gives, and the next put begins
+ *   another.
+ * Thread and state: [worker], inside `row`, `update`, `end` or `timeout`.
+ * Ownership: the host's; nothing of it can be changed any more.
+ * Returns: OK; FATAL where a cell could not be put or without memory; now and then the class of
+ *   weir_host.emit.
+ * On failure: the caller returns the class; the host ends the batch. */
 static inline int32_t weir_row_emit(struct weir_row *row, struct weir_error *error)
 {
     const struct weir_data *d = row->self->data_table;
@@ -231,8 +289,12 @@ static inline int32_t weir_row_emit(struct weir_row *row, struct weir_error *err
                                                                   : weir_row_flush(row, error);
 }
 
-/* Behind a call of `row`: drops the row that it began and did not end, so that the columns stay
- * even. */
+/* Purpose: internal. Behind a call of the author's: drops the row that it began and did not end, so
+ *   that the columns stay even.
+ * Thread and state: [worker], inside process or advance.
+ * Ownership: none.
+ * Returns: OK; FATAL where a cell could not be put or without memory.
+ * On failure: the host ends the batch. */
 static inline int32_t weir_row_settle(struct weir_row *row, struct weir_error *error)
 {
     const struct weir_row_self *s = row->self;
@@ -251,6 +313,8 @@ static inline int32_t weir_row_settle(struct weir_row *row, struct weir_error *e
 
 /* ---- the operator behind it ---- */
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.create, for the operator that
+ *   `spec` (constant, valid for ever) describes; UNSUPPORTED where the host lacks weir.data/1. */
 WEIR_UNUSED static int32_t weir_row_create(const struct weir_row_operator *spec,
                                            const struct weir_host *host,
                                            struct weir_context *context, void **self,
@@ -275,6 +339,7 @@ WEIR_UNUSED static int32_t weir_row_create(const struct weir_row_operator *spec,
     return result;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.destroy. */
 WEIR_UNUSED static void weir_row_destroy(void *self)
 {
     struct weir_row_self *s = (struct weir_row_self *)self;
@@ -285,7 +350,12 @@ WEIR_UNUSED static void weir_row_destroy(void *self)
     s->host->free(s);
 }
 
-/* Finds the columns of `wanted` by name in `given`; types must be the same. */
+/* Purpose: internal. Finds the columns of `wanted` by name in `given`; types must be the same.
+ * Thread and state: [control], inside bind.
+ * Ownership: schemas are borrowed; `columns` has room for those of `wanted`, `reads` (may be NULL)
+ *   gets their bits as weir_operator_plan.reads has them.
+ * Returns: OK; CONFIG for a column that is not there or of another type.
+ * On failure: the check reports it. */
 WEIR_UNUSED static int32_t weir_row_find(const struct ArrowSchema *wanted,
                                          const struct ArrowSchema *given, int32_t *columns,
                                          uint64_t *reads, struct weir_error *error)
@@ -305,6 +375,7 @@ WEIR_UNUSED static int32_t weir_row_find(const struct ArrowSchema *wanted,
     return WEIR_OK;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.bind; one input, one output. */
 WEIR_UNUSED static int32_t weir_row_bind(void *self, const struct weir_operator_bind *in,
                                          struct weir_operator_plan *out, struct weir_error *error)
 {
@@ -319,6 +390,7 @@ WEIR_UNUSED static int32_t weir_row_bind(void *self, const struct weir_operator_
     return s->data_table->schema_copy(&s->outputs, NULL, &out->streams[0].schema, error);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.lane_create. */
 WEIR_UNUSED static int32_t weir_row_lane(void *self, struct weir_context *context, void **lane,
                                          struct weir_error *error)
 {
@@ -332,6 +404,7 @@ WEIR_UNUSED static int32_t weir_row_lane(void *self, struct weir_context *contex
     return s->data_table->builder_create(&s->outputs, &row->builder, error);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.lane_destroy. */
 WEIR_UNUSED static void weir_row_lane_end(void *self, void *lane)
 {
     struct weir_row_self *s = (struct weir_row_self *)self;
@@ -342,6 +415,7 @@ WEIR_UNUSED static void weir_row_lane_end(void *self, void *lane)
     s->host->free(row);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.begin; always OK. */
 WEIR_UNUSED static int32_t weir_row_begin(void *self, void *lane, const struct weir_begin *in,
                                           struct weir_error *error)
 {
@@ -351,6 +425,8 @@ WEIR_UNUSED static int32_t weir_row_begin(void *self, void *lane, const struct w
     return WEIR_OK;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.process; calls `row` for each
+ *   selected row. */
 WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t input,
                                             const struct weir_chunk *chunk,
                                             struct weir_error *error)
@@ -418,6 +494,8 @@ WEIR_UNUSED static int32_t weir_row_process(void *self, void *lane, uint32_t inp
     const struct weir_scalar table = { (uint32_t)sizeof(struct weir_scalar), 0, table##_bind,      \
                                        table##_unbind, table##_eval };
 
+/* Purpose, thread, ownership, returns, failure: as weir_scalar.bind, for float64 arguments and
+ *   result; `name` stands in the text of the error. */
 WEIR_UNUSED static int32_t weir_float_bind(const struct weir_host *host,
                                            const struct weir_argument *args, uint32_t n,
                                            const char *name, struct ArrowSchema *result,
@@ -438,6 +516,8 @@ WEIR_UNUSED static int32_t weir_float_bind(const struct weir_host *host,
     return answer;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_scalar.eval; `function` is pure, gets up
+ *   to 8 arguments and may run on several threads. */
 WEIR_UNUSED static int32_t weir_float_eval(const struct weir_host *host,
                                            const struct weir_call *call,
                                            double (*function)(const double *),

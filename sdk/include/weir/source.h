@@ -52,7 +52,8 @@ struct weir_next {
     int64_t deadline_us;       /* host clock; return soon after it */
     int64_t batch_time_us;     /* T of the batch */
     uint64_t batch;
-    uint32_t unlimited;        /* 1: the source's own limits for a batch don't count (trigger once) */
+    uint32_t unlimited;        /* 1 (trigger once): the source's own limits for a batch don't
+                                  count */
     uint32_t reserved;
 };
 
@@ -69,8 +70,9 @@ struct weir_next_result {
     uint64_t records;          /* records in it, where known (bytes sources); else 0 */
     struct weir_bytes position; /* the place behind the rows; valid until the next call for
                                    the partition */
-    struct weir_bytes first;   /* the place of the first row, or byte of `bytes`, of the array, valid as
-                                  long; data NULL: that of weir_next.from. Dead letters have it */
+    struct weir_bytes first;   /* the place of the first row, or byte of `bytes`, of the array,
+                                  valid as long; data NULL: that of weir_next.from. Dead letters
+                                  have it */
 };
 
 struct weir_names; /* a list that the source fills by weir_source_partitions.add */
@@ -172,8 +174,8 @@ struct weir_source {
      * On failure: can't fail. */
     void (*close)(void *self);
 
-    /* Purpose: the place that lies `bytes` bytes of `bytes`, and `rows` rows, behind `first` of an answer of next
-     *   (or behind `from`), as a position: dead letters point to it. May be NULL.
+    /* Purpose: the place that lies `bytes` bytes of `bytes`, and `rows` rows, behind `first` of an
+     *   answer of next (or behind `from`), as a position: dead letters point to it. May be NULL.
      * Thread and state: [worker], after open; pure.
      * Ownership: `out` has room for WEIR_POSITION_MAX bytes; *length of them are written.
      * Returns: OK; DATA for bytes that are no position of this source; UNSUPPORTED.

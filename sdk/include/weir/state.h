@@ -9,8 +9,8 @@
  *
  * Rules:
  *  1. The distribution columns of the operator begin every table key.
- *  2. `lookup` reads. `lookup_or_insert` and `touch` announce writing: those slots are written to the
- *     log with the batch. Writing without announcing loses the write.
+ *  2. `lookup` reads. `lookup_or_insert` and `touch` announce writing: those slots are written to
+ *     the log with the batch. Writing without announcing loses the write.
  *  3. A view (base, stride) is valid until the next call that inserts into the same table:
  *         *(int64_t *)(view.base + slots[i] * view.stride) += v[i];
  *  4. New columns are zero. There are no nulls: use a flag column.
@@ -108,8 +108,9 @@ struct weir_state_table {
     int32_t (*declare)(struct weir_context *context, const struct weir_table_spec *spec,
                        uint32_t *table, struct weir_error *error);
 
-    /* Purpose: the slots of n keys: of row selection[i] (or i where it is NULL) in slots[i], NO_SLOT
-     *   where there is none. `hash` per row of the arrays is weir.hash/1 of all key columns, or NULL.
+    /* Purpose: the slots of n keys: of row selection[i] (or i where it is NULL) in slots[i],
+     *   NO_SLOT where there is none. `hash` per row of the arrays is weir.hash/1 of all key
+     *   columns, or NULL.
      * Thread and state: [worker], between begin and advance.
      * Ownership: all borrowed; `keys` has one array per key column.
      * Returns: nothing.
@@ -172,15 +173,24 @@ struct weir_state_table {
     int32_t (*keys)(struct weir_state *state, uint32_t table, uint32_t key, const uint32_t *slots,
                     uint32_t n, struct ArrowArray *out, struct weir_error *error);
 
-    /* Purpose: text and binary cells, as in weir_cells (of a rows table: by row).
-     * Thread, ownership, returns, failure: as weir_cells. */
+    /* Purpose: the bytes of a text or binary cell (of a rows table: by row); a new cell is empty.
+     * Thread and state: [worker], between begin and advance.
+     * Ownership: the host's; valid until the next put into the table.
+     * Returns: the bytes.
+     * On failure: can't fail. */
     struct weir_bytes (*get)(struct weir_state *state, uint32_t table, uint32_t column,
                              uint32_t slot);
+
+    /* Purpose: replaces the bytes of a text or binary cell (of a rows table: by row).
+     * Thread and state: [worker], between begin and advance; slot (or row) announced for writing.
+     * Ownership: the bytes are copied; ends what `get` gave of the table.
+     * Returns: OK; FATAL without memory.
+     * On failure: the cell is as before; the operator returns the class. */
     int32_t (*put)(struct weir_state *state, uint32_t table, uint32_t column, uint32_t slot,
                    struct weir_bytes bytes);
 
-    /* Purpose: slots whose timer column is <= until, in (time, slot) order; at most `capacity`. Those
-     *   returned must be moved or removed before the next call, or they come again.
+    /* Purpose: slots whose timer column is <= until, in (time, slot) order; at most `capacity`.
+     *   Those returned must be moved or removed before the next call, or they come again.
      * Thread and state: [worker], from begin to advance.
      * Ownership: `slots` is the caller's.
      * Returns: how many.
@@ -208,13 +218,25 @@ struct weir_state_table {
                           const int64_t *order, uint32_t n, uint32_t *rows,
                           struct weir_error *error);
 
-    /* Purpose: first record of a key, and the one behind a record, in order.
+    /* Purpose: the first record of a key, in order.
      * Thread and state: [worker].
      * Ownership: none.
      * Returns: the row, or NO_ROW.
      * On failure: can't fail. */
     uint32_t (*row_first)(struct weir_state *state, uint32_t table, uint32_t slot);
+
+    /* Purpose: the record of the same key behind a record, in order.
+     * Thread and state: [worker].
+     * Ownership: none.
+     * Returns: the row, or NO_ROW behind the last one.
+     * On failure: can't fail. */
     uint32_t (*row_next)(struct weir_state *state, uint32_t table, uint32_t row);
+
+    /* Purpose: the order that a record was appended with.
+     * Thread and state: [worker].
+     * Ownership: none.
+     * Returns: the number.
+     * On failure: can't fail. */
     int64_t (*row_order)(struct weir_state *state, uint32_t table, uint32_t row);
 
     /* Purpose: announces writing to records (marks of joins).
@@ -242,8 +264,8 @@ struct weir_state_table {
 
     /* ---- both kinds ---- */
 
-    /* Purpose: column `column` of n slots (of a rows table: records) as an array of its type (BOOL as
-     *   bits), without nulls: what `merge` gets.
+    /* Purpose: column `column` of n slots (of a rows table: records) as an array of its type (BOOL
+     *   as bits), without nulls: what `merge` gets.
      * Thread and state: [worker].
      * Ownership: `out` becomes the caller's.
      * Returns: OK; FATAL without memory.

@@ -55,6 +55,17 @@ struct weir_stateful {
     struct weir_row_operator rows; /* inputs and outputs; `row` is unused */
     uint32_t n_key;                /* leading columns of inputs that are the key; 1 to 16 */
     const char *state;             /* DDL of the record; fixed-width types, at most 32 */
+
+    /* Purpose: one row of a key whose record is at hand: any number of rows out, by weir_row_put_…
+     *   and weir_row_emit on &row->row.
+     * Thread and state: [worker], inside process; key groups run at the same time, each with a
+     *   `row` of its own.
+     * Ownership: `row`, its cells and its record are borrowed during the call.
+     * Returns: OK; DATA with a text about the row; the class of weir_row_emit or
+     *   weir_stateful_timer; FATAL.
+     * On failure: DATA rejects the row, as on_error says, and the key's state is as before it
+     *   (rows that it had ended stay); with others the host ends the batch and takes its state
+     *   back. */
     int32_t (*update)(struct weir_stateful_row *row, struct weir_error *error);
     uint32_t version;              /* of the meaning of the state */
 };
@@ -71,10 +82,21 @@ struct weir_stateful_more {
     uint32_t flags;                 /* WEIR_STATEFUL_… */
     uint32_t clock;                 /* WEIR_CLOCK_… */
     uint32_t reserved;
-    /* After the rows of the batch, for a key; weir_stateful_rows tells how many it had. */
+
+    /* Purpose: after the rows of the batch, for a key; weir_stateful_rows tells how many it had.
+     *   Optional: NULL.
+     * Thread and state: [worker], inside advance; key groups at the same time, keys of a group in
+     *   the order of their slots.
+     * Ownership: `row`, its key and its record are borrowed during the call; there are no input
+     *   cells.
+     * Returns: OK; the class of weir_row_emit or weir_stateful_timer; FATAL.
+     * On failure: the host ends the batch, with DATA too (there is no row to reject), and takes
+     *   its state back. */
     int32_t (*end)(struct weir_stateful_row *row, struct weir_error *error);
-    /* After these, for a key whose timer is at or before now, in order of (time, slot). The timer
-     * is cleared before. */
+
+    /* Purpose: after these, for a key whose timer is at or before now, in order of (time, slot).
+     *   The timer is cleared before. Optional: NULL.
+     * Thread, ownership, returns, failure: as end. */
     int32_t (*timeout)(struct weir_stateful_row *row, struct weir_error *error);
 };
 
@@ -110,8 +132,12 @@ struct weir_stateful_before {
     int64_t hidden[3];
 };
 
-/* Columns behind those of the author: batch and number of rows of the last batch with rows,
- * timer. */
+/* Purpose: internal. Cell c behind those of the author: 0 and 1 batch and number of rows of the
+ *   last batch with rows, 2 the timer (written by set_timer only). With WEIR_STATEFUL_WITH.
+ * Thread and state: [worker], between begin and advance.
+ * Ownership: the table's; valid until the next insert into it.
+ * Returns: the place of an int64.
+ * On failure: can't fail. */
 static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_t c)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
@@ -120,16 +146,25 @@ static inline uint8_t *weir_stateful_hidden(struct weir_stateful_row *r, uint32_
     return view.base + (uint64_t)r->slot * view.stride;
 }
 
-/* Rows that the key had in this batch so far, this one included, rejected ones not; since it was
- * removed, where it was. With WEIR_STATEFUL_WITH. */
+/* Purpose: rows that the key had in this batch so far, this one included, rejected ones not; since
+ *   it was removed, where it was. With WEIR_STATEFUL_WITH.
+ * Thread and state: [worker], inside `update`, `end` or `timeout`.
+ * Ownership: none.
+ * Returns: the number.
+ * On failure: can't fail. */
 static inline int64_t weir_stateful_rows(struct weir_stateful_row *r)
 {
     if (*(int64_t *)(void *)weir_stateful_hidden(r, 0) != (int64_t)r->batch + 1) return 0;
     return *(int64_t *)(void *)weir_stateful_hidden(r, 1);
 }
 
-/* Sets the timer of the key (INT64_MAX: none); it fires when `at_us` is at or before now. One that
- * is set while a timer fires does so in a later batch. */
+/* Purpose: sets the timer of the key (microseconds since the epoch; INT64_MAX: none); it fires when
+ *   `at_us` is at or before now. One that is set while a timer fires does so in a later batch. With
+ *   WEIR_STATEFUL_WITH and a clock.
+ * Thread and state: [worker], inside `update`, `end` or `timeout`.
+ * Ownership: none.
+ * Returns: OK; FATAL without memory.
+ * On failure: the caller returns the class; the host ends the batch. */
 static inline int32_t weir_stateful_timer(struct weir_stateful_row *r, int64_t at_us)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)(void *)r->row.self;
@@ -137,7 +172,14 @@ static inline int32_t weir_stateful_timer(struct weir_stateful_row *r, int64_t a
                                at_us < r->not_before ? r->not_before : at_us);
 }
 
-/* Key column c, in end and timeout. */
+/* Purpose: key column c: weir_stateful_key_null is it null; weir_stateful_key_int its value, of a
+ *   bool (0 or 1), int32, int64, date (days) or timestamp (microseconds UTC);
+ *   weir_stateful_key_text its bytes, of text or binary. These three share this contract.
+ * Thread and state: [worker], inside `end` or `timeout` only (`update` reads the row); c < n_key,
+ *   of a type named above.
+ * Ownership: the bytes are borrowed, valid during the call; other values are copies.
+ * Returns: the value; of a null it means nothing.
+ * On failure: can't fail. */
 static inline int weir_stateful_key_null(const struct weir_stateful_row *r, uint32_t c)
 {
     return weir_is_null(&r->keys[c], 0);
@@ -161,7 +203,13 @@ static inline struct weir_bytes weir_stateful_key_text(const struct weir_statefu
     return weir_get_bytes(&r->keys[c], 0);
 }
 
-/* Cell c of the key's record; int64 and timestamp, or float64. Valid inside `update`. */
+/* Purpose: cell c of the key's record, to read and to write: weir_stateful_int for int64 and
+ *   timestamp (microseconds UTC), weir_stateful_float for float64. The two share this contract.
+ * Thread and state: [worker], inside `update`, `end` or `timeout`; c is a column of `state` of such
+ *   a type.
+ * Ownership: the table's; valid until the call returns.
+ * Returns: the place of the cell; zero in a new record.
+ * On failure: can't fail. */
 static inline int64_t *weir_stateful_int(struct weir_stateful_row *r, uint32_t c)
 {
     return (int64_t *)(void *)(r->views[c].base + (uint64_t)r->slot * r->views[c].stride);
@@ -172,15 +220,23 @@ static inline double *weir_stateful_float(struct weir_stateful_row *r, uint32_t 
     return (double *)(void *)(r->views[c].base + (uint64_t)r->slot * r->views[c].stride);
 }
 
-/* Drops the key's state when the call has returned OK; until then the record is readable. The next
- * row of the key begins with fresh state. Can't fail. */
+/* Purpose: drops the key's state when the call has returned OK; until then the record is readable.
+ *   The next row of the key begins with fresh state.
+ * Thread and state: [worker], inside `update`, `end` or `timeout`.
+ * Ownership: none.
+ * Returns: OK, so that it can be the last word of the call.
+ * On failure: can't fail. */
 static inline int32_t weir_stateful_remove(struct weir_stateful_row *r)
 {
     r->remove = 1;
     return WEIR_OK;
 }
 
-/* Bytes of a cell of the record; 0: no type for one. */
+/* Purpose: internal. Bytes of a cell of the record.
+ * Thread and state: [any].
+ * Ownership: the schema is borrowed.
+ * Returns: 1, 4 or 8; 0 for a type that a record can't have.
+ * On failure: can't fail. */
 static inline uint32_t weir_stateful_width(const struct ArrowSchema *column)
 {
     switch (weir_type_of(column)) {
@@ -194,7 +250,11 @@ static inline uint32_t weir_stateful_width(const struct ArrowSchema *column)
     }
 }
 
-/* Is the spec one that the adapter can serve? */
+/* Purpose: internal. Is the spec one that the adapter can serve?
+ * Thread and state: [control], inside create.
+ * Ownership: borrowed.
+ * Returns: OK; FATAL with what is wrong.
+ * On failure: create returns the class. */
 WEIR_UNUSED static int32_t weir_stateful_check(const struct weir_stateful_self *s,
                                                struct weir_error *error)
 {
@@ -213,6 +273,9 @@ WEIR_UNUSED static int32_t weir_stateful_check(const struct weir_stateful_self *
     return WEIR_OK;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.create, for the function that
+ *   `spec` (constant, valid for ever) describes; UNSUPPORTED where the host lacks weir.data/1 or
+ *   weir.state/1. */
 WEIR_UNUSED static int32_t weir_stateful_create(const struct weir_stateful *spec,
                                                 const struct weir_host *host,
                                                 struct weir_context *context, void **self,
@@ -236,6 +299,7 @@ WEIR_UNUSED static int32_t weir_stateful_create(const struct weir_stateful *spec
     return result == WEIR_OK ? weir_stateful_check(s, error) : result;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.destroy. */
 WEIR_UNUSED static void weir_stateful_destroy(void *self)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)self;
@@ -245,6 +309,12 @@ WEIR_UNUSED static void weir_stateful_destroy(void *self)
     weir_row_destroy(self);
 }
 
+/* Purpose: internal. What WEIR_STATEFUL_WITH adds to bind: three columns behind the author's, and
+ *   flags.
+ * Thread and state: [control], inside bind.
+ * Ownership: borrowed; `columns` has room for three, names are constants.
+ * Returns: OK; CONFIG where timers go by a watermark and there is none.
+ * On failure: bind returns the class. */
 WEIR_UNUSED static int32_t weir_stateful_bind_more(struct weir_stateful_self *s,
                                                    const struct weir_operator_bind *in,
                                                    struct weir_operator_plan *out,
@@ -267,6 +337,8 @@ WEIR_UNUSED static int32_t weir_stateful_bind_more(struct weir_stateful_self *s,
     return WEIR_OK;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.bind; one input, one output,
+ *   one table. */
 WEIR_UNUSED static int32_t weir_stateful_bind(void *self, const struct weir_operator_bind *in,
                                               struct weir_operator_plan *out,
                                               struct weir_error *error)
@@ -310,6 +382,7 @@ WEIR_UNUSED static int32_t weir_stateful_bind(void *self, const struct weir_oper
     return s->table->declare(s->row.context, &spec, &s->number, error);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.lane_create. */
 WEIR_UNUSED static int32_t weir_stateful_lane(void *self, struct weir_context *context, void **lane,
                                               struct weir_error *error)
 {
@@ -323,6 +396,11 @@ WEIR_UNUSED static int32_t weir_stateful_lane(void *self, struct weir_context *c
     return s->data_table->builder_create(&s->outputs, &r->row.builder, error);
 }
 
+/* Purpose: internal. Releases the key that `end` and `timeout` read.
+ * Thread and state: [worker], or [control] inside lane_destroy.
+ * Ownership: r->keys are invalid afterwards.
+ * Returns: nothing.
+ * On failure: can't fail. */
 WEIR_UNUSED static void weir_stateful_drop_keys(struct weir_stateful_row *r)
 {
     uint32_t c;
@@ -330,6 +408,7 @@ WEIR_UNUSED static void weir_stateful_drop_keys(struct weir_stateful_row *r)
         if (r->keys[c].release) r->keys[c].release(&r->keys[c]);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.lane_destroy. */
 WEIR_UNUSED static void weir_stateful_lane_end(void *self, void *lane)
 {
     struct weir_row_self *s = (struct weir_row_self *)self;
@@ -340,6 +419,7 @@ WEIR_UNUSED static void weir_stateful_lane_end(void *self, void *lane)
     weir_row_lane_end(self, lane);
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.begin; always OK. */
 WEIR_UNUSED static int32_t weir_stateful_begin(void *self, void *lane, const struct weir_begin *in,
                                                struct weir_error *error)
 {
@@ -350,6 +430,11 @@ WEIR_UNUSED static int32_t weir_stateful_begin(void *self, void *lane, const str
     return weir_row_begin(self, lane, in, error);
 }
 
+/* Purpose: internal. Fetches the views of the author's columns anew, after what ends views.
+ * Thread and state: [worker], between begin and advance.
+ * Ownership: valid until the next insert into the table.
+ * Returns: nothing.
+ * On failure: can't fail. */
 WEIR_UNUSED static void weir_stateful_views(struct weir_stateful_self *s,
                                             struct weir_stateful_row *r)
 {
@@ -358,8 +443,12 @@ WEIR_UNUSED static void weir_stateful_views(struct weir_stateful_self *s,
         r->views[c] = s->table->column(r->state, s->number, c);
 }
 
-/* Slots of the rows of a chunk, announced for writing; behind them what there was before (NO_SLOT:
- * a new key). */
+/* Purpose: internal. Slots of the rows of a chunk, announced for writing; behind them what there
+ *   was before (NO_SLOT: a new key).
+ * Thread and state: [worker], inside process.
+ * Ownership: the chunk is borrowed; the slots are the lane's until the next chunk.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_slots(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r,
                                                const struct weir_chunk *chunk,
@@ -393,7 +482,11 @@ WEIR_UNUSED static int32_t weir_stateful_slots(struct weir_stateful_self *s,
     return result;
 }
 
-/* The slot of a row whose key went since the slots of the chunk were looked up. */
+/* Purpose: internal. The slot of a row whose key went since the slots of the chunk were looked up.
+ * Thread and state: [worker], inside process.
+ * Ownership: *fresh is the caller's: 1 where this row begins the key.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_again(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r, uint32_t *fresh,
                                                struct weir_error *error)
@@ -411,9 +504,13 @@ WEIR_UNUSED static int32_t weir_stateful_again(struct weir_stateful_self *s,
     return result;
 }
 
-/* Finds the key of row i of the chunk, and keeps its state as it is. New keys of a chunk have
- * ascending slots in order of arrival, so a row is the first of its key where it has a greater
- * one. */
+/* Purpose: internal. Finds the key of row i of the chunk, and keeps its state as it is. New keys of
+ *   a chunk have ascending slots in order of arrival, so a row is the first of its key where it has
+ *   a greater one.
+ * Thread and state: [worker], inside process.
+ * Ownership: `before` is the caller's.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_enter(struct weir_stateful_self *s,
                                                struct weir_stateful_row *r, uint32_t i,
                                                struct weir_stateful_before *before,
@@ -437,7 +534,11 @@ WEIR_UNUSED static int32_t weir_stateful_enter(struct weir_stateful_self *s,
     return WEIR_OK;
 }
 
-/* Takes the key's slot from it. */
+/* Purpose: internal. Takes the key's slot from it.
+ * Thread and state: [worker], inside process or advance.
+ * Ownership: none; the cells are readable until the batch ends.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_gone(struct weir_stateful_self *s,
                                               struct weir_stateful_row *r, struct weir_error *error)
 {
@@ -447,7 +548,11 @@ WEIR_UNUSED static int32_t weir_stateful_gone(struct weir_stateful_self *s,
                : weir_fail(error, WEIR_FATAL, "out of memory");
 }
 
-/* The row was rejected: the state as it was. */
+/* Purpose: internal. The row was rejected: the key's state as it was before it.
+ * Thread and state: [worker], inside process.
+ * Ownership: `before` is borrowed.
+ * Returns: OK; FATAL without memory.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_back(struct weir_stateful_self *s,
                                               struct weir_stateful_row *r,
                                               const struct weir_stateful_before *before,
@@ -468,6 +573,11 @@ WEIR_UNUSED static int32_t weir_stateful_back(struct weir_stateful_self *s,
                : weir_fail(error, WEIR_FATAL, "out of memory");
 }
 
+/* Purpose: internal. Counts a row of the key, for weir_stateful_rows.
+ * Thread and state: [worker], inside process.
+ * Ownership: none.
+ * Returns: nothing.
+ * On failure: can't fail. */
 WEIR_UNUSED static void weir_stateful_count(struct weir_stateful_row *r)
 {
     int64_t rows = weir_stateful_rows(r);
@@ -475,6 +585,8 @@ WEIR_UNUSED static void weir_stateful_count(struct weir_stateful_row *r)
     *(int64_t *)(void *)weir_stateful_hidden(r, 1) = rows + 1;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.process; calls `update` for
+ *   each selected row. */
 WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_t input,
                                                  const struct weir_chunk *chunk,
                                                  struct weir_error *error)
@@ -508,7 +620,12 @@ WEIR_UNUSED static int32_t weir_stateful_process(void *self, void *lane, uint32_
     return result == WEIR_OK ? weir_row_flush(&r->row, error) : result;
 }
 
-/* Calls `function` for the key of r->slot, whose record is announced for writing. */
+/* Purpose: internal. Calls `function` for the key of r->slot, whose record it announces for
+ *   writing.
+ * Thread and state: [worker], inside advance.
+ * Ownership: r->keys are the lane's, for that key.
+ * Returns: OK; FATAL without memory; the class of `function`.
+ * On failure: the host ends the batch. */
 WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
                                               struct weir_stateful_row *r,
                                               int32_t (*function)(struct weir_stateful_row *,
@@ -528,6 +645,8 @@ WEIR_UNUSED static int32_t weir_stateful_call(struct weir_stateful_self *s,
     return result == WEIR_OK ? weir_row_settle(&r->row, error) : result;
 }
 
+/* Purpose: internal. Calls `end` for the keys that the flags ask for.
+ * Thread, ownership, returns, failure: as weir_stateful_call. */
 WEIR_UNUSED static int32_t weir_stateful_ends(struct weir_stateful_self *s,
                                               struct weir_stateful_row *r, struct weir_error *error)
 {
@@ -542,6 +661,8 @@ WEIR_UNUSED static int32_t weir_stateful_ends(struct weir_stateful_self *s,
     return result;
 }
 
+/* Purpose: internal. Calls `timeout` for the keys whose timer is due.
+ * Thread, ownership, returns, failure: as weir_stateful_call. */
 WEIR_UNUSED static int32_t weir_stateful_timeouts(struct weir_stateful_self *s,
                                                   struct weir_stateful_row *r,
                                                   struct weir_error *error)
@@ -560,6 +681,8 @@ WEIR_UNUSED static int32_t weir_stateful_timeouts(struct weir_stateful_self *s,
     return result;
 }
 
+/* Purpose, thread, ownership, returns, failure: as weir_operator.advance; calls `end`, then
+ *   `timeout`. */
 WEIR_UNUSED static int32_t weir_stateful_advance(void *self, void *lane, struct weir_error *error)
 {
     struct weir_stateful_self *s = (struct weir_stateful_self *)self;
