@@ -337,11 +337,33 @@ static int32_t links_push(struct pipe *pipe, int32_t link, struct weir_chunk *ch
     return WEIR_OK;
 }
 
+/* Tests give the rows of a chunk in many: no result may show where chunks end. */
+static int32_t push_in_parts(struct pipe *pipe, int32_t link, const struct weir_chunk *chunk,
+                             uint32_t most, struct weir_error *error)
+{
+    int32_t result = WEIR_OK;
+    uint32_t *rows = mem_alloc((uint64_t)most * sizeof *rows);
+    if (!rows) return weir_fail(error, WEIR_FATAL, "out of memory");
+    for (uint32_t from = 0; from < chunk->selected && result == WEIR_OK; from += most) {
+        uint32_t n = chunk->selected - from < most ? chunk->selected - from : most;
+        for (uint32_t i = 0; i < n; i++) rows[i] = weir_row(chunk, from + i);
+        struct weir_chunk *part = chunk_view(chunk, rows, n, 1);
+        result = part ? links_push(pipe, link, part, error)
+                      : weir_fail(error, WEIR_FATAL, "out of memory");
+        chunk_release(part);
+    }
+    mem_free(rows);
+    return result;
+}
+
 int32_t pipe_push(struct pipe *pipe, uint32_t output, struct weir_chunk *chunk,
                   struct weir_error *error)
 {
+    const int32_t link = pipe->origin->pipe.root[output];
+    const uint32_t most = pipe->batch->run->options->chunk_rows;
     if (chunk->selected == 0) return WEIR_OK;
-    return links_push(pipe, pipe->origin->pipe.root[output], chunk, error);
+    if (most && chunk->selected > most) return push_in_parts(pipe, link, chunk, most, error);
+    return links_push(pipe, link, chunk, error);
 }
 
 int32_t pipe_decode(struct pipe *pipe, const struct ArrowArray *raw, struct weir_error *error)

@@ -376,7 +376,7 @@ struct run_hooks {
 struct run_options {
     uint32_t workers;        /* 0: the job's, else the cores */
     uint64_t max_batches;    /* 0: no limit; then stops as after SIGTERM */
-    uint32_t target_rows;    /* chunk size in tests; 0: default */
+    uint32_t chunk_rows;     /* in tests: chunks of sources and stages are cut to so many rows; 0: not */
     int replan;              /* a pending batch runs under this job, not under the one that planned it */
     int replan_anyway;       /* also where sinks may see rows twice */
     const char *const *drop; uint32_t n_drop; /* instances whose state is dropped */

@@ -709,6 +709,7 @@ static void live(struct player *p)
     struct report report = { 0 };
     struct run_summary summary = { 0 };
     struct run_options options = { .workers = p->workers,
+                                   .chunk_rows = p->workers > 1 ? p->workers : 0,
                                    .hooks = { on_idle, on_plan, on_state, on_batch, p } };
     life_begins(p);
     p->rows_in = 0;
