@@ -138,6 +138,12 @@ void *mem_alloc(uint64_t bytes)
 
 /* ---- mappings ---- */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAPPINGS 0 /* sanitizers do not see mremap */
+#else
+#define MAPPINGS 1
+#endif
+
 static size_t map_size(uint64_t bytes)
 {
     return (bytes + ALIGN + BEHIND + PAGE - 1) / PAGE * PAGE;
@@ -180,21 +186,17 @@ static void *move(void *to, void *from, uint64_t bytes)
 
 void *mem_grow(void *p, uint64_t bytes)
 {
-#ifndef __SANITIZE_ADDRESS__
-    const struct head *head = p ? head_of(p) : NULL;
+    const struct head *head = MAPPINGS && p ? head_of(p) : NULL;
     const uint64_t before = head ? head->bytes : 0;
     const int mapped = head && head->magic == MAPPED;
     void *q;
-    if (bytes >= MEM_MAPPED || mapped) {
-        if (bytes > INT64_MAX / 2 || fails()) return NULL;
-        q = mapped ? map_resize(p, before, bytes) : map_new(bytes);
-        if (q && !mapped && p) return move(q, p, before < bytes ? before : bytes);
-        if (q) return q;
-        /* no more mappings: a block of malloc */
-        return p ? move(mem_alloc(bytes), p, before < bytes ? before : bytes) : mem_alloc(bytes);
-    }
-#endif
-    return mem_realloc(p, bytes);
+    if (!MAPPINGS || (bytes < MEM_MAPPED && !mapped)) return mem_realloc(p, bytes);
+    if (bytes > INT64_MAX / 2 || fails()) return NULL;
+    q = mapped ? map_resize(p, before, bytes) : map_new(bytes);
+    if (q && !mapped && p) return move(q, p, before < bytes ? before : bytes);
+    if (q) return q;
+    /* no more mappings: a block of malloc */
+    return p ? move(mem_alloc(bytes), p, before < bytes ? before : bytes) : mem_alloc(bytes);
 }
 
 /* ---- blocks of malloc ---- */
