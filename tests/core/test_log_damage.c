@@ -319,6 +319,7 @@ static void verify_names_damage_in_records_and_extents(void **unused)
     free(bytes);
     assert_int_equal(log_verify(w->sys, DIRECTORY, keep_line, &lines, &error), WEIR_DATA);
     assert_non_null(strstr(lines.text, "state-00000001: offset 0: damaged"));
+    assert_non_null(strstr(lines.text, "of the state count/counts, named in batch 1"));
     assert_non_null(strstr(lines.text, "log-00000002: offset 184: damaged"));
     assert_non_null(strstr(error.text, "state-00000001"));
     world_free(w);
