@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/data/array.h"
 #include "core/run/run.h"
 #include "core/sys/sim.h"
 #include "tests/support/toy.h"
@@ -436,6 +437,88 @@ static void a_disk_that_is_full_at_the_start_is_waited_for(void **state)
     sim_disk_destroy(disk);
 }
 
+/* ---- batches one by one, and one beside the next ---- */
+
+static uint64_t n_states, n_ahead;
+
+/* STATE(n) is durable: has the source been asked for rows of n + 1? */
+static void look_ahead(void *arg, uint64_t batch)
+{
+    (void)arg;
+    n_states++;
+    n_ahead += toy_world.most_batch > batch;
+}
+
+static void the_next_batch_is_read_while_one_is_processed(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers < 3; workers++)
+        for (uint64_t seed = 1; seed < 6; seed++) {
+            job_text = one_partition;
+            settings.hooks.state_done = look_ahead;
+            n_states = n_ahead = 0;
+            free(undisturbed(workers, seed));
+            settings = (struct run_options){ 0 };
+            assert_int_equal(n_states, 5);
+            assert_int_equal(n_ahead, 4); /* all but the last one have a next one */
+        }
+}
+
+/* What each batch showed, sink by sink, in one text. */
+static char *by_batch(void)
+{
+    static const char *const names[] = { "plain", "sums", "again" };
+    struct weir_buffer text = { 0 };
+    char head[64];
+    for (uint32_t i = 0; i < 3 * toy_world.n; i++) {
+        const struct toy_batch *b = &toy_world.batches[i % toy_world.n];
+        if (strcmp(b->sink, names[i / toy_world.n]) != 0) continue;
+        snprintf(head, sizeof head, "%s %llu: ", b->sink, (unsigned long long)b->batch);
+        assert_int_equal(buffer_add(&text, head, strlen(head)), WEIR_OK);
+        assert_int_equal(buffer_add(&text, b->rows, strlen(b->rows)), WEIR_OK);
+        assert_int_equal(buffer_add(&text, "\n", 1), WEIR_OK);
+    }
+    assert_int_equal(buffer_add(&text, "", 1), WEIR_OK);
+    char *copy = strdup((char *)text.data);
+    mem_free(text.data);
+    return copy;
+}
+
+/* Lives of so many batches each (0: of all there are), until one has nothing left to do: it begins where
+ * those before left the source. */
+static char *lives_of(uint64_t at_most, uint32_t *lives)
+{
+    struct sim_disk *disk = sim_disk_create();
+    toy_reset();
+    job_text = one_partition;
+    settings.max_batches = at_most;
+    *lives = 0;
+    for (uint32_t had = UINT32_MAX; had != toy_world.n; (*lives)++) {
+        had = toy_world.n;
+        assert_int_equal(life(disk, 3, 2, 0, NULL), 0);
+    }
+    settings.max_batches = 0;
+    sim_disk_destroy(disk);
+    return by_batch();
+}
+
+static void all_that_is_there_is_what_its_batches_are_one_by_one(void **state)
+{
+    static const uint32_t wanted[] = { 2, 6, 4, 3 }; /* lives, the last one with nothing to do */
+    uint32_t lives;
+    (void)state;
+    char *at_once = lives_of(0, &lives);
+    assert_int_equal(lives, wanted[0]);
+    assert_non_null(strstr(at_once, "plain 4: "));
+    for (uint64_t at_most = 1; at_most < 4; at_most++) {
+        char *cut = lives_of(at_most, &lives);
+        assert_int_equal(lives, wanted[at_most]);
+        assert_string_equal(cut, at_once);
+        free(cut);
+    }
+    free(at_once);
+}
+
 /* ---- what does not work at once ---- */
 
 /* A life with a trouble that passes gives what one without gives; `word` stands in its journal. */
@@ -863,6 +946,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_drain_ends_after_its_time_whatever_is_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_start_is_waited_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_next_batch_is_read_while_one_is_processed, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_that_is_there_is_what_its_batches_are_one_by_one, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(rows_read_before_a_retry_are_kept,
                                         setup, teardown),

@@ -135,6 +135,7 @@ static int32_t numbers_next(void *self, const struct weir_next *in, struct weir_
 {
     if (toy_world.fail_next && --toy_world.fail_next == 0)
         return weir_fail(error, WEIR_RETRY, "the toy is away");
+    if (in->batch > toy_world.most_batch) toy_world.most_batch = in->batch;
     linger();
     int32_t result = numbers_give(self, in, out, error);
     atomic_fetch_sub(&toy_world.within, 1);

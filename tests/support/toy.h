@@ -34,6 +34,7 @@ struct toy_world {
     int surplus;     /* rows that toy_numbers gives beyond those asked for */
     int cancelled;   /* how often toy_numbers' `cancel` was called */
     int no_position; /* toy_numbers gives rows and says nothing of where it is */
+    _Atomic uint64_t most_batch; /* the latest one that `next` of toy_numbers was called for */
     int linger;      /* turns that `next` spends, so that others of them meet it on other threads */
     atomic_int within, most_within; /* calls of `next` under way, and the most there were */
     uint64_t doubled; /* a batch id that was made visible twice with other rows */
