@@ -272,8 +272,8 @@ static int32_t batch_failed(struct run *run, struct batch *batch)
     run_fail(run, batch->where, &batch->error);
     if (batch->planned && batch->error.error_class == WEIR_DATA)
         journal_add(run->journal, WEIR_LOG_INFO, NULL, (int64_t)batch->id,
-                    "the batch is planned and runs again at the next start, under the job as it is now; "
-                    "--replan runs it under a mended job");
+                    "the batch is planned: the next start runs it again under the job that planned it, "
+                    "also where that start has another job, unless --replan is given");
     return batch->error.error_class;
 }
 

@@ -1,5 +1,6 @@
 /*
- * replan.c - a batch that is planned but not finished, when the user wants it to run under the job as it is now.
+ * replan.c - a batch that is planned but not finished, when the user wants it to run under the job that is started, not under
+ * the one that planned it.
  *
  * Two-phase sinks have shown nothing of such a batch. Every other sink may have got all of its rows: run again under
  * another job it may get other rows for the same batch, or the same ones twice.
@@ -38,7 +39,8 @@ int replan_allowed(struct run *run, const struct job *logged)
     if (n == 0) return 1;
     if (run->options->replan_anyway) {
         journal_add(run->journal, WEIR_LOG_WARN, NULL, -1,
-                    "the pending batch runs under the job as it is now: %s may see rows of it twice",
+                    "the pending batch runs under this job, not under the one that planned it: %s may see "
+                    "rows of it twice",
                     names);
         return 1;
     }

@@ -486,7 +486,7 @@ static int run_logged(struct run *run, struct job *old, struct report *report)
     if (status == 78 && report->errors)
         journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
                     "the job as it was when it planned the pending batch can't start: put back "
-                    "what it lacks, or run the batch under the job as it is now with --replan");
+                    "what it lacks, or run the batch under this job with --replan");
     else if (status == 78 && run->failed)
         journal_add(run->journal, WEIR_LOG_ERROR, NULL, -1,
                     "that was the job as it was when it planned the pending batch: what has changed "
