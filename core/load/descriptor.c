@@ -31,7 +31,8 @@
 #define MAX_WORD 63u /* weir_error.option has room for 64 bytes */
 
 #define OPTION_FLAGS                                                                               \
-    (WEIR_OPTION_REQUIRED | WEIR_OPTION_SECRET | WEIR_OPTION_LIVE | WEIR_OPTION_OWN)
+    (WEIR_OPTION_REQUIRED | WEIR_OPTION_SECRET | WEIR_OPTION_LIVE | WEIR_OPTION_OWN |              \
+     WEIR_OPTION_PLACE)
 #define CAPABILITIES (2 * WEIR_CAP_READS_NOTHING - 1)
 #define FORMS (WEIR_FORM_APPEND | WEIR_FORM_UPSERT | WEIR_FORM_REPLACE)
 

@@ -2,6 +2,7 @@
  * fits.c - does a job fit what its checkpoint holds? A start asks before it changes anything, and
  * `weir check` asks the same: so they refuse the same, in the same words, and all of it at once.
  */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@ struct fits {
     struct checkpoint *cp;
     struct report *report;
     struct record_table *now; uint32_t n_now; /* tables of the job */
-    const char **gone; uint32_t n_gone;       /* sources of the log that the job does not have */
+    json_t *logged;                           /* the job of the log; NULL: none */
+    const char **gone; uint32_t n_gone;       /* sources of the log that the job does not have,
+                                                 or reads by another plugin */
     uint32_t refused;
 };
 
@@ -64,9 +67,30 @@ static int has_instance(const struct run *run, uint32_t kind, const char *name)
     return node && node->kind == kind;
 }
 
+static const json_t *source_in(const json_t *job, const char *name)
+{
+    return json_object_get(json_object_get(job, "sources"), name);
+}
+
+static const char *logged_plugin(const struct fits *f, const char *source)
+{
+    return json_string_value(json_object_get(source_in(f->logged, source), "plugin"));
+}
+
+/* Positions mean something only to the plugin that gave them. */
+static int has_source(const struct fits *f, const char *source)
+{
+    const struct plan_node *node = plan_node(f->run->plan, source);
+    const char *was = logged_plugin(f, source);
+    if (!node || node->kind != JOB_SOURCE) return 0;
+    return !was || strcmp(was, node->instance->plugin) == 0 ||
+           registry_find(f->run->registry, WEIR_KIND_SOURCE, was) ==
+               registry_find(f->run->registry, WEIR_KIND_SOURCE, node->instance->plugin);
+}
+
 static void note_gone(struct fits *f, const char *source)
 {
-    if (has_instance(f->run, JOB_SOURCE, source)) return;
+    if (has_source(f, source)) return;
     for (uint32_t i = f->n_gone; i-- > 0;)
         if (strcmp(f->gone[i], source) == 0) return;
     f->gone[f->n_gone++] = source;
@@ -76,6 +100,8 @@ static int find_gone(struct fits *f)
 {
     const struct checkpoint *cp = f->cp;
     const uint32_t n_moves = cp->has_plan ? cp->plan.n_moves : 0;
+    f->logged = cp->logged_text ? json_loads(cp->logged_text, 0, NULL) : NULL;
+    if (cp->logged_text && !f->logged) return 0;
     f->gone = calloc((size_t)cp->n_positions + n_moves + 1, sizeof *f->gone);
     if (!f->gone) return 0;
     for (uint32_t i = 0; i < cp->n_positions; i++) note_gone(f, cp->positions[i].source);
@@ -93,21 +119,92 @@ static int is_planned(const struct fits *f, const char *source)
     return 0;
 }
 
+static void refuse_gone(struct fits *f, const char *source)
+{
+    const struct plan_node *node = plan_node(f->run->plan, source);
+    char path[256];
+    if (is_planned(f, source)) {
+        REFUSE(f, place_of(f, "sources"), "sources",
+               "the pending batch has rows of source \"%s\", which the job does not have: put "
+               "it back until the batch is finished, or leave --replan out to finish it as it "
+               "was planned", source);
+    } else if (cp_dropped(f->run, source)) {
+        return;
+    } else if (node && node->kind == JOB_SOURCE) {
+        snprintf(path, sizeof path, "sources.%s.plugin", source);
+        REFUSE(f, place_of(f, path), path,
+               "the checkpoint holds how far \"%s\" was read by plugin %s, which means nothing to "
+               "%s: go back, or forget it with --drop %s (it begins at its own start, and so does "
+               "the old one if it comes back)", source, logged_plugin(f, source),
+               node->instance->plugin, source);
+    } else {
+        REFUSE(f, place_of(f, "sources"), "sources",
+               "the checkpoint holds how far source \"%s\" was read, and the job does "
+               "not have it: put it back under that name, or forget it with --drop %s "
+               "(what another source reads begins at that one's own start)", source, source);
+    }
+}
+
+/* "a", "b", … of the partitions; their number. */
+static uint32_t name_partitions(const struct checkpoint *cp, const char *source, char *out,
+                                size_t size)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < cp->n_positions; i++) {
+        const struct cp_position *position = &cp->positions[i];
+        if (strcmp(position->source, source) != 0) continue;
+        size_t at = strlen(out);
+        if (n < 3)
+            snprintf(out + at, size - at, "%s\"%.100s\"", n ? ", " : "", position->partition);
+        if (n++ == 3) snprintf(out + at, size - at, ", …");
+    }
+    return n;
+}
+
+/* It reads elsewhere. What is not there is no longer known, and would be read again later. */
+static void warn_moved(struct fits *f, const struct plan_node *node, const char *option)
+{
+    char names[400] = "", path[256], text[900];
+    uint32_t n = name_partitions(f->cp, node->name, names, sizeof names);
+    if (n == 0) return;
+    snprintf(path, sizeof path, "sources.%s.%s", node->name, option);
+    snprintf(text, sizeof text,
+             "\"%s\" has another %s than when it read %u partition%s (%s): how far those were read "
+             "is forgotten where they are not found now, and they are read from their start if "
+             "they come back", node->name, option, n, n == 1 ? "" : "s", names);
+    if (f->run->checks)
+        report_add(f->report, REPORT_WARNING, place_of(f, path), path, "%s", text);
+    else
+        journal_add(f->run->journal, WEIR_LOG_WARN, node->name, -1, "%s", text);
+}
+
+static void check_place(struct fits *f, const struct plan_node *node)
+{
+    const struct weir_component *component = node->component;
+    const json_t *was = source_in(f->logged, node->name);
+    const json_t *is = source_in(f->run->job->canonical, node->name);
+    const char *at = (const char *)component->options;
+    for (uint32_t i = 0; i < component->n_options && was && is; i++) {
+        const struct weir_option *option = (const struct weir_option *)(const void *)at;
+        at += option->size;
+        const json_t *before = json_object_get(was, option->name);
+        const json_t *now = json_object_get(is, option->name);
+        if (!(option->flags & WEIR_OPTION_PLACE) || (!before && !now)) continue;
+        if (json_equal(before, now)) continue;
+        warn_moved(f, node, option->name);
+        return;
+    }
+}
+
 /* Under another name it would be read from its start again. */
 static void check_sources(struct fits *f)
 {
-    for (uint32_t i = 0; i < f->n_gone; i++)
-        if (is_planned(f, f->gone[i]))
-            REFUSE(f, place_of(f, "sources"), "sources",
-                   "the pending batch has rows of source \"%s\", which the job does not have: put "
-                   "it back until the batch is finished, or leave --replan out to finish it as it "
-                   "was planned", f->gone[i]);
-        else if (!cp_dropped(f->run, f->gone[i]))
-            REFUSE(f, place_of(f, "sources"), "sources",
-                   "the checkpoint holds how far source \"%s\" was read, and the job does "
-                   "not have it: put it back under that name, or forget it with --drop %s "
-                   "(what another source reads begins at that one's own start)", f->gone[i],
-                   f->gone[i]);
+    for (uint32_t i = 0; i < f->n_gone; i++) refuse_gone(f, f->gone[i]);
+    for (uint32_t i = 0; i < f->run->plan->n_nodes && !f->run->only_pending; i++) {
+        const struct plan_node *node = f->run->plan->nodes[i];
+        if (node->kind == JOB_SOURCE && node->component && has_source(f, node->name))
+            check_place(f, node);
+    }
 }
 
 /* ---- sinks ---- */
@@ -194,5 +291,6 @@ int checkpoint_fits(struct run *run, struct report *report)
     }
     cp_signatures_free(f.now, f.n_now);
     free(f.gone);
+    json_decref(f.logged);
     return known && !f.refused;
 }

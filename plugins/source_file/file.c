@@ -23,7 +23,7 @@
 #define RELIST_US 1000000
 
 static const struct weir_option options[] = {
-    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED, "path", NULL, NULL,
+    WEIR_OPTION(WEIR_OPTION_TEXT, WEIR_OPTION_REQUIRED | WEIR_OPTION_PLACE, "path", NULL, NULL,
                 "a file, a directory, or a pattern like logs/*/app-*.log"),
     WEIR_OPTION(WEIR_OPTION_CHOICE, 0, "order", "oldest", "oldest|newest|name",
                 "which files are read first, by the time they were written or by name"),
@@ -32,7 +32,7 @@ static const struct weir_option options[] = {
                 "size of the files that a batch may begin, at least one file"),
     WEIR_OPTION(WEIR_OPTION_BOOL, 0, "new_only", "false", NULL,
                 "only files written after the first start of the job"),
-    WEIR_OPTION(WEIR_OPTION_BOOL, 0, "file_name_only", "false", NULL,
+    WEIR_OPTION(WEIR_OPTION_BOOL, WEIR_OPTION_PLACE, "file_name_only", "false", NULL,
                 "a file is told by its name without the directory: read once wherever it is"),
     WEIR_OPTION(WEIR_OPTION_DURATION, 0, "max_age", NULL, NULL,
                 "older files than this, against the newest one seen, are left out"),
