@@ -1,7 +1,8 @@
 /*
  * places.c - places outside that an instance has for itself, such as the directory of a sink.
  *
- * Options say so by WEIR_OPTION_OWN. Two sinks in one directory would each take it over; a source that
+ * Options say so by WEIR_OPTION_OWN. Two sinks in one directory, or one inside that of the other,
+ * would each take it over; a source that
  * feeds a sink and reads what it writes would feed on its own results. Paths are compared
  * by their parts as they are written: links are not followed.
  */
@@ -23,18 +24,23 @@ static const char *next_part(const char *at, size_t *n)
     } while (1);
 }
 
-static int same_path(const char *a, const char *b)
+#define APART 0
+#define NESTED 1 /* one lies inside of the other */
+#define SAME 2
+
+static int compare_paths(const char *a, const char *b)
 {
     size_t n, m;
-    if ((*a == '/') != (*b == '/')) return 0;
+    if ((*a == '/') != (*b == '/')) return APART;
     do {
         a = next_part(a, &n);
         b = next_part(b, &m);
-        if (n != m || memcmp(a, b, n) != 0) return 0;
+        if ((n == 0) != (m == 0)) return NESTED;
+        if (n != m || memcmp(a, b, n) != 0) return APART;
         a += n;
         b += m;
     } while (n);
-    return 1;
+    return SAME;
 }
 
 static const char *text_of(const struct plan_node *node, const char *option)
@@ -74,15 +80,20 @@ static int place_is_alone(const struct plan *plan, uint32_t index, const char *o
         const struct plan_node *other = plan->nodes[i];
         const char *text;
         struct weir_error error;
+        int how;
         if (i == index || !other->component || (other->kind == JOB_SINK && i > index) ||
             strcmp(other->component->name, node->component->name) != 0)
             continue;
         text = text_of(other, option);
-        if (!text || !same_path(mine, text)) continue;
-        if (other->kind != JOB_SINK && !feeds(plan, i, index)) continue;
+        how = text ? compare_paths(mine, text) : APART;
+        if (how == APART) continue;
+        if (other->kind != JOB_SINK && (how != SAME || !feeds(plan, i, index))) continue;
         weir_error_init(&error);
         weir_fail_option(&error, option, -1,
-                         other->kind == JOB_SINK
+                         how == NESTED
+                             ? "the place of sink \"%s\" lies inside of this one, or around it: "
+                               "give each a place of its own"
+                         : other->kind == JOB_SINK
                              ? "sink \"%s\" writes there, too: give each a place of its own"
                              : "\"%s\" reads there, and would get what this sink writes: write to "
                                "another place",

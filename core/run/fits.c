@@ -39,6 +39,15 @@ static int shown(const char *signature)
     return (int)n;
 }
 
+/* Has the job an operator of the first n bytes of `name` that keeps state? */
+static int has_operator(const struct run *run, const char *name, int n)
+{
+    char operator[256];
+    snprintf(operator, sizeof operator, "%.*s", n, name);
+    const struct plan_node *node = plan_node(run->plan, operator);
+    return node && node->kind == JOB_OPERATOR && node->stateful;
+}
+
 /* Every table with state in the log must be in the job, with a shape that fits. */
 static void check_table(struct fits *f, const struct record_table *table)
 {
@@ -47,7 +56,13 @@ static void check_table(struct fits *f, const struct record_table *table)
     const int n = (int)strcspn(name, "/");
     char path[256];
     if (cp_dropped(f->run, name)) return;
-    if (!is) {
+    if (!is && has_operator(f->run, name, n)) {
+        snprintf(path, sizeof path, "operators.%.*s", n, name);
+        REFUSE(f, place_of(f, path), path,
+               "the checkpoint holds state \"%s\", which \"%.*s\" does not keep any more: go back, "
+               "or drop it with --drop %s, or all of its state with --drop %.*s", name, n, name,
+               name, n, name);
+    } else if (!is) {
         REFUSE(f, place_of(f, "operators"), "operators",
                "the checkpoint holds state \"%s\", which the job does not have: put the "
                "operator back, or drop its state with --drop %.*s", name, n, name);

@@ -46,8 +46,8 @@ struct weir_context;
 #define WEIR_OPTION_SECRET 2u   /* never shown, logged or stored */
 #define WEIR_OPTION_LIVE 4u     /* may change under a running job */
 /* Text: a place that the instance has for itself. The check refuses a job in which another sink
- * of a component of this name, or such a source that feeds this one, has the same path as its
- * option of this name. */
+ * of a component of this name has the same path as its option of this name, or one inside of it
+ * or around it, or such a source that feeds this one has the same. */
 #define WEIR_OPTION_OWN 8u
 /* Source: where it reads or what it calls its partitions. With another value they may be others: the check and the
  * start warn that how far the old ones were read is forgotten. */
