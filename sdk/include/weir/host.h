@@ -49,8 +49,8 @@ struct weir_context;
  * of a component of this name has the same path as its option of this name, or one inside of it
  * or around it, or such a source that feeds this one has the same. */
 #define WEIR_OPTION_OWN 8u
-/* Source: where it reads or what it calls its partitions. With another value they may be others: the
- * check and the start warn that how far the old ones were read is forgotten. */
+/* Source: where it reads or what it calls its partitions. With another value they may be others:
+ * the check and the start warn that how far the old ones were read is forgotten. */
 #define WEIR_OPTION_PLACE 16u
 
 /* One row of a component's option table. A dot in a name ("window.length") is a nested member. */
