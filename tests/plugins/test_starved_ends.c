@@ -66,7 +66,7 @@ static int32_t read_some(struct play *p, const struct weir_source *source, const
         assert_null(out.array.release);
         return status;
     }
-    memcpy(position, out.position.data, out.position.length);
+    if (out.position.length) memcpy(position, out.position.data, out.position.length);
     *length = out.position.length;
     if (!out.array.release) return status;
     struct weir_buffer text = { 0 };
