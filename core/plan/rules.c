@@ -7,8 +7,8 @@
  * earlier ones (update), or the whole table each time (complete). Forms of streams are these three.
  * So:
  *
- *  1. What goes into a sink has the form of the mode: plain rows in append mode, no tables in
- *     update mode, tables in complete mode, which need an aggregation. (Update mode lets plain rows
+ *  1. What goes into a sink has the form of the mode: plain rows in append mode, and none made
+ *     of rows that replace earlier ones, no tables in update mode, tables in complete mode, which need an aggregation. (Update mode lets plain rows
  *     pass: they replace nothing.) Named outputs are asides, such as late rows, and free of this.
  *  2. State over rows that replace earlier ones would count those twice, since nothing takes them
  *     out again; so would a window of batches, which holds both. Operators that know better say
@@ -108,6 +108,21 @@ static const struct plan_node *marked(const struct rules *r, uint32_t flag)
     return NULL;
 }
 
+/* The first of the marked nodes whose rows replace earlier ones, or NULL. */
+static const struct plan_node *changing(const struct rules *r)
+{
+    for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
+        const struct plan_node *node = r->plan->nodes[i];
+        const struct plan_stream *stream = &node->outputs[0];
+        if (!(r->before[i] & GIVES) || !node->n_outputs) continue;
+        if (node->bound.flags & WEIR_PLAN_UPDATES) return node;
+        if (stream->form != WEIR_FORM_APPEND && !stream->unsure &&
+            !schema_is_open(&stream->schema))
+            return node;
+    }
+    return NULL;
+}
+
 /* What comes to each sink is a query. Asides need no aggregation. */
 static void mark_queries(struct rules *r)
 {
@@ -136,12 +151,14 @@ static int sink_fits(struct rules *r, const struct plan_node *sink)
     const struct plan_stream *stream = sink->n_inputs ? sink->inputs[0] : NULL;
     if (!stream || stream->name || stream->unsure || schema_is_open(&stream->schema)) return 1;
     if (behind_refused(r, sink)) return 1;
-    if (r->mode == WEIR_FORM_APPEND && stream->form != WEIR_FORM_APPEND)
+    mark_before(r, sink, NO_ASIDES);
+    const struct plan_node *first = changing(r);
+    if (r->mode == WEIR_FORM_APPEND && first && !(first->bound.flags & WEIR_PLAN_UPDATES))
         return refuse(r, sink,
                       "the job is in output_mode append, in which a row is given once, but \"%s\" "
                       "gives rows that change: leave output_mode to the operators, or let this one "
                       "append",
-                      stream->node->name);
+                      first->name);
     if (r->mode == WEIR_FORM_UPSERT && stream->form == WEIR_FORM_REPLACE)
         return refuse(r, sink,
                       "the job is in output_mode update, but \"%s\" gives its whole table: leave "
@@ -162,21 +179,6 @@ static int sink_fits(struct rules *r, const struct plan_node *sink)
 static int counts_rows(const struct plan_node *node)
 {
     return node->stateful && !(node->bound.flags & WEIR_PLAN_ANY_MODE);
-}
-
-/* The first of the marked nodes whose rows replace earlier ones, or NULL. */
-static const struct plan_node *changing(const struct rules *r)
-{
-    for (uint32_t i = 0; i < r->plan->n_nodes; i++) {
-        const struct plan_node *node = r->plan->nodes[i];
-        const struct plan_stream *stream = &node->outputs[0];
-        if (!(r->before[i] & GIVES) || !node->n_outputs) continue;
-        if (node->bound.flags & WEIR_PLAN_UPDATES) return node;
-        if (stream->form != WEIR_FORM_APPEND && !stream->unsure &&
-            !schema_is_open(&stream->schema))
-            return node;
-    }
-    return NULL;
 }
 
 static int inputs_append(struct rules *r, const struct plan_node *node)
