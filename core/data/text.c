@@ -24,6 +24,7 @@
  * the same in every locale. A double is decided by fewer than 770 digits; behind them only "is
  * anything not zero" matters, so a 1 stands for the rest.
  */
+#include "base/digits.h"
 #include "core/data/node.h"
 
 #include <float.h>
@@ -168,20 +169,6 @@ static void trim(const char **text, uint64_t *n)
 {
     while (*n && is_space(**text)) ++*text, --*n;
     while (*n && is_space((*text)[*n - 1])) --*n;
-}
-
-#define EACH_BYTE(b) (0x0101010101010101ull * (b))
-
-/* Eight digits, the first one in the lowest byte, at once: in pairs, fours and eights. 0: not all are digits. */
-static int eight_digits(uint64_t word, uint64_t *out)
-{
-    if ((word & EACH_BYTE(0xf0)) != EACH_BYTE('0') ||
-        ((word + EACH_BYTE(6)) & EACH_BYTE(0xf0)) != EACH_BYTE('0'))
-        return 0;
-    word = (word & EACH_BYTE(0x0f)) * 2561 >> 8;
-    word = (word & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
-    *out = (word & 0x0000ffff0000ffffull) * 42949672960001ull >> 32;
-    return 1;
 }
 
 /* 8 to 16 digits and nothing else: the last eight, and those before them. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "plugins/format_csv/csv.h"
 
 /* What is wrong with a record; the first one counts. */
@@ -26,39 +27,26 @@ int csv_unescape(struct csv_lane *lane, struct weir_bytes *text);
 int32_t csv_take_field(struct csv_lane *lane, const uint8_t *text, const struct csv_field *field,
                        struct column *column, struct csv_fault *fault, struct weir_error *error);
 
-#define EACH_BYTE(b) (0x0101010101010101ull * (b))
-
-/* Eight digits at once (as simdjson does): in pairs, fours and eights. 0: not all are digits. */
-static inline int eight_digits(uint64_t word, int64_t *out)
-{
-    if ((word & EACH_BYTE(0xf0)) != EACH_BYTE('0') ||
-        ((word + EACH_BYTE(6)) & EACH_BYTE(0xf0)) != EACH_BYTE('0'))
-        return 0;
-    word = (word & EACH_BYTE(0x0f)) * 2561 >> 8;
-    word = (word & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
-    *out = (int64_t)((word & 0x0000ffff0000ffffull) * 42949672960001ull >> 32);
-    return 1;
-}
-
 /* Up to `most` (at most 18) digits and nothing else, which is what most integers are. Eight bytes behind the
  * text can be read. */
 static inline int plain_digits(struct weir_bytes text, uint64_t most, int64_t *out)
 {
-    int64_t value = 0, part;
+    int64_t value = 0;
+    uint64_t part;
     uint64_t word, at = 0, n = text.length;
     if (n == 0 || n > most) return 0;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     for (; n > 8; n -= 8, at += 8) {
         memcpy(&word, text.data + at, 8);
         if (!eight_digits(word, &part)) return 0;
-        value = value * 100000000 + part;
+        value = value * 100000000 + (int64_t)part;
     }
     memcpy(&word, text.data + at, 8);
     static const int64_t powers[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000 };
     /* the digits at the end of the word, zeros before them */
     if (n < 8) word = word << (64 - 8 * n) | EACH_BYTE('0') >> 8 * n;
     if (!eight_digits(word, &part)) return 0;
-    *out = value * powers[n] + part;
+    *out = value * powers[n] + (int64_t)part;
     return 1;
 #else
     (void)word, (void)part;

@@ -23,6 +23,7 @@
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "plugins/share/text.h"
 
 #if defined(__x86_64__)
@@ -43,7 +44,6 @@ static int is_odd(uint8_t c)
     return c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
 }
 
-#define EACH_BYTE(b) (0x0101010101010101ull * (b))
 
 #define HIGHS EACH_BYTE(0x80)
 
